@@ -1,0 +1,135 @@
+package forwarder
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// millis is the track's clock for its sent map; it wraps after 49 days.
+func (d *DownTrack) millis(now time.Time) uint32 {
+	if d.epoch.IsZero() {
+		d.epoch = now
+	}
+	return uint32(now.Sub(d.epoch) / time.Millisecond)
+}
+
+// extend returns the newest number sent, or about to be, that ends in seq.
+func (d *DownTrack) extend(seq uint16) uint64 {
+	return d.next - 1 - uint64(uint16(d.next-1)-seq)
+}
+
+// resend answers a NACK for one number: under the RTX stream's numbers, or
+// bit-identical, at most once per round trip.
+func (d *DownTrack) resend(now time.Time, seq uint16, rtt time.Duration, out *Output, transport *uint16) {
+	s := d.sent.get(d.extend(seq))
+	if s == nil {
+		d.counts.ResendForgotten++
+		return
+	}
+	since := time.Duration(d.millis(now)-s.resent) * time.Millisecond
+	if s.resends >= maxResends || s.resends > 0 && since < max(rtt, minResend) {
+		d.counts.ResendRefused++
+		return
+	}
+	s.resends++
+	s.resent = d.millis(now)
+	o := OutPacket{
+		Packet: s.packet, IDs: &d.ids, SSRC: d.cfg.SSRC, PayloadType: s.pt,
+		Seq: seq, Timestamp: s.timestamp, TransportSeq: s.transport,
+	}
+	if rtx := d.rtxType(s.pt); rtx != 0 && d.cfg.RTXSSRC != 0 {
+		o.SSRC, o.PayloadType, o.Retransmit, o.OriginalSeq, o.Seq = d.cfg.RTXSSRC, rtx, true, seq, d.rtxSeq
+		d.rtxSeq++
+		if d.ids[codec.TransportCC] != 0 {
+			o.TransportSeq = *transport
+			*transport++
+		}
+	}
+	d.counts.Resent++
+	out.Packets = append(out.Packets, o)
+}
+
+func (d *DownTrack) rtxType(pt uint8) uint8 {
+	for _, f := range d.cfg.Formats {
+		if f.PT == pt {
+			return f.RTX
+		}
+	}
+	return 0
+}
+
+// requestKeyframe is the subscriber's keyframe request. An encoder that ignores
+// requests cannot help: the track starts again from the last keyframe, once.
+func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
+	d.counts.KeyframeRequests++
+	if d.enc == nil || d.cfg.Kind != codec.Video {
+		return
+	}
+	key := d.enc.Keyframe()
+	again := d.state == running && d.enc.IgnoresRequests() && key != nil && key != d.restarted
+	if again && now.Sub(d.seg.start) > restartGrace {
+		d.restarted = key
+		d.counts.Restarts++
+		d.begin(now, d.enc, d.format)
+		return
+	}
+	out.Wishes = append(out.Wishes, d.enc)
+}
+
+// restartGrace is how long a new segment is given to show before a keyframe
+// request counts: a round trip and the decoding of a catch-up.
+const restartGrace = time.Second
+
+// reception takes a report block; it returns the round trip, 0 if unknown.
+func (d *DownTrack) reception(now time.Time, r *rtcp.ReceptionReport) time.Duration {
+	if acked := d.extend(uint16(r.LastSequenceNumber)); acked > d.acked {
+		d.acked = acked
+	}
+	if r.LastSenderReport == 0 || r.LastSenderReport != d.lastReport.ntp {
+		return 0
+	}
+	return max(0, now.Sub(d.lastReport.at)-fromMiddle(r.Delay))
+}
+
+// report appends the sender report that is due, and the CNAME with it. None is
+// sent for video until a catch-up has ended.
+func (d *DownTrack) report(now time.Time, byClock bool, out *Output) {
+	if d.enc == nil || !d.sentAny || d.state != running || d.seg.catching {
+		return
+	}
+	if now.Before(d.reportAt) {
+		out.due(d.reportAt)
+		return
+	}
+	d.reportAt = now.Add(reportInterval)
+	out.due(d.reportAt)
+	ntp := toNTP(now)
+	d.lastReport = reportSent{middle(ntp), now}
+	out.RTCP = appendRTCP(out.RTCP, &rtcp.SenderReport{
+		SSRC: d.cfg.SSRC, NTPTime: ntp, RTPTime: d.timestampAt(now, byClock),
+		PacketCount: uint32(d.counts.Packets), OctetCount: d.octets,
+	}, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+		Source: d.cfg.SSRC,
+		Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: d.cfg.CNAME}},
+	}}})
+}
+
+// timestampAt is the outgoing timestamp of now: by the publisher's sender
+// reports, or by arrival.
+func (d *DownTrack) timestampAt(now time.Time, byClock bool) uint32 {
+	if c := d.enc.clock.Load(); byClock && c != nil {
+		return c.timestampAt(now, d.enc.format.Name.ClockRate()) + d.seg.offset
+	}
+	return d.enc.liveTimestamp(now) + d.seg.offset
+}
+
+func appendRTCP(b []byte, packets ...rtcp.Packet) []byte {
+	for _, p := range packets {
+		if m, err := p.Marshal(); err == nil {
+			b = append(b, m...)
+		}
+	}
+	return b
+}

@@ -1,0 +1,168 @@
+package forwarder
+
+import (
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// take returns the next packet to send, or nil if none may be sent now.
+func (d *DownTrack) take(now time.Time, out *Output) *Packet {
+	if d.state != running && d.state != showing {
+		return nil
+	}
+	if key := d.seg.keyframe; key != nil && key.parameters != nil && !d.seg.supplied {
+		d.seg.supplied = true
+		return key.parameters
+	}
+	if d.state == showing {
+		return d.takeStill()
+	}
+	for {
+		p := d.enc.hist.At(d.pos)
+		if p == nil {
+			if d.pos < d.enc.hist.Tail() {
+				d.fallBehind(nil, out)
+			}
+			return nil
+		}
+		if _, ok := d.seg.sequence(p.Seq); !ok && d.seg.base != 0 {
+			d.counts.Late++
+			d.pos++
+			continue
+		}
+		if !d.may(now, p, out) {
+			return nil
+		}
+		d.pos++
+		return p
+	}
+}
+
+func (d *DownTrack) takeStill() *Packet {
+	if len(d.still) == 0 {
+		d.state = waiting
+		return nil
+	}
+	p := d.still[0]
+	d.still = d.still[1:]
+	return p
+}
+
+// may tells whether p may be sent yet: while catching up, at its planned
+// departure and not too far ahead of feedback.
+func (d *DownTrack) may(now time.Time, p *Packet, out *Output) bool {
+	s := &d.seg
+	if !s.catching {
+		return true
+	}
+	if at := s.departure(p.Timestamp); at.After(now) {
+		out.due(at)
+		return false
+	}
+	if d.unacked() >= catchUpWindow {
+		return d.stalled(now, out)
+	}
+	d.stall = time.Time{}
+	s.catching = !s.caughtUp(p.Timestamp)
+	return true
+}
+
+// unacked is how many packets of the segment are ahead of feedback.
+func (d *DownTrack) unacked() uint64 {
+	from := max(d.acked, d.seg.out)
+	if d.next <= from {
+		return 0
+	}
+	return d.next - from
+}
+
+// stalled waits for feedback a bounded time; then live from the next keyframe.
+func (d *DownTrack) stalled(now time.Time, out *Output) bool {
+	if d.stall.IsZero() {
+		d.stall = now
+	}
+	if now.Sub(d.stall) >= catchUpStall {
+		d.fallBehind(d.enc.Keyframe(), out)
+		return false
+	}
+	out.due(d.stall.Add(catchUpStall))
+	return false
+}
+
+// fallBehind gives up the position; the track goes on at the next keyframe after
+// the given one, which may be nil.
+func (d *DownTrack) fallBehind(last *Keyframe, out *Output) {
+	d.counts.Skips++
+	d.stall = time.Time{}
+	if d.cfg.Kind == codec.Audio {
+		d.pos = d.enc.hist.Head()
+		return
+	}
+	d.state = waiting
+	d.seg.keyframe = last
+	out.Wishes = append(out.Wishes, d.enc)
+}
+
+// send appends p under the track's own numbers.
+func (d *DownTrack) send(now time.Time, p *Packet, out *Output, transport *uint16) {
+	seq := d.sequence(p)
+	o := OutPacket{
+		Packet: p, IDs: &d.ids, SSRC: d.cfg.SSRC, PayloadType: d.format.PT,
+		Seq: uint16(seq), Timestamp: d.seg.timestamp(p.Timestamp), FirstPayload: true,
+	}
+	if d.ids[codec.TransportCC] != 0 {
+		o.TransportSeq = *transport
+		*transport++
+	}
+	d.sent.put(sentPacket{
+		packet: p, seq: seq, timestamp: o.Timestamp, transport: o.TransportSeq, pt: o.PayloadType,
+		at: d.millis(now), resent: d.millis(now),
+	})
+	d.note(now, seq, &o)
+	out.Packets = append(out.Packets, o)
+}
+
+// sequence returns p's outgoing number and takes it.
+func (d *DownTrack) sequence(p *Packet) uint64 {
+	s := &d.seg
+	if s.keyframe != nil && p == s.keyframe.parameters {
+		s.out++ // all that follows moves up by one
+		return s.out - 1
+	}
+	if s.base == 0 { // audio: numbers begin with the first packet
+		s.base = p.Seq
+	}
+	seq, _ := s.sequence(p.Seq)
+	return seq
+}
+
+func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
+	if seq >= d.next {
+		d.next = seq + 1
+		if len(o.Packet.Payload) > 0 {
+			d.boundary = o.Packet.Marker || d.cfg.Kind == codec.Audio
+		}
+	}
+	if !d.sentAny {
+		d.sentAny, d.counts.FirstPacket = true, now
+	}
+	if d.seg.keyframe != nil && d.counts.FirstKeyframe.IsZero() {
+		d.counts.FirstKeyframe = now
+	}
+	if after(o.Timestamp, d.lastTS) || d.lastAt.IsZero() {
+		d.lastTS, d.lastAt = o.Timestamp, now
+	}
+	d.octets += uint32(len(o.Packet.Payload))
+	d.counts.Packets++
+	d.counts.Bytes += uint64(len(o.Packet.Payload))
+}
+
+// blocked says that the last packets could not be sent: a subscriber behind a
+// full queue skips to the next keyframe.
+func (d *DownTrack) blocked(out *Output) {
+	if d.state == running || d.state == showing {
+		d.boundary = false
+		d.fallBehind(d.enc.Keyframe(), out)
+	}
+}

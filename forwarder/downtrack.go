@@ -1,0 +1,309 @@
+package forwarder
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// A SubscriberFormat is a format the subscriber takes and its payload types;
+// RTX is 0 where retransmissions have none of their own.
+type SubscriberFormat struct {
+	Format  codec.Format
+	PT, RTX uint8
+}
+
+// A SubscriberTrack is one media section a subscriber receives, as negotiated.
+type SubscriberTrack struct {
+	Kind       codec.Kind
+	MID        string
+	SSRC       uint32
+	RTXSSRC    uint32 // 0: none
+	CNAME      string // the same for all tracks of the session (RFC 3550 §6.5.1)
+	Formats    []SubscriberFormat
+	Extensions map[codec.Extension]uint8 // ids
+	NACK       bool
+}
+
+// DownCounts are counters of a down track since its start.
+type DownCounts struct {
+	Packets, Bytes   uint64 // sent, resends too; bytes of payload
+	Resent           uint64
+	ResendRefused    uint64 // asked for again within a round trip, or too often
+	ResendForgotten  uint64 // asked for, but no longer kept
+	Late             uint64 // came after a switch, not sent
+	Skips            uint64 // jumps to a keyframe because the subscriber fell behind
+	Keyframes        uint64 // segments begun
+	Restarts         uint64 // from the same keyframe, because the encoder ignores requests
+	FirstPacket      time.Time
+	FirstKeyframe    time.Time
+	CatchUp          time.Duration // of the last fast start, media time
+	KeyframeRequests uint64        // received
+}
+
+// A DownTrack is one track towards a subscriber: a position in the history of
+// the encoding it is on. SSRC, sequence numbers and timestamps it sends are
+// continuous over switches, skips and changes of publisher; a loss upstream stays
+// visible as a gap. It is owned by its Subscriber.
+type DownTrack struct {
+	cfg   SubscriberTrack
+	ids   ExtensionIDs
+	state trackState
+
+	pub    *Publisher
+	enc    *Encoding
+	format SubscriberFormat
+	pos    uint64
+	seg    segment
+	still  []*Packet // what is left to send of a still
+	wanted *Encoding // the target of a switch; nil: none
+	since  time.Time // when wanted was set
+	stall  time.Time // since when the catch-up window is full; zero: it is not
+
+	next     uint64 // extended number of the next packet
+	rtxSeq   uint16
+	sent     sentMap
+	epoch    time.Time // of the sent map's milliseconds
+	sentAny  bool
+	boundary bool // the last packet ended a frame
+	lastTS   uint32
+	lastAt   time.Time
+
+	acked      uint64 // highest number the subscriber reported; 0: none
+	wishAt     time.Time
+	restarted  *Keyframe
+	misfit     bool // the source sends a format that was not negotiated
+	reportAt   time.Time
+	lastReport reportSent
+	octets     uint32
+	counts     DownCounts
+}
+
+type trackState uint8
+
+const (
+	idle    trackState = iota // no encoding
+	waiting                   // for a keyframe later than seg.keyframe
+	running                   // following a history
+	showing                   // sending a still, then waiting
+)
+
+type reportSent struct {
+	ntp uint32 // middle 32 bits
+	at  time.Time
+}
+
+func newDownTrack(cfg SubscriberTrack, rnd *rand.Rand) *DownTrack {
+	d := &DownTrack{cfg: cfg, boundary: true}
+	for e, id := range cfg.Extensions {
+		d.ids[e] = id
+	}
+	// The first number is random (RFC 3550 §5.1) but in the lower half, so that
+	// it does not wrap before a receiver has its bearings.
+	d.next = 1<<16 + rnd.Uint64N(1<<15)
+	d.rtxSeq = uint16(rnd.Uint32N(1 << 15))
+	d.lastTS = rnd.Uint32()
+	if cfg.Kind == codec.Video {
+		d.sent = newSentMap(sentVideo, sentVideoMax)
+	} else {
+		d.sent = newSentMap(sentAudio, sentAudio)
+	}
+	return d
+}
+
+// pull appends what must be sent now, at most limit packets.
+func (d *DownTrack) pull(now time.Time, limit int, out *Output, transport *uint16) {
+	d.follow(now, out)
+	for range limit {
+		p := d.take(now, out)
+		if p == nil {
+			return
+		}
+		d.send(now, p, out, transport)
+	}
+	out.More = true
+}
+
+// setPublisher makes pub the source from now on; nil: there is none. What the
+// last one left is still sent.
+func (d *DownTrack) setPublisher(pub *Publisher) { d.pub, d.wanted, d.misfit = pub, nil, false }
+
+// follow moves to the encoding the track should be on, as soon as it can.
+func (d *DownTrack) follow(now time.Time, out *Output) {
+	if d.pub == nil {
+		return
+	}
+	best := d.pub.Best(d.cfg.Kind)
+	if best == nil {
+		d.wishFirst(now, out)
+		return
+	}
+	if best == d.enc {
+		d.wanted = nil
+	} else {
+		d.switchTo(now, best, out)
+	}
+	if d.state == waiting {
+		d.resume(now, out)
+	}
+}
+
+// switchTo begins on best at once if the track has nothing to finish, else at a
+// keyframe of best that came after the wish, or shortly before, and a frame boundary.
+func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
+	format, ok := d.accept(best.format)
+	if !ok {
+		d.misfit = true // no payload type for it: the session's owner ends it
+		return
+	}
+	if d.enc == nil || d.state == waiting || d.drained() {
+		d.begin(now, best, format)
+		return
+	}
+	if d.wanted != best {
+		d.wanted, d.since = best, now
+	}
+	key := best.Keyframe()
+	switch {
+	case d.cfg.Kind == codec.Audio:
+		d.begin(now, best, format)
+	case key == nil || key.At.Before(d.since.Add(-switchKeyframeAge)):
+		d.wish(now, best, out)
+	case d.boundary && d.atFrameStart(), !d.enc.Active(now), now.Sub(key.At) > switchPatience:
+		d.begin(now, best, format)
+	}
+}
+
+// switchKeyframeAge is how old a keyframe may be to switch up to: older, and the
+// subscriber would see the past again.
+const switchKeyframeAge = 500 * time.Millisecond
+
+// switchPatience bounds the wait for the end of a frame, which an encoder that
+// sets no markers never shows.
+const switchPatience = time.Second
+
+// drained tells whether all of an ended encoding has been sent.
+func (d *DownTrack) drained() bool { return d.enc.Ended() && d.enc.hist.Head() <= d.pos }
+
+// atFrameStart tells whether the next packet in order begins another frame.
+func (d *DownTrack) atFrameStart() bool {
+	p := d.enc.hist.At(d.pos)
+	return p == nil || d.seg.timestamp(p.Timestamp) != d.lastTS
+}
+
+// accept finds the payload types for a source's format, the best match first.
+func (d *DownTrack) accept(source codec.Format) (SubscriberFormat, bool) {
+	var found SubscriberFormat
+	best := codec.NoMatch
+	for _, f := range d.cfg.Formats {
+		if m := f.Format.Receives(source); m > best {
+			found, best = f, m
+		}
+	}
+	return found, best > codec.NoMatch
+}
+
+// resume leaves the waiting state once there is a keyframe it has not used.
+func (d *DownTrack) resume(now time.Time, out *Output) {
+	if key := d.enc.Keyframe(); key != nil && key != d.seg.keyframe {
+		d.begin(now, d.enc, d.format)
+		return
+	}
+	d.wish(now, d.enc, out)
+}
+
+// wishFirst asks for a keyframe where no encoding has one yet.
+func (d *DownTrack) wishFirst(now time.Time, out *Output) {
+	if d.cfg.Kind != codec.Video || now.Before(d.wishAt) {
+		return
+	}
+	d.wishAt = now.Add(keyframeInterval)
+	out.due(d.wishAt)
+	out.Wishes = append(out.Wishes, d.pub.Encodings(codec.Video)...)
+}
+
+func (d *DownTrack) wish(now time.Time, e *Encoding, out *Output) {
+	if now.Before(d.wishAt) {
+		out.due(d.wishAt)
+		return
+	}
+	d.wishAt = now.Add(keyframeInterval)
+	out.due(d.wishAt)
+	out.Wishes = append(out.Wishes, e)
+}
+
+// begin starts a segment on e: at its last keyframe (video), or with the next
+// packet (audio).
+func (d *DownTrack) begin(now time.Time, e *Encoding, format SubscriberFormat) {
+	offset := d.offset(now, e)
+	d.enc, d.format, d.wanted, d.still, d.stall = e, format, nil, nil, time.Time{}
+	live := e.liveTimestamp(now)
+	d.seg = segment{
+		offset: offset, key: live, join: live, start: now,
+		clock: e.format.Name.ClockRate(), out: d.next,
+	}
+	if !d.boundary {
+		d.seg.out++ // an unfinished frame is never followed without a gap
+	}
+	d.state = running
+	if d.cfg.Kind == codec.Audio {
+		d.pos = e.hist.Head()
+		return
+	}
+	d.beginVideo(e.Keyframe(), e.still.Load())
+}
+
+func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
+	s := &d.seg
+	if key == nil {
+		d.state = waiting
+		return
+	}
+	s.keyframe, s.key, s.base = key, key.Timestamp, key.Seq
+	backlog := duration(int32(s.join-key.Timestamp), s.clock)
+	speed, ok := catchUp(d.enc, backlog)
+	d.pos = key.Index
+	switch {
+	case ok && d.enc.hist.At(key.Index) != nil:
+		s.speed, s.catching = speed, speed > 0
+		d.counts.CatchUp = backlog
+	case still != nil && still.key == key:
+		d.still, d.state = still.packets, showing
+		s.speed = 1 << 30 // one frame: its timestamp is now
+		d.counts.CatchUp = 0
+	default:
+		d.state = waiting
+		return
+	}
+	d.counts.Keyframes++
+}
+
+// offset returns what the live timestamps of e are shifted by. Within one
+// publisher it keeps lips in sync; a new publisher continues at the last
+// timestamp plus the time since. Timestamps always rise.
+func (d *DownTrack) offset(now time.Time, e *Encoding) uint32 {
+	live := e.liveTimestamp(now)
+	if !d.sentAny {
+		return d.lastTS - live
+	}
+	clock := e.format.Name.ClockRate()
+	next := d.lastTS + max(ticks(now.Sub(d.lastAt), clock), clock/1000)
+	if d.enc != nil && !d.enc.Ended() && d.enc.format.Name.ClockRate() == clock {
+		if aligned := d.alignedTimestamp(now, e, live); after(aligned, d.lastTS) {
+			next = aligned
+		}
+	}
+	return next - live
+}
+
+// alignedTimestamp is the outgoing timestamp at which live, the newest timestamp
+// of e, is simultaneous with the current encoding.
+func (d *DownTrack) alignedTimestamp(now time.Time, e *Encoding, live uint32) uint32 {
+	clock := e.format.Name.ClockRate()
+	from, to := d.enc.clock.Load(), e.clock.Load()
+	if from == nil || to == nil {
+		return d.enc.liveTimestamp(now) + d.seg.offset
+	}
+	return live - to.timestampAt(now, clock) + from.timestampAt(now, clock) + d.seg.offset
+}

@@ -1,0 +1,111 @@
+package forwarder
+
+import (
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// A Packet is one RTP packet of an encoding, as its publisher sent it. It is
+// immutable once appended to a history and may be kept by anyone.
+type Packet struct {
+	Index     uint64    // position in its history, in order of arrival
+	Seq       uint64    // extended sequence number (RFC 3550 A.1), from 1<<16
+	Timestamp uint32    // in the codec's RTP clock
+	At        time.Time // arrival
+	Marker    bool      // last packet of a frame (video)
+	Payload   []byte    // without padding; empty for a probe
+	Ext       []ExtensionValue
+}
+
+// An ExtensionValue is a header extension's meaning and value; the id differs
+// from session to session.
+type ExtensionValue struct {
+	Ext  codec.Extension
+	Data []byte
+}
+
+// after tells whether RTP timestamp a is later than b, modulo 2^32.
+func after(a, b uint32) bool { return int32(a-b) > 0 }
+
+// arena cuts packets and payloads from larger blocks, so that a publisher costs
+// few allocations. What it gives is ordinary memory, never reused.
+type arena struct {
+	packets []Packet
+	bytes   []byte
+	exts    []ExtensionValue
+}
+
+const (
+	arenaPackets = 64
+	arenaBytes   = 64 << 10
+)
+
+func (a *arena) packet() *Packet {
+	if len(a.packets) == 0 {
+		a.packets = make([]Packet, arenaPackets)
+	}
+	p := &a.packets[0]
+	a.packets = a.packets[1:]
+	return p
+}
+
+// copy returns a copy of b with its capacity cut to its length.
+func (a *arena) copy(b []byte) []byte {
+	if len(b) > len(a.bytes) {
+		a.bytes = make([]byte, arenaBytes)
+	}
+	c := a.bytes[:len(b):len(b)]
+	a.bytes = a.bytes[len(b):]
+	copy(c, b)
+	return c
+}
+
+// extensions copies the values of h that are forwarded to subscribers.
+func (a *arena) extensions(h *rtp.Header, ids *[256]codec.Extension) []ExtensionValue {
+	n := 0
+	for _, id := range h.GetExtensionIDs() {
+		if ids[id].Forwarded() {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	if n > len(a.exts) {
+		a.exts = make([]ExtensionValue, max(arenaPackets, n))
+	}
+	out := a.exts[:0:n]
+	a.exts = a.exts[n:]
+	for _, id := range h.GetExtensionIDs() {
+		if ids[id].Forwarded() {
+			out = append(out, ExtensionValue{ids[id], a.copy(h.GetExtension(id))})
+		}
+	}
+	return out
+}
+
+// an extender turns 16-bit sequence numbers into 64-bit ones.
+type extender struct {
+	highest uint64
+	started bool
+}
+
+// extend returns the extended number nearest to the highest so far. It does not
+// advance the highest: see advance.
+func (e *extender) extend(seq uint16) uint64 {
+	if !e.started {
+		return 1<<16 + uint64(seq)
+	}
+	return uint64(int64(e.highest) + int64(int16(seq-uint16(e.highest))))
+}
+
+// advance takes ext as seen and tells whether it is the new highest.
+func (e *extender) advance(ext uint64) bool {
+	if e.started && ext <= e.highest {
+		return false
+	}
+	e.highest, e.started = ext, true
+	return true
+}

@@ -1,0 +1,79 @@
+package forwarder
+
+import "time"
+
+// A segment is a run of one encoding's packets as one subscriber gets them: how
+// their numbers and timestamps map to the subscriber's. A join, a switch and a
+// skip each begin a new one.
+type segment struct {
+	base, out uint64 // incoming number base is sent as out; lower ones are not sent
+
+	// Live, a timestamp is sent as itself plus offset. A segment that begins in
+	// the past catches up: until the two lines meet, frames are sent faster than
+	// they were made, and their timestamps say when.
+	offset uint32
+	key    uint32 // timestamp of the first frame
+	join   uint32 // timestamp of the live edge when the segment began
+	speed  int32  // times live; 0: no catching up
+	start  time.Time
+	clock  uint32
+
+	catching bool // the two lines have not met yet
+	supplied bool // the keyframe's missing parameter sets were sent
+	keyframe *Keyframe
+}
+
+// sequence maps an incoming number; false if it lies before the segment.
+func (s *segment) sequence(in uint64) (uint64, bool) {
+	return in - s.base + s.out, in >= s.base
+}
+
+// timestamp maps an incoming timestamp. It is a function of its argument alone,
+// so that late packets of a frame get the frame's.
+func (s *segment) timestamp(ts uint32) uint32 {
+	if s.speed == 0 {
+		return ts + s.offset
+	}
+	if c := s.compressed(ts); after(c, ts) {
+		return c + s.offset
+	}
+	return ts + s.offset
+}
+
+func (s *segment) compressed(ts uint32) uint32 {
+	return s.join + uint32(int32(ts-s.key)/s.speed)
+}
+
+// departure is when a packet with timestamp ts may be sent: while catching up,
+// the time its rewritten timestamp says; else at once.
+func (s *segment) departure(ts uint32) time.Time {
+	if !s.catching || !after(s.compressed(ts), ts) {
+		return time.Time{}
+	}
+	return s.start.Add(duration(int32(ts-s.key)/s.speed, s.clock))
+}
+
+// caughtUp tells whether the frame with timestamp ts is past the point where
+// the lines meet.
+func (s *segment) caughtUp(ts uint32) bool {
+	return s.speed == 0 || !after(s.compressed(ts), ts)
+}
+
+// catchUp chooses how many times faster than live a backlog is sent. ok is false
+// if that would take too long.
+func catchUp(e *Encoding, backlog time.Duration) (speed int32, ok bool) {
+	if backlog <= 0 {
+		return 0, true
+	}
+	v := int64(catchUpSpeed)
+	if interval := e.FrameInterval(); interval > 0 {
+		v = min(v, int64(interval/catchUpSpacing))
+	}
+	if rate := e.Bitrate(); rate > 0 {
+		v = min(v, catchUpBitrate/rate)
+	}
+	if v < 2 {
+		return 2, backlog <= catchUpTime/4
+	}
+	return int32(v), backlog/time.Duration(v-1) <= catchUpTime
+}

@@ -1,0 +1,243 @@
+package forwarder
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// A SubscriberConfig is what a Subscriber is made of.
+type SubscriberConfig struct {
+	Tracks []SubscriberTrack
+	Seed   uint64 // of first sequence numbers and timestamps (RFC 3550 §5.1)
+}
+
+// A Subscriber is one subscriber session: down tracks and their feedback. It is
+// owned by its shard and not safe for concurrent use.
+type Subscriber struct {
+	tracks    []*DownTrack // audio first: it is served first
+	pub       *Publisher
+	transport uint16
+	acked     uint16 // highest transport-wide number reported
+	heard     bool   // transport-wide feedback came
+	rtt       time.Duration
+	counts    SubscriberCounts
+}
+
+// SubscriberCounts are counters since the session's start.
+type SubscriberCounts struct {
+	Nacks, Malformed uint64
+	FractionLost     uint8  // of the last report on video, else audio, in 1/256
+	Jitter           uint32 // RTP units
+	REMB             int64  // bits per second, 0: none received
+}
+
+// NewSubscriber returns a subscriber without a publisher.
+func NewSubscriber(cfg SubscriberConfig) *Subscriber {
+	s := &Subscriber{}
+	rnd := rand.New(rand.NewPCG(cfg.Seed, 0x77686970706574))
+	for _, kind := range []codec.Kind{codec.Audio, codec.Video} {
+		for _, t := range cfg.Tracks {
+			if t.Kind == kind {
+				s.tracks = append(s.tracks, newDownTrack(t, rnd))
+			}
+		}
+	}
+	s.transport = uint16(rnd.Uint32N(1 << 15))
+	s.acked = s.transport
+	return s
+}
+
+// SetPublisher makes pub the source from now on, nil for none. Down tracks keep
+// what they have and are spliced to the new one at its first keyframe.
+func (s *Subscriber) SetPublisher(pub *Publisher) {
+	s.pub = pub
+	for _, d := range s.tracks {
+		d.setPublisher(pub)
+	}
+}
+
+// Publisher returns the current source; nil if there is none.
+func (s *Subscriber) Publisher() *Publisher { return s.pub }
+
+// Pull appends to out what must be sent now: what is new in the histories and
+// what is due. If out.More is set afterwards, call it again soon.
+func (s *Subscriber) Pull(now time.Time, out *Output) {
+	byClock := s.synced()
+	for _, d := range s.tracks {
+		d.pull(now, passPackets, out, &s.transport)
+		d.report(now, byClock, out)
+	}
+}
+
+// synced tells whether sender reports tie all encodings to one clock. Else
+// arrival does, for all of them: the two must not be mixed.
+func (s *Subscriber) synced() bool {
+	for _, d := range s.tracks {
+		if d.enc != nil && d.enc.clock.Load() == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// RTT returns the round trip to the subscriber, 0 if unknown.
+func (s *Subscriber) RTT() time.Duration { return s.rtt }
+
+// Counts returns the session's counters.
+func (s *Subscriber) Counts() SubscriberCounts { return s.counts }
+
+// Track returns the down track of a kind and its counters; nil if there is none.
+func (s *Subscriber) Track(kind codec.Kind) *DownTrack {
+	for _, d := range s.tracks {
+		if d.cfg.Kind == kind {
+			return d
+		}
+	}
+	return nil
+}
+
+// Counts returns the track's counters.
+func (d *DownTrack) Counts() DownCounts { return d.counts }
+
+// Encoding returns the encoding the track is on; nil if none.
+func (d *DownTrack) Encoding() *Encoding { return d.enc }
+
+// Blocked says that packets of the given SSRC could not be sent because the
+// subscriber's queue is full.
+func (s *Subscriber) Blocked(ssrc uint32, out *Output) {
+	for _, d := range s.tracks {
+		if d.cfg.SSRC == ssrc || d.cfg.RTXSSRC == ssrc {
+			d.blocked(out)
+		}
+	}
+}
+
+// Misfit tells whether the publisher sends a format the subscriber has no
+// payload type for: only a new session can help.
+func (s *Subscriber) Misfit() bool {
+	for _, d := range s.tracks {
+		if d.misfit {
+			return true
+		}
+	}
+	return false
+}
+
+// HandleRTCP takes one RTCP packet or compound from the subscriber and appends
+// to out what answers it. What cannot be read is counted and dropped.
+func (s *Subscriber) HandleRTCP(now time.Time, b []byte, out *Output) {
+	packets, err := rtcp.Unmarshal(b)
+	if err != nil {
+		s.counts.Malformed++
+		return
+	}
+	for _, pkt := range packets {
+		s.feedback(now, pkt, out)
+	}
+}
+
+func (s *Subscriber) feedback(now time.Time, pkt rtcp.Packet, out *Output) {
+	switch r := pkt.(type) {
+	case *rtcp.TransportLayerNack:
+		s.nack(now, r, out)
+	case *rtcp.PictureLossIndication:
+		s.keyframe(now, r.MediaSSRC, out)
+	case *rtcp.FullIntraRequest:
+		for _, e := range r.FIR {
+			s.keyframe(now, e.SSRC, out)
+		}
+	case *rtcp.ReceiverReport:
+		s.reports(now, r.Reports)
+	case *rtcp.SenderReport:
+		s.reports(now, r.Reports)
+	case *rtcp.ReceiverEstimatedMaximumBitrate:
+		s.counts.REMB = int64(r.Bitrate)
+	case *rtcp.TransportLayerCC:
+		s.transportFeedback(r)
+	}
+}
+
+func (s *Subscriber) bySSRC(ssrc uint32) *DownTrack {
+	for _, d := range s.tracks {
+		if d.cfg.SSRC == ssrc {
+			return d
+		}
+	}
+	return nil
+}
+
+func (s *Subscriber) nack(now time.Time, r *rtcp.TransportLayerNack, out *Output) {
+	d := s.bySSRC(r.MediaSSRC)
+	if d == nil {
+		return
+	}
+	rtt := s.rtt
+	if rtt == 0 {
+		rtt = defaultRTT
+	}
+	for _, pair := range r.Nacks {
+		pair.Range(func(seq uint16) bool {
+			s.counts.Nacks++
+			d.resend(now, seq, rtt, out, &s.transport)
+			return len(out.Packets) < maxAnswer
+		})
+	}
+}
+
+// maxAnswer bounds what one step answers, however much was asked for.
+const maxAnswer = 512
+
+func (s *Subscriber) keyframe(now time.Time, ssrc uint32, out *Output) {
+	if d := s.bySSRC(ssrc); d != nil {
+		d.requestKeyframe(now, out)
+	}
+}
+
+func (s *Subscriber) reports(now time.Time, blocks []rtcp.ReceptionReport) {
+	for i := range blocks {
+		d := s.bySSRC(blocks[i].SSRC)
+		if d == nil || !d.sentAny {
+			continue
+		}
+		if rtt := d.reception(now, &blocks[i]); rtt > 0 {
+			s.rtt = rtt
+		}
+		s.counts.FractionLost, s.counts.Jitter = blocks[i].FractionLost, blocks[i].Jitter
+	}
+}
+
+// transportFeedback notes how far transport-wide feedback reaches: all tracks'
+// packets up to the highest number reported are no longer ahead of feedback.
+func (s *Subscriber) transportFeedback(r *rtcp.TransportLayerCC) {
+	if r.PacketStatusCount == 0 {
+		return
+	}
+	acked := r.BaseSequenceNumber + r.PacketStatusCount - 1
+	if int16(acked-s.acked) < 0 || int16(s.transport-acked) <= 0 {
+		return
+	}
+	s.acked, s.heard = acked, true
+	for _, d := range s.tracks {
+		d.ackTransport(acked)
+	}
+}
+
+// ackTransport moves acked to the newest packet sent at or before the
+// transport-wide number given.
+func (d *DownTrack) ackTransport(transport uint16) {
+	if d.ids[codec.TransportCC] == 0 {
+		return
+	}
+	for seq := max(d.acked+1, d.seg.out); seq < d.next; seq++ {
+		s := d.sent.get(seq)
+		if s != nil && int16(transport-s.transport) < 0 {
+			return
+		}
+		if s != nil {
+			d.acked = seq
+		}
+	}
+}

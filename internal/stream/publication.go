@@ -1,0 +1,208 @@
+package stream
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
+)
+
+// A Claim is a name held for one publisher. It is started or released.
+type Claim struct {
+	stream *stream
+	owner  string
+	made   time.Time
+
+	mu  sync.Mutex
+	pub *Publication // once started
+	end bool
+}
+
+// alive tells whether the holder may keep the name.
+func (c *Claim) alive(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := c.made
+	if c.pub != nil {
+		if t := c.pub.LastPacket(); t.After(last) {
+			last = t
+		}
+	}
+	return !c.end && now.Sub(last) < holderWindow
+}
+
+// replaced ends a claim whose name is another's now.
+func (c *Claim) replaced() {
+	if p := c.finish(); p != nil {
+		p.src.Close(ErrReplaced)
+	}
+}
+
+// finish ends the claim and its publication, once.
+func (c *Claim) finish() *Publication {
+	c.mu.Lock()
+	p, done := c.pub, c.end
+	c.end = true
+	c.mu.Unlock()
+	if done || p == nil {
+		return nil
+	}
+	p.stop()
+	return p
+}
+
+// Release gives the name back and ends the publication, if any. It waits for the
+// publication's goroutine. Releasing twice is harmless.
+func (c *Claim) Release() {
+	c.finish()
+	r := c.stream.reg
+	r.mu.Lock()
+	if c.stream.claim == c {
+		c.stream.claim = nil
+		r.dropLocked(c.stream)
+	}
+	r.mu.Unlock()
+}
+
+// A Publication is a publisher's media on its way into a stream.
+type Publication struct {
+	stream *stream
+	src    Source
+	first  atomic.Pointer[time.Time] // of the first packet
+
+	kick chan struct{} // capacity 1: the deadline came forward
+	done chan struct{}
+	wg   sync.WaitGroup
+
+	mu    sync.Mutex // guards up's steps and timer; never held across a write
+	up    *forwarder.Publisher
+	timer time.Time // when the feedback goroutine wakes by itself
+}
+
+// Start begins the publication: subscribers, those who wait too, get its media
+// from its first keyframe on. It returns nil if the claim was lost meanwhile.
+// The Source must then be closed by its owner.
+func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
+	cfg.Budget = c.stream.reg.budget
+	p := &Publication{
+		stream: c.stream, src: src, up: forwarder.NewPublisher(cfg),
+		kick: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end {
+		return nil
+	}
+	c.pub = p
+	c.stream.live.Store(p)
+	p.wg.Add(1)
+	go p.feedback()
+	c.stream.wake()
+	return p
+}
+
+// stop ends the publication and waits for its goroutine.
+func (p *Publication) stop() {
+	close(p.done)
+	p.wg.Wait()
+	p.mu.Lock()
+	p.up.End()
+	p.mu.Unlock()
+	p.stream.live.CompareAndSwap(p, nil)
+	p.stream.wake()
+}
+
+// PushRTP takes one RTP packet, borrowed until it returns. After the end of the
+// publication it does nothing. It must not be called concurrently with itself.
+func (p *Publication) PushRTP(b []byte) {
+	now := time.Now()
+	p.mu.Lock()
+	if p.up.Ended() {
+		p.mu.Unlock()
+		return
+	}
+	fresh := p.up.HandleRTP(now, b)
+	early := p.up.Deadline().Before(p.timer)
+	p.mu.Unlock()
+	if early {
+		p.hurry()
+	}
+	if !fresh {
+		return
+	}
+	if p.first.Load() == nil {
+		p.first.Store(&now)
+	}
+	p.stream.wake()
+}
+
+// PushRTCP takes one RTCP packet from the publisher, borrowed until it returns.
+func (p *Publication) PushRTCP(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.up.Ended() {
+		p.up.HandleRTCP(time.Now(), b)
+	}
+}
+
+// LastPacket returns when the last media packet came; zero: none did.
+func (p *Publication) LastPacket() time.Time { return p.Counts().LastPacket }
+
+// Counts returns the publisher's counters.
+func (p *Publication) Counts() forwarder.PublisherCounts {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.up.Counts()
+}
+
+// Publisher returns the core's publisher, for its methods that are safe for
+// concurrent use.
+func (p *Publication) Publisher() *forwarder.Publisher { return p.up }
+
+// requestKeyframe passes a subscriber's wish on.
+func (p *Publication) requestKeyframe(e *forwarder.Encoding) {
+	p.mu.Lock()
+	p.up.RequestKeyframe(e)
+	early := p.up.Deadline().Before(p.timer)
+	p.mu.Unlock()
+	if early {
+		p.hurry()
+	}
+}
+
+func (p *Publication) hurry() {
+	select {
+	case p.kick <- struct{}{}:
+	default:
+	}
+}
+
+// feedback sends what the core wants to tell the publisher, when it is due.
+func (p *Publication) feedback() {
+	defer p.wg.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var out []byte
+	for {
+		select {
+		case <-p.done:
+			return
+		case <-p.kick:
+		case <-timer.C:
+		}
+		now, rtt := time.Now(), p.src.RTT()
+		p.mu.Lock()
+		if !now.Before(p.up.Deadline()) {
+			out = p.up.Tick(now, rtt, out[:0])
+		} else {
+			out = out[:0]
+		}
+		p.timer = p.up.Deadline()
+		p.mu.Unlock()
+		if len(out) > 0 {
+			_ = p.src.WriteRTCP(out) // lost feedback is sent again
+		}
+		timer.Reset(max(time.Millisecond, time.Until(p.timer)))
+	}
+}

@@ -1,0 +1,242 @@
+package stream
+
+import (
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
+)
+
+// What Claim and Subscribe refuse, and the reasons sessions are closed with.
+var (
+	// ErrBusy: a live publisher holds the name. A retry can help once it is gone.
+	ErrBusy = errors.New("stream: another publisher is live")
+	// ErrFull: the stream or the node has as many subscribers as it may.
+	ErrFull = errors.New("stream: too many subscribers")
+	// ErrClosed: the registry is closed.
+	ErrClosed = errors.New("stream: closed")
+
+	// ErrReplaced closes a publisher whose name another one took over.
+	ErrReplaced = errors.New("stream: replaced by another publisher")
+	// ErrFormat closes a subscriber that cannot receive what the new publisher sends.
+	ErrFormat = errors.New("stream: the publisher sends a format that was not negotiated")
+	// ErrQueueFull is what a Sink's WriteRTP returns when a packet was dropped
+	// because the subscriber does not read fast enough.
+	ErrQueueFull = errors.New("stream: the subscriber's queue is full")
+)
+
+// A Source is a publisher as its stream sees it. Methods may be called from any
+// goroutine and must not block on the network.
+type Source interface {
+	// WriteRTCP sends a compound RTCP packet to the publisher; b is borrowed.
+	WriteRTCP(b []byte) error
+	// RTT returns the round trip to the publisher; 0 if unknown.
+	RTT() time.Duration
+	// Close ends the publisher's session because of reason. It returns at once.
+	Close(reason error)
+}
+
+// A Sink is a subscriber as its shard sees it. All writes come from one
+// goroutine and must not block: a Sink that cannot send drops the packet and
+// returns an error, [ErrQueueFull] if the subscriber should skip to a keyframe.
+type Sink interface {
+	// WriteRTP sends one packet, borrowed until it returns.
+	WriteRTP(p *forwarder.OutPacket) error
+	// WriteRTCP sends a compound RTCP packet; b is borrowed.
+	WriteRTCP(b []byte) error
+	// Close ends the subscriber's session because of reason. It returns at once.
+	Close(reason error)
+}
+
+const (
+	// holderWindow: a publisher that sent nothing for so long does not keep
+	// another one from its name.
+	holderWindow = 2 * time.Second
+
+	// DefaultMaxSubscribers bounds the subscribers of one node.
+	DefaultMaxSubscribers = 10_000
+
+	// DefaultHistoryBudget is the memory all histories of a node may take, in bytes.
+	DefaultHistoryBudget = 1 << 30
+)
+
+// A Config says how a Registry works; the zero Config is good.
+type Config struct {
+	Shards         int   // 0: GOMAXPROCS
+	Takeover       bool  // a second publisher replaces a live one
+	MaxSubscribers int   // of one stream; 0: as many as the node may have
+	MaxNode        int   // of all streams; 0: DefaultMaxSubscribers
+	HistoryBudget  int64 // bytes; 0: DefaultHistoryBudget
+	Logger         *slog.Logger
+}
+
+// A Registry holds the streams of a node. It is safe for concurrent use.
+type Registry struct {
+	cfg    Config
+	log    *slog.Logger
+	budget *forwarder.Budget
+	shards []*shard
+
+	// mu guards the fields below. It is never held across a packet write or a
+	// call to a Source or Sink.
+	mu      sync.Mutex
+	streams map[string]*stream // those with a claim or a subscription
+	subs    int
+	closed  bool
+}
+
+// NewRegistry starts the shards. Close stops them.
+func NewRegistry(cfg Config) *Registry {
+	if cfg.Shards == 0 {
+		cfg.Shards = runtime.GOMAXPROCS(0)
+	}
+	if cfg.MaxNode == 0 {
+		cfg.MaxNode = DefaultMaxSubscribers
+	}
+	if cfg.MaxSubscribers == 0 {
+		cfg.MaxSubscribers = cfg.MaxNode
+	}
+	if cfg.HistoryBudget == 0 {
+		cfg.HistoryBudget = DefaultHistoryBudget
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	r := &Registry{
+		cfg: cfg, log: cfg.Logger, budget: forwarder.NewBudget(cfg.HistoryBudget),
+		streams: make(map[string]*stream),
+	}
+	for range cfg.Shards {
+		r.shards = append(r.shards, newShard())
+	}
+	return r
+}
+
+// Close refuses new claims and subscriptions, ends all publications and stops
+// the shards. It closes no Source and no Sink: their owners do.
+func (r *Registry) Close() {
+	r.mu.Lock()
+	r.closed = true
+	var claims []*Claim
+	for _, s := range r.streams {
+		if s.claim != nil {
+			claims = append(claims, s.claim)
+		}
+	}
+	r.mu.Unlock()
+	for _, c := range claims {
+		c.Release()
+	}
+	for _, sh := range r.shards {
+		sh.close()
+	}
+}
+
+// get returns the stream of a name, made if need be.
+func (r *Registry) getLocked(name string) *stream {
+	s := r.streams[name]
+	if s == nil {
+		s = &stream{name: name, reg: r}
+		for _, sh := range r.shards {
+			s.members = append(s.members, &members{stream: s, shard: sh})
+		}
+		r.streams[name] = s
+	}
+	return s
+}
+
+// dropLocked forgets a stream that nobody holds.
+func (r *Registry) dropLocked(s *stream) {
+	if s.claim == nil && s.subs == 0 && r.streams[s.name] == s {
+		delete(r.streams, s.name)
+	}
+}
+
+// Claim takes a name for a publisher to come. A live holder keeps it: ErrBusy,
+// unless the registry or a common owner allows a takeover; a holder that sent
+// nothing for two seconds is dead and replaced at once. owner may be empty: then
+// it equals no other. The claim must be started or released.
+func (r *Registry) Claim(name, owner string) (*Claim, error) {
+	now := time.Now()
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil, ErrClosed
+	}
+	s := r.getLocked(name)
+	old := s.claim
+	if old != nil && !r.cfg.Takeover && (owner == "" || owner != old.owner) && old.alive(now) {
+		r.mu.Unlock()
+		return nil, ErrBusy
+	}
+	c := &Claim{stream: s, owner: owner, made: now}
+	s.claim = c
+	r.mu.Unlock()
+	if old != nil {
+		old.replaced()
+	}
+	return c, nil
+}
+
+// An Info describes a stream at one moment.
+type Info struct {
+	Name        string
+	Since       time.Time // its publisher's first packet; zero: not live
+	Subscribers int
+	Audio       *forwarder.Encoding // nil: none, or nothing received yet
+	Video       *forwarder.Encoding
+}
+
+// Live tells whether a publisher is sending.
+func (i Info) Live() bool { return !i.Since.IsZero() }
+
+// Lookup describes the stream of a name; false if there is none.
+func (r *Registry) Lookup(name string) (Info, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.streams[name]
+	if s == nil {
+		return Info{}, false
+	}
+	return s.infoLocked(), true
+}
+
+// List describes all streams, in no order.
+func (r *Registry) List() []Info {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]Info, 0, len(r.streams))
+	for _, s := range r.streams {
+		list = append(list, s.infoLocked())
+	}
+	return list
+}
+
+// Counts are totals since the start, but for Streams, Subscribers and HistoryBytes.
+type Counts struct {
+	Streams, Subscribers int
+	HistoryBytes         int64
+
+	PacketsOut, BytesOut uint64
+	WriteErrors          uint64 // packets a Sink refused
+	FeedbackDropped      uint64 // a shard's mailbox was full
+	KeyframeWishes       uint64
+}
+
+// Counts returns the registry's counters.
+func (r *Registry) Counts() Counts {
+	r.mu.Lock()
+	c := Counts{Streams: len(r.streams), Subscribers: r.subs, HistoryBytes: r.budget.Used()}
+	r.mu.Unlock()
+	for _, sh := range r.shards {
+		c.PacketsOut += sh.packets.Load()
+		c.BytesOut += sh.bytes.Load()
+		c.WriteErrors += sh.writeErrors.Load()
+		c.FeedbackDropped += sh.dropped.Load()
+		c.KeyframeWishes += sh.wishes.Load()
+	}
+	return c
+}

@@ -1,0 +1,357 @@
+package stream
+
+import (
+	"container/heap"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// maxFeedback bounds the feedback waiting in a shard's mailbox: 10,000
+// subscribers send some 20 packets a second each, so this is 20 ms of it.
+const maxFeedback = 4096
+
+// shard is one goroutine that serves a disjoint set of subscribers.
+type shard struct {
+	wake chan struct{} // capacity 1
+	quit chan struct{}
+	done sync.WaitGroup
+	load atomic.Int32 // subscribers placed here
+
+	packets, bytes, writeErrors, dropped, wishes atomic.Uint64
+
+	mu       sync.Mutex // guards the fields below
+	box      []message
+	feedback int
+	dirty    []*members
+
+	// owned by the goroutine
+	out      forwarder.Output
+	due      deadlines
+	more     []*Subscription
+	boxSpare []message
+	dirSpare []*members
+	tally    tally
+}
+
+type tally struct{ packets, bytes, writeErrors, wishes uint64 }
+
+type messageKind uint8
+
+const (
+	join messageKind = iota
+	leave
+	feedback
+)
+
+type message struct {
+	kind messageKind
+	sub  *Subscription
+	data []byte
+}
+
+func newShard() *shard {
+	s := &shard{wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	s.done.Add(1)
+	go s.run()
+	return s
+}
+
+func (s *shard) close() {
+	close(s.quit)
+	s.done.Wait()
+}
+
+// post puts a message into the mailbox. Only feedback is ever dropped.
+func (s *shard) post(m message) {
+	s.mu.Lock()
+	if m.kind == feedback && s.feedback == maxFeedback {
+		s.mu.Unlock()
+		s.dropped.Add(1)
+		return
+	}
+	if m.kind == feedback {
+		s.feedback++
+	}
+	s.box = append(s.box, m)
+	s.mu.Unlock()
+	s.signal()
+}
+
+// queue notes that a stream has something new for its members here.
+func (s *shard) queue(m *members) {
+	s.mu.Lock()
+	s.dirty = append(s.dirty, m)
+	s.mu.Unlock()
+	s.signal()
+}
+
+func (s *shard) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *shard) run() {
+	defer s.done.Done()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		s.pass()
+		if len(s.more) > 0 {
+			select {
+			case <-s.quit:
+				return
+			default:
+			}
+			continue
+		}
+		timer.Reset(s.idle())
+		select {
+		case <-s.quit:
+			return
+		case <-s.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// idle is how long nothing is due.
+func (s *shard) idle() time.Duration {
+	if len(s.due) == 0 {
+		return time.Hour
+	}
+	return max(0, time.Until(s.due[0].deadline))
+}
+
+// pass serves everybody who has something to get: first those cut short in the
+// last pass, so that nobody waits twice.
+func (s *shard) pass() {
+	box, dirty := s.takeWork()
+	for i := range box {
+		s.handle(&box[i])
+		box[i] = message{}
+	}
+	s.serveMore()
+	for _, m := range dirty {
+		m.dirty.Store(false) // before pulling: what comes later queues it again
+		s.serveMembers(m)
+	}
+	s.serveDue()
+	s.flush()
+	s.boxSpare, s.dirSpare = box[:0], dirty[:0]
+}
+
+func (s *shard) takeWork() ([]message, []*members) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	box, dirty := s.box, s.dirty
+	s.box, s.dirty, s.feedback = s.boxSpare, s.dirSpare, 0
+	return box, dirty
+}
+
+func (s *shard) handle(m *message) {
+	sub := m.sub
+	switch m.kind {
+	case join:
+		s.join(sub)
+	case leave:
+		s.leave(sub)
+	case feedback:
+		if sub.joined {
+			s.out.Reset()
+			sub.core.HandleRTCP(time.Now(), m.data, &s.out)
+			s.emit(sub)
+			s.serve(sub)
+		}
+	}
+}
+
+func (s *shard) join(sub *Subscription) {
+	if sub.joined || sub.closed.Load() {
+		return
+	}
+	sub.joined = true
+	m := sub.member
+	m.subs = append(m.subs, sub)
+	m.count.Store(int32(len(m.subs)))
+	s.serve(sub)
+}
+
+func (s *shard) leave(sub *Subscription) {
+	if !sub.joined {
+		return
+	}
+	sub.joined = false
+	m := sub.member
+	if i := slices.Index(m.subs, sub); i >= 0 {
+		m.subs = slices.Delete(m.subs, i, i+1)
+	}
+	m.count.Store(int32(len(m.subs)))
+	if sub.heapPos >= 0 {
+		heap.Remove(&s.due, sub.heapPos)
+	}
+	sub.core = nil
+	sub.pub = nil
+}
+
+// serveMembers serves the subscribers of a stream, another one first each time.
+func (s *shard) serveMembers(m *members) {
+	n := len(m.subs)
+	if n == 0 {
+		return
+	}
+	m.turn = (m.turn + 1) % n
+	for i := range n {
+		s.serve(m.subs[(m.turn+i)%n])
+	}
+}
+
+func (s *shard) serveMore() {
+	n := len(s.more)
+	for i := range n {
+		sub := s.more[i]
+		sub.again = false
+		if sub.joined {
+			s.serve(sub)
+		}
+	}
+	s.more = slices.Delete(s.more, 0, n)
+}
+
+func (s *shard) serveDue() {
+	now := time.Now()
+	for len(s.due) > 0 && !s.due[0].deadline.After(now) {
+		sub := s.due[0]
+		heap.Pop(&s.due)
+		s.serve(sub)
+	}
+}
+
+// serve pulls what a subscriber must get now and writes it.
+func (s *shard) serve(sub *Subscription) {
+	if sub.again {
+		return // its turn comes with serveMore
+	}
+	if live := sub.stream.live.Load(); live != sub.pub {
+		s.follow(sub, live)
+	}
+	s.out.Reset()
+	sub.core.Pull(time.Now(), &s.out)
+	s.emit(sub)
+	if s.out.More {
+		sub.again = true
+		s.more = append(s.more, sub)
+	}
+	s.schedule(sub, s.out.Deadline)
+	if sub.core.Misfit() && !sub.told {
+		sub.told = true
+		sub.sink.Close(ErrFormat)
+	}
+}
+
+// follow attaches a subscriber to the stream's publication of now.
+func (s *shard) follow(sub *Subscription, live *Publication) {
+	sub.pub = live
+	if live == nil {
+		sub.core.SetPublisher(nil)
+		return
+	}
+	sub.core.SetPublisher(live.up)
+}
+
+// emit does what the core wants done.
+func (s *shard) emit(sub *Subscription) {
+	o := &s.out
+	for i := range o.Packets {
+		p := &o.Packets[i]
+		if err := sub.sink.WriteRTP(p); err != nil {
+			s.tally.writeErrors++
+			if errors.Is(err, ErrQueueFull) {
+				sub.core.Blocked(p.SSRC, o)
+			}
+			continue
+		}
+		s.tally.packets++
+		s.tally.bytes += uint64(len(p.Packet.Payload))
+	}
+	if len(o.RTCP) > 0 {
+		_ = sub.sink.WriteRTCP(o.RTCP) // a lost report is followed by the next
+		s.publishCounts(sub)
+	}
+	for _, e := range o.Wishes {
+		s.tally.wishes++
+		if sub.pub != nil {
+			sub.pub.requestKeyframe(e)
+		}
+	}
+}
+
+// publishCounts lets others see a subscriber's counters, each time it reports.
+func (s *shard) publishCounts(sub *Subscription) {
+	c := &SubscriptionCounts{Session: sub.core.Counts(), RTT: sub.core.RTT()}
+	if t := sub.core.Track(codec.Audio); t != nil {
+		c.Audio = t.Counts()
+	}
+	if t := sub.core.Track(codec.Video); t != nil {
+		c.Video = t.Counts()
+	}
+	sub.counts.Store(c)
+}
+
+func (s *shard) schedule(sub *Subscription, at time.Time) {
+	switch {
+	case at.IsZero() && sub.heapPos >= 0:
+		heap.Remove(&s.due, sub.heapPos)
+	case at.IsZero() || at.Equal(sub.deadline) && sub.heapPos >= 0:
+	case sub.heapPos >= 0:
+		sub.deadline = at
+		heap.Fix(&s.due, sub.heapPos)
+	default:
+		sub.deadline = at
+		heap.Push(&s.due, sub)
+	}
+}
+
+// flush ends a pass: counters become visible.
+func (s *shard) flush() {
+	t := &s.tally
+	s.packets.Add(t.packets)
+	s.bytes.Add(t.bytes)
+	s.writeErrors.Add(t.writeErrors)
+	s.wishes.Add(t.wishes)
+	*t = tally{}
+}
+
+// deadlines is a heap of subscriptions by deadline.
+type deadlines []*Subscription
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].deadline.Before(d[j].deadline) }
+func (d deadlines) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].heapPos, d[j].heapPos = i, j
+}
+
+// Push is called by container/heap only.
+func (d *deadlines) Push(x any) {
+	s := x.(*Subscription)
+	s.heapPos = len(*d)
+	*d = append(*d, s)
+}
+
+// Pop is called by container/heap only.
+func (d *deadlines) Pop() any {
+	last := len(*d) - 1
+	s := (*d)[last]
+	(*d)[last] = nil
+	*d = (*d)[:last]
+	s.heapPos = -1
+	return s
+}

@@ -1,0 +1,53 @@
+package stream
+
+import (
+	"sync/atomic"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// stream is a name with whatever is published and subscribed under it.
+type stream struct {
+	name    string
+	reg     *Registry
+	members []*members // one per shard, constant
+
+	// live is the publication subscribers pull from; nil: none.
+	live atomic.Pointer[Publication]
+
+	// guarded by Registry.mu
+	claim *Claim
+	subs  int
+}
+
+// members are the subscribers of a stream on one shard.
+type members struct {
+	stream *stream
+	shard  *shard
+	dirty  atomic.Bool  // queued in the shard, not yet served
+	count  atomic.Int32 // len(subs), for those who wake
+
+	// owned by the shard
+	subs []*Subscription
+	turn int // who is served first: it rotates
+}
+
+// wake tells every shard with subscribers that there is something new.
+func (s *stream) wake() {
+	for _, m := range s.members {
+		if m.count.Load() > 0 && !m.dirty.Swap(true) {
+			m.shard.queue(m)
+		}
+	}
+}
+
+func (s *stream) infoLocked() Info {
+	info := Info{Name: s.name, Subscribers: s.subs}
+	if p := s.live.Load(); p != nil {
+		if first := p.first.Load(); first != nil {
+			info.Since = *first
+		}
+		info.Audio, info.Video = p.up.Best(codec.Audio), p.up.Best(codec.Video)
+	}
+	return info
+}

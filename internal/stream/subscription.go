@@ -1,0 +1,105 @@
+package stream
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
+)
+
+// A Subscription is one subscriber of a stream. Its methods are safe for
+// concurrent use.
+type Subscription struct {
+	stream *stream
+	member *members
+	sink   Sink
+	closed atomic.Bool
+	counts atomic.Pointer[SubscriptionCounts]
+
+	// owned by the shard
+	core     *forwarder.Subscriber
+	pub      *Publication
+	joined   bool
+	deadline time.Time
+	heapPos  int // position in the shard's heap, -1: none
+	again    bool
+	told     bool // the sink was closed because of a misfit
+}
+
+// SubscriptionCounts are a subscriber's counters, at most a second old.
+type SubscriptionCounts struct {
+	Audio, Video forwarder.DownCounts
+	Session      forwarder.SubscriberCounts
+	RTT          time.Duration
+}
+
+// Subscribe adds a subscriber to a stream, which need not have a publisher. It
+// gets media after Start. ErrFull at the bounds.
+func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.SubscriberTrack) (*Subscription, error) {
+	sub := &Subscription{
+		sink:    sink,
+		core:    forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: rand.Uint64()}),
+		heapPos: -1,
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	if s := r.streams[name]; r.subs >= r.cfg.MaxNode || s != nil && s.subs >= r.cfg.MaxSubscribers {
+		return nil, ErrFull
+	}
+	s := r.getLocked(name)
+	sub.stream, sub.member = s, s.lightest()
+	s.subs++
+	r.subs++
+	sub.member.shard.load.Add(1)
+	return sub, nil
+}
+
+// lightest chooses the shard with the fewest subscribers.
+func (s *stream) lightest() *members {
+	best := s.members[0]
+	for _, m := range s.members[1:] {
+		if m.shard.load.Load() < best.shard.load.Load() {
+			best = m
+		}
+	}
+	return best
+}
+
+// Start begins sending: the sink can take packets now.
+func (s *Subscription) Start() { s.member.shard.post(message{kind: join, sub: s}) }
+
+// PushRTCP takes one RTCP packet from the subscriber, which it copies. At the
+// bound of the shard's mailbox it is dropped and counted.
+func (s *Subscription) PushRTCP(b []byte) {
+	if !s.closed.Load() {
+		s.member.shard.post(message{kind: feedback, sub: s, data: append([]byte(nil), b...)})
+	}
+}
+
+// Counts returns the counters; zero before Start.
+func (s *Subscription) Counts() SubscriptionCounts {
+	if c := s.counts.Load(); c != nil {
+		return *c
+	}
+	return SubscriptionCounts{}
+}
+
+// Close removes the subscriber. Its sink may see a last write while Close runs
+// and shortly after. Closing twice is harmless.
+func (s *Subscription) Close() {
+	if s.closed.Swap(true) {
+		return
+	}
+	s.member.shard.load.Add(-1)
+	s.member.shard.post(message{kind: leave, sub: s})
+	r := s.stream.reg
+	r.mu.Lock()
+	s.stream.subs--
+	r.subs--
+	r.dropLocked(s.stream)
+	r.mu.Unlock()
+}
