@@ -119,10 +119,23 @@ func (d *DownTrack) report(now time.Time, byClock bool, out *Output) {
 // timestampAt is the outgoing timestamp of now: by the publisher's sender
 // reports, or by arrival.
 func (d *DownTrack) timestampAt(now time.Time, byClock bool) uint32 {
-	if c := d.enc.clock.Load(); byClock && c != nil {
-		return c.timestampAt(now, d.enc.format.Name.ClockRate()) + d.seg.offset
+	if byClock {
+		return d.clock.timestampAt(now, d.enc.format.Name.ClockRate())
 	}
 	return d.enc.liveTimestamp(now) + d.seg.offset
+}
+
+// synced tells whether the publisher's sender reports say when the track's media
+// was made, and keeps what they say. An encoding without a report yet goes by
+// the last one's, which it was aligned with.
+func (d *DownTrack) synced() bool {
+	if d.enc == nil {
+		return true
+	}
+	if c := d.enc.clock.Load(); c != nil {
+		d.clock, d.clockOf = clockPoint{c.at, c.timestamp + d.seg.offset}, d.encOf
+	}
+	return d.clockOf != nil && d.clockOf == d.encOf
 }
 
 func appendRTCP(b []byte, packets ...rtcp.Packet) []byte {

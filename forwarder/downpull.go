@@ -26,7 +26,7 @@ func (d *DownTrack) take(now time.Time, out *Output) *Packet {
 			}
 			return nil
 		}
-		if _, ok := d.seg.sequence(p.Seq); !ok && d.seg.base != 0 {
+		if d.seg.tooLate(p) {
 			d.counts.Late++
 			d.pos++
 			continue
@@ -133,8 +133,7 @@ func (d *DownTrack) sequence(p *Packet) uint64 {
 	if s.base == 0 { // audio: numbers begin with the first packet
 		s.base = p.Seq
 	}
-	seq, _ := s.sequence(p.Seq)
-	return seq
+	return s.sequence(p.Seq)
 }
 
 func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {

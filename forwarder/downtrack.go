@@ -53,6 +53,7 @@ type DownTrack struct {
 
 	pub    *Publisher
 	enc    *Encoding
+	encOf  *Publisher // of enc
 	format SubscriberFormat
 	pos    uint64
 	seg    segment
@@ -77,6 +78,8 @@ type DownTrack struct {
 	reportAt   time.Time
 	lastReport reportSent
 	octets     uint32
+	clock      clockPoint // of outgoing timestamps
+	clockOf    *Publisher // whose reports made clock; nil: none
 	counts     DownCounts
 }
 
@@ -238,6 +241,9 @@ func (d *DownTrack) wish(now time.Time, e *Encoding, out *Output) {
 func (d *DownTrack) begin(now time.Time, e *Encoding, format SubscriberFormat) {
 	offset := d.offset(now, e)
 	d.enc, d.format, d.wanted, d.still, d.stall = e, format, nil, nil, time.Time{}
+	if d.pub != nil {
+		d.encOf = d.pub
+	}
 	live := e.liveTimestamp(now)
 	d.seg = segment{
 		offset: offset, key: live, join: live, start: now,

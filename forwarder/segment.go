@@ -23,9 +23,16 @@ type segment struct {
 	keyframe *Keyframe
 }
 
-// sequence maps an incoming number; false if it lies before the segment.
-func (s *segment) sequence(in uint64) (uint64, bool) {
-	return in - s.base + s.out, in >= s.base
+// sequence maps an incoming number, which is not below base.
+func (s *segment) sequence(in uint64) uint64 { return in - s.base + s.out }
+
+// tooLate tells whether p is from before the segment: by its number, or of the
+// frame before, whose end may be among the numbers kept free for the first frame.
+func (s *segment) tooLate(p *Packet) bool {
+	if s.base == 0 {
+		return false
+	}
+	return p.Seq < s.base || s.keyframe != nil && after(s.key, p.Timestamp)
 }
 
 // timestamp maps an incoming timestamp. It is a function of its argument alone,

@@ -21,7 +21,7 @@ type Subscriber struct {
 	pub       *Publisher
 	transport uint16
 	acked     uint16 // highest transport-wide number reported
-	heard     bool   // transport-wide feedback came
+	byClock   bool   // sender reports go by the publisher's
 	rtt       time.Duration
 	counts    SubscriberCounts
 }
@@ -65,22 +65,28 @@ func (s *Subscriber) Publisher() *Publisher { return s.pub }
 // Pull appends to out what must be sent now: what is new in the histories and
 // what is due. If out.More is set afterwards, call it again soon.
 func (s *Subscriber) Pull(now time.Time, out *Output) {
-	byClock := s.synced()
+	s.chooseClock()
 	for _, d := range s.tracks {
 		d.pull(now, passPackets, out, &s.transport)
-		d.report(now, byClock, out)
+		d.report(now, s.byClock, out)
 	}
 }
 
-// synced tells whether sender reports tie all encodings to one clock. Else
-// arrival does, for all of them: the two must not be mixed.
-func (s *Subscriber) synced() bool {
+// chooseClock decides what sender reports go by: the publisher's own, if they
+// tie all encodings to one clock, else arrival. The two must not be mixed, so
+// after a change all tracks report at once.
+func (s *Subscriber) chooseClock() {
+	all := true
 	for _, d := range s.tracks {
-		if d.enc != nil && d.enc.clock.Load() == nil {
-			return false
-		}
+		all = d.synced() && all
 	}
-	return true
+	if all == s.byClock {
+		return
+	}
+	s.byClock = all
+	for _, d := range s.tracks {
+		d.reportAt = time.Time{}
+	}
 }
 
 // RTT returns the round trip to the subscriber, 0 if unknown.
@@ -219,7 +225,7 @@ func (s *Subscriber) transportFeedback(r *rtcp.TransportLayerCC) {
 	if int16(acked-s.acked) < 0 || int16(s.transport-acked) <= 0 {
 		return
 	}
-	s.acked, s.heard = acked, true
+	s.acked = acked
 	for _, d := range s.tracks {
 		d.ackTransport(acked)
 	}

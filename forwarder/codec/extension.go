@@ -21,10 +21,10 @@ const (
 	DependencyDescriptor                      // AV1 RTP specification, appendix A
 	VideoLayers                               // video-layers-allocation00
 
-	extensions // their number
+	NumExtensions = int(VideoLayers) + 1 // one more than the largest Extension: the size of a table by Extension
 )
 
-var extensionURIs = [extensions]string{
+var extensionURIs = [NumExtensions]string{
 	MID:                  "urn:ietf:params:rtp-hdrext:sdes:mid",
 	RID:                  "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
 	RepairedRID:          "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
@@ -52,7 +52,7 @@ func ParseExtension(uri string) Extension {
 
 // URI returns what an extmap line calls the extension, "" for the zero one.
 func (e Extension) URI() string {
-	if e >= extensions {
+	if int(e) >= NumExtensions {
 		return ""
 	}
 	return extensionURIs[e]

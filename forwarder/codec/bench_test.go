@@ -1,0 +1,79 @@
+package codec_test
+
+import (
+	"testing"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// TestInspectAllocates: a packet costs no allocation, whatever it holds.
+func TestInspectAllocates(t *testing.T) {
+	for _, name := range fixtureNames(t, "") {
+		f, packets := formatOf(t, name), readFixture(t, name)
+		var sink codec.Info
+		if n := testing.AllocsPerRun(20, func() {
+			for _, p := range packets {
+				sink = codec.Inspect(f, p.Payload)
+			}
+		}); n != 0 {
+			t.Errorf("Inspect of %s: %v allocations", name, n)
+		}
+		_ = sink
+	}
+}
+
+// TestParameterSetsAllocate: keeping and packing into a buffer cost none either.
+func TestParameterSetsAllocate(t *testing.T) {
+	for _, name := range []string{"h264", "h265"} {
+		f, payload := formatOf(t, name), readFixture(t, name)[0].Payload
+		buf := make([]byte, 0, 1200)
+		if n := testing.AllocsPerRun(20, func() {
+			var p codec.ParameterSets
+			p.Keep(f, payload)
+			buf = p.AppendPayload(buf[:0])
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+func TestDependencyAllocates(t *testing.T) {
+	packets := readFixture(t, "av1-chromium-l2t2")
+	var s codec.DependencyStructure
+	if n := testing.AllocsPerRun(20, func() {
+		for _, p := range packets {
+			if _, err := s.Parse(p.GetExtension(dependencyID)); err != nil && len(p.Payload) > 0 {
+				t.Fatal(err)
+			}
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkInspect(b *testing.B) {
+	for _, name := range []string{"h264", "h265", "vp8", "vp9", "vp9-chromium-l3t3", "av1-aom", "av1-chromium-l2t2"} {
+		b.Run(name, func(b *testing.B) {
+			f, packets := formatOf(b, name), readFixture(b, name)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				codec.Inspect(f, packets[i%len(packets)].Payload)
+			}
+		})
+	}
+}
+
+func BenchmarkDependency(b *testing.B) {
+	packets := readFixture(b, "vp9-chromium-l3t3")
+	var s codec.DependencyStructure
+	if _, err := s.Parse(packets[0].GetExtension(dependencyID)); err != nil {
+		b.Fatal(err)
+	}
+	value := packets[1].GetExtension(dependencyID)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Parse(value); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,355 @@
+package forwardertest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+
+	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+const (
+	audioPT, videoPT, rtxPT = 111, 96, 97
+	midID, ridID, rrdID     = 1, 2, 3
+	frameInterval           = time.Second / 30
+	audioInterval           = 20 * time.Millisecond
+	packetPayload           = 1100
+)
+
+// publisher is one simulated publisher session and the core's end of it.
+type publisher struct {
+	w       *World
+	id      uint16
+	core    *forwarder.Publisher
+	streams []*upstream   // audio first
+	clock   time.Duration // its clock minus ours
+	gone    bool
+	ticking time.Time
+}
+
+// upstream is one RTP stream of a publisher.
+type upstream struct {
+	pub      *publisher
+	index    int // of the encoding
+	kind     codec.Kind
+	ssrc     uint32
+	rtxSSRC  uint32
+	rid      string
+	seq      uint16
+	rtxSeq   uint16
+	base     uint32 // first timestamp
+	frame    uint32
+	lastKey  time.Time
+	wantKey  bool
+	sentSets bool
+	paused   bool
+	kept     map[uint16][]byte // sent packets, by number
+	start    time.Time
+}
+
+func (w *World) startPublisher() {
+	w.pubs++
+	p := &publisher{w: w, id: uint16(w.pubs), clock: w.upTo(time.Hour) - 30*time.Minute}
+	audio := forwarder.PublisherTrack{
+		Kind: codec.Audio, MID: "0",
+		Formats:    map[uint8]codec.Format{audioPT: {Name: codec.Opus}},
+		Extensions: map[uint8]codec.Extension{midID: codec.MID},
+	}
+	video := forwarder.PublisherTrack{
+		Kind: codec.Video, MID: "1", NACK: true, PLI: true,
+		Formats:    map[uint8]codec.Format{videoPT: w.format()},
+		Repair:     map[uint8]uint8{rtxPT: videoPT},
+		Extensions: map[uint8]codec.Extension{midID: codec.MID, ridID: codec.RID, rrdID: codec.RepairedRID},
+	}
+	p.addStream(codec.Audio, 0)
+	for i := range w.opt.Encodings {
+		s := p.addStream(codec.Video, i)
+		s.rid = fmt.Sprint("r", i)
+		video.RIDs = append(video.RIDs, s.rid)
+	}
+	p.core = forwarder.NewPublisher(forwarder.PublisherConfig{Tracks: []forwarder.PublisherTrack{audio, video}, SSRC: 1})
+	w.pub = p
+	for _, s := range w.subs {
+		s.attach(p)
+	}
+	if w.opt.Restart > 0 {
+		w.after(w.around(w.opt.Restart), p.end)
+	}
+}
+
+func (w *World) format() codec.Format {
+	if w.opt.H264 {
+		return codec.Format{Name: codec.H264, Profile: 0x42e0, Mode: 1}
+	}
+	return codec.Format{Name: codec.VP8}
+}
+
+func (p *publisher) addStream(kind codec.Kind, index int) *upstream {
+	w := p.w
+	s := &upstream{
+		pub: p, index: index, kind: kind, ssrc: w.rnd.Uint32(), rtxSSRC: w.rnd.Uint32(),
+		seq: uint16(w.rnd.Uint32()), base: w.rnd.Uint32(), kept: map[uint16][]byte{}, start: w.now, wantKey: true,
+	}
+	p.streams = append(p.streams, s)
+	if kind == codec.Audio {
+		w.after(w.upTo(audioInterval), s.sendAudio)
+	} else {
+		w.after(w.upTo(frameInterval), s.sendFrame)
+		if w.opt.Vanish > 0 && index > 0 {
+			w.after(w.around(w.opt.Vanish), s.toggle)
+		}
+	}
+	if !w.opt.NoSenderReports {
+		w.after(w.upTo(time.Second), s.senderReport)
+	}
+	return s
+}
+
+// end kills the session without a word; another one starts later.
+func (p *publisher) end() {
+	p.gone = true
+	w := p.w
+	w.after(w.upTo(4*time.Second), func() {
+		p.core.End()
+		for _, s := range w.subs {
+			s.attach(nil)
+		}
+		w.after(w.upTo(2*time.Second), w.startPublisher)
+	})
+}
+
+func (s *upstream) toggle() {
+	s.paused = !s.paused
+	s.wantKey = true
+	if !s.pub.gone {
+		s.pub.w.after(s.pub.w.around(s.pub.w.opt.Vanish), s.toggle)
+	}
+}
+
+func (s *upstream) timestamp() uint32 {
+	clock := time.Duration(90000)
+	if s.kind == codec.Audio {
+		clock = 48000
+	}
+	return s.base + uint32(s.pub.w.now.Sub(s.start)*clock/time.Second)
+}
+
+func (s *upstream) sendAudio() {
+	if s.pub.gone {
+		return
+	}
+	s.pub.w.after(audioInterval, s.sendAudio)
+	c := content{publisher: s.pub.id, encoding: audioEncoding, key: true, frame: s.frame, parts: 1, captured: s.pub.w.now.UnixNano()}
+	s.frame++
+	s.send(c, audioPT, s.timestamp(), make([]byte, 60))
+}
+
+// sendFrame sends one picture: larger ones for lower indices, keyframes six
+// times as large.
+func (s *upstream) sendFrame() {
+	w := s.pub.w
+	if s.pub.gone {
+		return
+	}
+	w.after(frameInterval, s.sendFrame)
+	if s.paused {
+		return
+	}
+	key := s.wantKey || w.opt.Interval > 0 && w.now.Sub(s.lastKey) >= w.opt.Interval
+	size := w.opt.Bitrate / 8 / 30 / (s.index*3 + 1)
+	if key {
+		s.lastKey, s.wantKey = w.now, false
+		size *= 6
+	}
+	parts := max(1, size/packetPayload)
+	ts := s.timestamp()
+	if key && w.opt.H264 && (!w.opt.StripParameters || !s.sentSets) {
+		s.sentSets = true
+		s.sendSets(ts)
+	}
+	for i := range parts {
+		c := content{s.pub.id, uint8(s.index), key, s.frame, uint16(i), uint16(parts), w.now.UnixNano()}
+		s.send(c, videoPT, ts, s.header(c))
+	}
+	s.frame++
+}
+
+// sendSets sends parameter sets as a packet of their own, with the frame's
+// timestamp, as libdatachannel does.
+func (s *upstream) sendSets(ts uint32) {
+	s.transmit(videoPT, ts, false, []byte{
+		0x78, 0, 8, 0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xbf, 0, 4, 0x68, 0xce, 0x3c, 0x80,
+	})
+}
+
+// header is the beginning of a payload, as the codec writes it, and filling.
+func (s *upstream) header(c content) []byte {
+	b := make([]byte, packetPayload)
+	switch {
+	case s.pub.w.opt.H264 && c.parts == 1:
+		b[0] = 0x61
+		if c.key {
+			b[0] = 0x65
+		}
+	case s.pub.w.opt.H264:
+		b[0], b[1] = 0x7c, 0x01
+		if c.key {
+			b[1] = 0x05
+		}
+		if c.part == 0 {
+			b[1] |= 0x80
+		}
+		if c.part == c.parts-1 {
+			b[1] |= 0x40
+		}
+	case c.part == 0:
+		copy(b, []byte{0x10, 0x01, 0, 0, 0x9d, 0x01, 0x2a})
+		b[7], b[9] = byte(200-20*s.index), 100 // width, height: smaller for higher indices
+		if c.key {
+			b[1] = 0
+		}
+	}
+	return b
+}
+
+func (s *upstream) send(c content, pt uint8, ts uint32, payload []byte) {
+	s.transmit(pt, ts, c.part == c.parts-1 && s.kind == codec.Video, c.append(payload))
+}
+
+func (s *upstream) transmit(pt uint8, ts uint32, marker bool, payload []byte) {
+	h := rtp.Header{Version: 2, PayloadType: pt, SequenceNumber: s.seq, Timestamp: ts, SSRC: s.ssrc, Marker: marker}
+	s.seq++
+	_ = h.SetExtension(midID, []byte(map[codec.Kind]string{codec.Audio: "0", codec.Video: "1"}[s.kind]))
+	if s.rid != "" {
+		_ = h.SetExtension(ridID, []byte(s.rid))
+	}
+	b, err := (&rtp.Packet{Header: h, Payload: payload}).Marshal()
+	if err != nil {
+		panic(err)
+	}
+	s.kept[h.SequenceNumber] = b
+	delete(s.kept, h.SequenceNumber-2000)
+	s.deliver(b)
+}
+
+// deliver brings a packet to the core.
+func (s *upstream) deliver(b []byte) {
+	p := s.pub
+	p.w.carry(p.w.opt.Up, func() {
+		if p.core.Ended() {
+			return
+		}
+		if p.core.HandleRTP(p.w.now, b) {
+			p.w.pullAll()
+		}
+		p.tickLater()
+	})
+}
+
+// tickLater sees to it that the core's deadline is met.
+func (p *publisher) tickLater() {
+	at := p.core.Deadline()
+	if !p.ticking.IsZero() && !at.Before(p.ticking) || p.core.Ended() {
+		return
+	}
+	p.ticking = at
+	p.w.after(max(0, at.Sub(p.w.now)), func() { p.tick(at) })
+}
+
+func (p *publisher) tick(at time.Time) {
+	if p.ticking != at || p.core.Ended() {
+		return
+	}
+	p.ticking = time.Time{}
+	if b := p.core.Tick(p.w.now, 2*p.w.opt.Up.Delay, nil); len(b) > 0 {
+		p.w.carry(Network{Loss: p.w.opt.Up.Loss, Delay: p.w.opt.Up.Delay}, func() { p.feedback(b) })
+	}
+	p.tickLater()
+}
+
+// feedback is what the publisher does about RTCP from us.
+func (p *publisher) feedback(b []byte) {
+	packets, err := rtcp.Unmarshal(b)
+	if err != nil {
+		p.w.fail("publisher %d got unreadable feedback: %v", p.id, err)
+		return
+	}
+	for _, pkt := range packets {
+		switch r := pkt.(type) {
+		case *rtcp.PictureLossIndication:
+			p.keyframe(r.MediaSSRC)
+		case *rtcp.TransportLayerNack:
+			p.nack(r)
+		}
+	}
+}
+
+func (p *publisher) keyframe(ssrc uint32) {
+	for _, s := range p.streams {
+		if s.ssrc == ssrc && !p.w.opt.IgnoreRequests {
+			s.wantKey = true
+		}
+	}
+}
+
+func (p *publisher) nack(r *rtcp.TransportLayerNack) {
+	if p.w.opt.IgnoreNacks || p.gone {
+		return
+	}
+	for _, s := range p.streams {
+		if s.ssrc != r.MediaSSRC {
+			continue
+		}
+		for _, pair := range r.Nacks {
+			for _, seq := range pair.PacketList() {
+				s.repair(seq)
+			}
+		}
+	}
+}
+
+// repair retransmits as RFC 4588 says.
+func (s *upstream) repair(seq uint16) {
+	b, ok := s.kept[seq]
+	if !ok {
+		return
+	}
+	var p rtp.Packet
+	if err := p.Unmarshal(b); err != nil {
+		panic(err)
+	}
+	h := rtp.Header{Version: 2, PayloadType: rtxPT, SequenceNumber: s.rtxSeq, Timestamp: p.Timestamp, SSRC: s.rtxSSRC, Marker: p.Marker}
+	s.rtxSeq++
+	_ = h.SetExtension(midID, []byte("1"))
+	_ = h.SetExtension(rrdID, []byte(s.rid))
+	b, err := (&rtp.Packet{Header: h, Payload: append([]byte{byte(seq >> 8), byte(seq)}, p.Payload...)}).Marshal()
+	if err != nil {
+		panic(err)
+	}
+	s.deliver(b)
+}
+
+func (s *upstream) senderReport() {
+	p := s.pub
+	if p.gone {
+		return
+	}
+	p.w.after(time.Second, s.senderReport)
+	if s.frame == 0 {
+		return
+	}
+	at := p.w.now.Add(p.clock)
+	ntp := uint64(at.Unix()+2208988800)<<32 | uint64(at.Nanosecond())<<32/1e9
+	b, err := (&rtcp.SenderReport{SSRC: s.ssrc, NTPTime: ntp, RTPTime: s.timestamp()}).Marshal()
+	if err != nil {
+		panic(err)
+	}
+	p.w.carry(Network{Loss: p.w.opt.Up.Loss, Delay: p.w.opt.Up.Delay}, func() {
+		if !p.core.Ended() {
+			p.core.HandleRTCP(p.w.now, b)
+		}
+	})
+}
