@@ -21,9 +21,10 @@ func inspectAV1(payload []byte) Info {
 	for e, ok := w.next(); ok; e, ok = w.next() {
 		in.addAV1(e)
 	}
-	in.Keyframe = in.Keyframe && in.Spatial == 0
-	in.IDR = in.Keyframe
+	// A frame begins with an OBU's beginning, a picture in the base layer.
 	in.FrameStart = begins && in.Spatial == 0
+	in.Keyframe = in.Keyframe && in.FrameStart
+	in.IDR = in.Keyframe
 	return in
 }
 

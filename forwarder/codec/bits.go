@@ -62,8 +62,8 @@ func (r *bitReader) skip(n uint) {
 	r.bits(min(n, 32))
 }
 
-// ue reads an Exp-Golomb code (H.264 §9.1). Codes of more than 32 bits after
-// the zeros do not exist and fail.
+// ue reads an Exp-Golomb code (H.264 §9.1). A code with more than 31
+// leading zeros is out of every range there is and fails.
 func (r *bitReader) ue() uint32 {
 	zeros := uint(0)
 	for !r.flag() {

@@ -60,7 +60,7 @@ func fuzzInspect(f *testing.F, name codec.Name, spatial, temporal uint8, paramet
 }
 
 func FuzzH264(f *testing.F) {
-	fuzzInspect(f, codec.H264, 7, 7, codec.SPS|codec.PPS, checkKept(h264))
+	fuzzInspect(f, codec.H264, 0, 7, codec.SPS|codec.PPS, checkKept(h264))
 }
 
 func FuzzH265(f *testing.F) {

@@ -10,7 +10,6 @@ const (
 	h264PPS        = 8
 	h264AUD        = 9
 	h264Prefix     = 14
-	h264SubsetSPS  = 15
 	h264Reserved18 = 18
 	h264STAPA      = 24
 	h264STAPB      = 25
@@ -57,15 +56,12 @@ func (in *Info) addH264(u nalUnit) {
 	}
 }
 
-// addH264Prefix reads the layer of the NAL unit that follows a prefix of
-// temporal scalability (H.264 §F.7.3.1.1: dependency_id, quality_id,
-// temporal_id after svc_extension_flag).
+// addH264Prefix reads temporal_id of a prefix NAL unit (H.264 §F.7.3.1.1), which
+// stands before slices of the base spatial layer.
 func (in *Info) addH264Prefix(body []byte) {
-	if len(body) < 3 || body[0]&0x80 == 0 {
-		return
+	if len(body) >= 3 && body[0]&0x80 != 0 { // svc_extension_flag
+		in.Temporal = body[2] >> 5
 	}
-	in.Spatial = body[1] >> 4 & 7
-	in.Temporal = body[2] >> 5
 }
 
 // opensH264 tells whether a NAL unit of this type can be the first of an access

@@ -10,6 +10,8 @@ const (
 	h265PPS         = 34
 	h265AUD         = 35
 	h265PrefixSEI   = 39
+	h265Reserved41  = 41
+	h265Reserved44  = 44
 	h265Aggregation = 48
 	h265Fragment    = 49
 	h265PACI        = 50
@@ -39,7 +41,7 @@ func (in *Info) addH265(u nalUnit) {
 	if irap {
 		in.IDR = true
 	}
-	if !u.after {
+	if !u.after || layer < in.Spatial {
 		in.Spatial = layer
 		in.Temporal = max(u.second&7, 1) - 1
 	}
@@ -76,7 +78,7 @@ func opensH265(typ byte, body []byte) bool {
 	case typ >= h265VPS && typ <= h265AUD, typ == h265PrefixSEI:
 		return true
 	}
-	return typ >= 41 && typ <= 44
+	return typ >= h265Reserved41 && typ <= h265Reserved44
 }
 
 // h265Units walks the NAL units of an RFC 7798 payload.

@@ -110,6 +110,7 @@ func TestInspectH265(t *testing.T) {
 		{"FU of layer 32", "63 01 93 af", codec.Info{IDR: true, Spatial: 32}},
 		{"FU cut short", "62 01 93", codec.Info{}},
 		{"AP of PPS and IDR", "60 01 0003 4401c1 0003 2601af", codec.Info{Keyframe: true, FrameStart: true, IDR: true, Parameters: codec.PPS}},
+		{"AP of a slice of layer 1 and IDR of layer 0", "60 01 0003 02098f 0003 2601af", codec.Info{Keyframe: true, IDR: true}},
 		{"AP cut short", "60 01 0003 4401", codec.Info{}},
 		{"PACI of IDR", "64 01 26 00 af", idr},
 		{"PACI with one byte of extension, of FU of IDR", "64 01 62 10 ff 93 af", idr},
@@ -194,11 +195,14 @@ func (s spsBits) nal() []byte {
 		w.bits(0, 1)
 		w.flag(s.lists)
 		for i := 0; s.lists && i < 12; i++ {
-			w.flag(i == 0 || i == 6)
-			if i == 0 { // all 16 deltas are 0
+			w.flag(i < 2 || i == 6)
+			switch i {
+			case 0: // 8+4, then 12-12 ends the list
+				w.ue(7)
+				w.ue(24)
+			case 1: // all 16 deltas are 0
 				w.bits(0xffff, 16)
-			}
-			if i == 6 { // the first delta, -8, ends the list
+			case 6: // 8-8 ends the list
 				w.ue(16)
 			}
 		}

@@ -17,8 +17,10 @@ package codec
 //   - else the packet itself is.
 //
 // Parameter sets whose timestamp never gets a Keyframe packet are no keyframe.
-// What the keyframe lacks is f.Parameters() without the Parameters of all its
-// packets; [ParameterSets] supplies it.
+//
+// With have, the union of Parameters of the packets of that timestamp up to the
+// Keyframe packet, f.Parameters()&^have is what the keyframe lacks. If that is
+// not 0, [ParameterSets] has it, to be sent before the keyframe.
 type Info struct {
 	// Keyframe tells that the picture that begins in this packet is decodable
 	// alone (given its parameter sets). It is set on one packet of the frame,
@@ -41,11 +43,11 @@ type Info struct {
 	// Parameters says which parameter sets begin in this packet; 0: none.
 	Parameters ParameterKind
 
-	// Spatial and Temporal are the layer the packet belongs to as far as its
-	// payload tells: 0 is the base layer, what codecs without layers have, and
-	// what the inside of an AV1 OBU or of an H264 picture with a prefix NAL unit
-	// says; the Dependency Descriptor knows better. Spatial is 0 to 7 (H265: to
-	// 63), Temporal 0 to 7.
+	// Spatial and Temporal are the layer the packet belongs to, the lowest if
+	// there are several, as far as its payload tells: 0 is the base layer, what
+	// codecs without layers have, and what the inside of an AV1 OBU or of an H264
+	// picture with a prefix NAL unit says; the Dependency Descriptor knows better.
+	// Spatial is 0 to 7 (H264: 0, H265: to 63), Temporal 0 to 7.
 	Spatial, Temporal uint8
 
 	// Width and Height are the picture's size in pixels after cropping, of the

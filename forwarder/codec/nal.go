@@ -15,7 +15,7 @@ type nalUnit struct {
 // nalUnits walks the NAL units of one packet. The zero value is empty.
 type nalUnits struct {
 	rest       []byte  // of an aggregation packet, at a unit's size
-	lead       int     // bytes between size and unit, MTAP's and DONL's differences
+	lead       int     // bytes between size and unit: MTAP's differences
 	headerSize int     // of a NAL unit: 1 for H.264, 2 for H.265
 	one        nalUnit // the only unit of other packets
 	seen       int

@@ -8,7 +8,7 @@ import (
 // ParameterSets keeps the latest parameter sets of one H264 or H265 encoding,
 // one per kind and id, to supply those a keyframe lacks. The zero value is empty
 // and ready. It is a plain value of about 1.5 KB: copying it takes a snapshot.
-// It is not safe for concurrent use and never allocates.
+// It is not safe for concurrent use. Keeping does not allocate.
 //
 // It holds at most 16 sets, and never more than fit one payload of 1200 bytes;
 // beyond that the set kept longest ago goes. A set that alone exceeds it is not
@@ -70,31 +70,45 @@ func (p *ParameterSets) Complete(f Format) bool {
 	return p.name == f.Name && f.Parameters()&^p.Kinds() == 0
 }
 
-// AppendPayload appends to dst one RTP payload with all sets kept, VPS first,
-// then SPS, then PPS: a single NAL unit packet for one set, else a STAP-A
-// (RFC 6184 §5.7.1) or aggregation packet (RFC 7798 §4.4.2). It is at most 1200
-// bytes and belongs before the keyframe's first packet, with its timestamp and
-// no marker. With nothing kept dst is returned as it is.
-//
-// A STAP-A is not allowed in packetization mode 0 but taken by every receiver
-// known.
-func (p *ParameterSets) AppendPayload(dst []byte) []byte {
-	if p.count == 0 {
-		return dst
-	}
-	if p.count == 1 {
-		return append(dst, p.data[:p.used]...)
-	}
-	dst = p.appendHeader(dst)
+// Len returns the number of sets kept, 0 to 16.
+func (p *ParameterSets) Len() int { return p.count }
+
+// NAL returns NAL unit i of those kept, i below Len: VPS come first, then SPS,
+// then PPS. It is borrowed from p until its next change.
+func (p *ParameterSets) NAL(i int) []byte {
 	for _, kind := range [...]ParameterKind{VPS, SPS, PPS} {
 		at := 0
 		for _, s := range p.sets[:p.count] {
 			if s.key.kind == kind {
-				dst = binary.BigEndian.AppendUint16(dst, uint16(s.size))
-				dst = append(dst, p.data[at:at+s.size]...)
+				if i == 0 {
+					return p.data[at : at+s.size]
+				}
+				i--
 			}
 			at += s.size
 		}
+	}
+	panic("codec: no such parameter set")
+}
+
+// AppendPayload appends to dst one RTP payload with every NAL: a single NAL
+// unit packet for one, else a STAP-A (RFC 6184 §5.7.1) or aggregation packet
+// (RFC 7798 §4.4.2). It is at most 1200 bytes and belongs before the keyframe's
+// first packet, with its timestamp and no marker. With nothing kept dst is
+// returned as it is.
+//
+// H264's packetization mode 0 knows no STAP-A: there each NAL is a payload.
+func (p *ParameterSets) AppendPayload(dst []byte) []byte {
+	if p.count == 1 {
+		return append(dst, p.data[:p.used]...)
+	}
+	if p.count > 1 {
+		dst = p.appendHeader(dst)
+	}
+	for i := range p.count {
+		nal := p.NAL(i)
+		dst = binary.BigEndian.AppendUint16(dst, uint16(len(nal)))
+		dst = append(dst, nal...)
 	}
 	return dst
 }

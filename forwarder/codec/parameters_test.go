@@ -49,6 +49,11 @@ func TestParameterSets(t *testing.T) {
 	if got := p.AppendPayload(nil); !bytes.Equal(got, want) {
 		t.Errorf("got  %x\nwant %x", got, want)
 	}
+	for i, nal := range [][]byte{sps, pps(0, 1), pps(255, 2)} {
+		if got := p.NAL(i); p.Len() != 3 || !bytes.Equal(got, nal) {
+			t.Errorf("NAL unit %d of %d is %x, want %x", i, p.Len(), got, nal)
+		}
+	}
 }
 
 // TestParameterSetsOrder packs SPS first whatever came first.

@@ -116,9 +116,14 @@ func NewRegistry(cfg Config) *Registry {
 }
 
 // Close refuses new claims and subscriptions, ends all publications and stops
-// the shards. It closes no Source and no Sink: their owners do.
+// the shards. It closes no Source and no Sink: their owners do. Closing twice is
+// harmless.
 func (r *Registry) Close() {
 	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return
+	}
 	r.closed = true
 	var claims []*Claim
 	for _, s := range r.streams {

@@ -1,0 +1,58 @@
+# `make help` lists the targets. Everything runs on Debian as root or with sudo; Go does the rest.
+
+GO         ?= go
+GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Tests of real clients need Chromium, FFmpeg and GStreamer, hence their build tags.
+TAGS      = e2e,bars,soak
+FUZZTIME ?= 30s
+SOAKTIME ?= 10m
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test test-unit test-web e2e bars soak fuzz lint format image-check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build dist/whippet, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o dist/whippet ./cmd/whippet
+
+setup: ## install what the tests need (Debian packages, npm, an FFmpeg with WHIP)
+	@test/setup.sh
+
+test: setup lint test-unit test-web image-check e2e ## everything a change must pass
+
+test-unit: ## Go tests of every package, with the race detector
+	$(GO) test -race -p 2 -timeout 15m ./...
+
+test-web: ## tests of the pages' modules, in Node.js
+	node --test internal/web/test/*.test.mjs
+
+e2e: setup ## real clients: Chromium, FFmpeg, GStreamer, sockets
+	$(GO) test -tags e2e -count=1 -timeout 10m ./test/e2e
+
+bars: setup ## measure the promised figures; writes dist/bars.json
+	$(GO) test -tags bars -count=1 -v -timeout 30m ./test/bars
+
+soak: setup ## joins, leaves and restarts for SOAKTIME, watching memory
+	SOAKTIME=$(SOAKTIME) $(GO) test -tags soak -count=1 -v -timeout 24h ./test/soak
+
+fuzz: ## every fuzz target for FUZZTIME
+	test/fuzz.sh $(FUZZTIME)
+
+lint: ## gofumpt, vet, staticcheck, syntax of scripts
+	@unformatted=$$($(GOFUMPT) -l .) && [ -z "$$unformatted" ] || { echo "not formatted (make format):"; echo "$$unformatted"; exit 1; }
+	$(GO) vet -tags $(TAGS) ./...
+	$(STATICCHECK) -tags $(TAGS) ./...
+	@for f in .ci/run test/*.sh deploy/*.sh; do [ ! -e "$$f" ] || bash -n "$$f" || exit 1; done
+	@for f in test/harness/*.mjs test/harness/pages/*.js; do node --check "$$f" || exit 1; done
+
+format: ## rewrite Go files as the lint wants them
+	$(GOFUMPT) -w .
+
+image-check: ## build what the container image holds and check it, without a container engine
+	deploy/image-check.sh
+
+clean: ## remove what was built here
+	rm -rf dist .cache node_modules

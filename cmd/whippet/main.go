@@ -1,0 +1,96 @@
+// Command whippet runs a Whippet node and small tools around it: see whippet --help.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/whippet-media/whippet/internal/config"
+)
+
+// cli is the command line.
+type cli struct {
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Run a node (what whippet does without a command)."`
+	Token   tokenCmd   `cmd:"" help:"Make or inspect a token."`
+	Publish PublishCmd `cmd:"" help:"Publish a test clip or files to a WHIP endpoint."`
+	Play    PlayCmd    `cmd:"" help:"Play from a WHEP endpoint: statistics each second, media to files."`
+	Health  healthCmd  `cmd:"" help:"Ask a running node whether it is healthy; the exit status is the answer."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// A console is where a command reads and writes.
+type console struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Version  string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	con := &console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Version: version()}
+	os.Exit(run(ctx, con, os.Args[1:], os.LookupEnv))
+}
+
+// exited carries kong's wish to exit (after --help) out of its parser.
+type exited struct{ status int }
+
+// run is main without the process: it returns the exit status.
+func run(ctx context.Context, con *console, args []string, env func(string) (string, bool)) (status int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exited:
+			status = r.status
+		default:
+			panic(r)
+		}
+	}()
+	var c cli
+	parsed, err := config.Parse(&c, args, env, options(con)...)
+	if err == nil {
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		err = parsed.Run(con)
+	}
+	if err != nil {
+		fmt.Fprintf(con.Err, "whippet: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func options(con *console) []kong.Option {
+	return []kong.Option{
+		kong.Name("whippet"),
+		kong.Description("WHIP and WHEP media server: publish from OBS, FFmpeg or a browser, watch in any browser.\n\n" +
+			"Every setting of a node is also an environment variable, --tls-cert as WHIPPET_TLS_CERT, and a key of the --config file; whippet serve --help lists them."),
+		kong.Vars{"version": con.Version},
+		kong.Writers(con.Out, con.Err),
+		kong.Exit(func(status int) { panic(exited{status}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
+	}
+}
+
+// linked is the version a build outside of a repository is told:
+// -ldflags "-X main.linked=v1.2.3".
+var linked string
+
+// version is what the build was told, else what it recorded: a tag, or the commit.
+func version() string {
+	if linked != "" {
+		return linked
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

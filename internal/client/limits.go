@@ -1,0 +1,51 @@
+package client
+
+import "time"
+
+// Every bound of the package stands here, with its reason.
+const (
+	// requestTimeout ends a request no server answers; servers answer a POST
+	// within 2 s even when their gathering is slow.
+	requestTimeout = 15 * time.Second
+
+	// maxBody bounds what is read of a response. Answers stay under 8 KiB.
+	maxBody = 256 << 10
+
+	// maxRedirects bounds how often a POST is passed on.
+	maxRedirects = 5
+
+	// gatherTimeout ends gathering that a silent STUN server holds up; what has
+	// been found until then is offered.
+	gatherTimeout = 5 * time.Second
+
+	// closeTimeout bounds the DELETE of a Close whose context has no deadline.
+	closeTimeout = 5 * time.Second
+
+	// relayDelay is how long a session may try without the ICE servers the
+	// answer named before it restarts ICE with them.
+	relayDelay = 3 * time.Second
+
+	// maxFrame bounds one coded frame of a file or of a track; a 4K keyframe at
+	// high quality has 2 MiB.
+	maxFrame = 8 << 20
+
+	// reorderPackets and reorderWait bound how long the packets after a hole wait
+	// for a repair: two round trips of a far server, or a keyframe's worth.
+	reorderPackets = 512
+	reorderWait    = 500 * time.Millisecond
+
+	// keyframeRequestInterval is the least time between two keyframe requests of
+	// a player.
+	keyframeRequestInterval = time.Second
+
+	// catchUp is how far a source may lag behind its clock before the clock is
+	// moved: after a suspended machine no burst of old frames is sent.
+	catchUp = time.Second
+
+	// defaultMTU bounds RTP packets: 1200 bytes fit every path with SRTP, UDP,
+	// TURN and tunnels on top.
+	defaultMTU = 1200
+
+	// maxEncodings bounds a simulcast track.
+	maxEncodings = 8
+)

@@ -1,0 +1,271 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/whippet-media/whippet/internal/config"
+)
+
+type env map[string]string
+
+func (e env) lookup(name string) (string, bool) { v, ok := e[name]; return v, ok }
+
+// parse runs the whole way from arguments to Config.
+func parse(t *testing.T, e env, args ...string) (config.Config, error) {
+	t.Helper()
+	var flags struct{ config.Flags }
+	if _, err := config.Parse(&flags, args, e.lookup, kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {})); err != nil {
+		return config.Config{}, err
+	}
+	return flags.Config()
+}
+
+func mustParse(t *testing.T, e env, args ...string) config.Config {
+	t.Helper()
+	c, err := parse(t, e, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestDefaults(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", "/xdg")
+	got := mustParse(t, nil)
+	want := config.Config{
+		HTTP: ":8080", Admin: "127.0.0.1:9090", CORSOrigins: []string{"*"},
+		Audience: "whippet", Data: "/xdg/whippet", MaxSessions: 10_000,
+		Log: config.Log{Packages: map[string]slog.Level{}},
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(sameSecret)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func sameSecret(a, b config.Secret) bool { return string(a.Bytes()) == string(b.Bytes()) }
+
+func TestEverySettingArrives(t *testing.T) {
+	got := mustParse(t, nil,
+		"--http=[::1]:80", "--media=10.0.0.1:9000", "--admin=:9090",
+		"--announce=203.0.113.7,[2001:db8::7]:9000", "--announce=live.example",
+		"--public-url=https://live.example/media/", "--trusted-proxies=10.0.0.2,192.168.0.0/16",
+		"--cors-origin=https://Player.example/,http://localhost:3000",
+		"--tls-cert=c.pem", "--tls-key=k.pem", "--ice-server=stun:s.example:3478,turn:t.example?transport=udp",
+		"--turn-secret=turn", "--auth=open", "--jwt-secret="+strings.Repeat("k", 32), "--jwt-audience=tv", "--data=/d",
+		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--log-level=warn,rtc=debug", "--log-format=json")
+	want := config.Config{
+		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
+		Announce:  []config.Announce{{Host: "203.0.113.7"}, {Host: "2001:db8::7", Port: 9000}, {Host: "live.example"}},
+		PublicURL: "https://live.example/media", CORSOrigins: []string{"https://player.example", "http://localhost:3000"},
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/32"), netip.MustParsePrefix("192.168.0.0/16")},
+		TLS:            config.TLS{Cert: "c.pem", Key: "k.pem"},
+		ICEServers:     []string{"stun:s.example:3478", "turn:t.example?transport=udp"}, TURNSecret: config.NewSecret("turn"),
+		Open: true, Secret: config.NewSecret(strings.Repeat("k", 32)), Audience: "tv", Data: "/d",
+		Takeover: true, RejectAbsent: true, MaxSessions: 7,
+		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"rtc": slog.LevelDebug}, JSON: true},
+	}
+	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
+	if diff := cmp.Diff(want, got, opts...); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPrecedence: flag > environment > file > default, for a text, a number, a list
+// and an enumeration.
+func TestPrecedence(t *testing.T) {
+	file := write(t, "w.yaml", "http: :1\nmax-sessions: 1\nannounce: [10.0.0.1, a.example]\nconflict: takeover\n")
+	fromFile := []string{"--config=" + file}
+	vars := env{"WHIPPET_HTTP": ":2", "WHIPPET_MAX_SESSIONS": "2", "WHIPPET_ANNOUNCE": "10.0.0.2", "WHIPPET_CONFLICT": "reject"}
+	show := func(c config.Config) string {
+		return fmt.Sprintf("%v %v %v %v", c.HTTP, c.MaxSessions, c.Announce, c.Takeover)
+	}
+	for _, test := range []struct {
+		name string
+		env  env
+		args []string
+		want string
+	}{
+		{"default", nil, nil, ":8080 10000 [] false"},
+		{"file", nil, fromFile, ":1 1 [{10.0.0.1 0} {a.example 0}] true"},
+		{"file named by the environment", env{"WHIPPET_CONFIG": file}, nil, ":1 1 [{10.0.0.1 0} {a.example 0}] true"},
+		{"environment", vars, nil, ":2 2 [{10.0.0.2 0}] false"},
+		{"environment over file", vars, fromFile, ":2 2 [{10.0.0.2 0}] false"},
+		{"empty variables are none", env{"WHIPPET_HTTP": "", "WHIPPET_MAX_SESSIONS": ""}, fromFile, ":1 1 [{10.0.0.1 0} {a.example 0}] true"},
+		{
+			"flag over all", vars,
+			append([]string{"--http=:3", "--max-sessions=3", "--announce=10.0.0.3", "--conflict=takeover"}, fromFile...),
+			":3 3 [{10.0.0.3 0}] true",
+		},
+		{"flag with the default's value over all", vars, []string{"--http=:8080", "--max-sessions", "10000"}, ":8080 10000 [{10.0.0.2 0}] false"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := show(mustParse(t, test.env, test.args...)); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestMistakesNameTheFlag: each error holds the flag, and the words that help.
+func TestMistakesNameTheFlag(t *testing.T) {
+	short := write(t, "short", strings.Repeat("s", 31)+"\n")
+	empty := write(t, "empty", " \n")
+	for _, test := range []struct {
+		args string
+		want []string
+	}{
+		{"--http=8080", []string{"--http", `"8080"`, ":port"}},
+		{"--http=:99999", []string{"--http", "99999"}},
+		{"--http=:http", []string{"--http", "number"}},
+		{"--media=nowhere", []string{"--media", "host:port"}},
+		{"--admin=:8080", []string{"--admin", "--http", "another port"}},
+		{"--announce=http://x", []string{"--announce", "203.0.113.7"}},
+		{"--announce=0.0.0.0", []string{"--announce"}},
+		{"--announce=1.2.3.4:0", []string{"--announce"}},
+		{"--announce=fe80::1%eth0", []string{"--announce"}},
+		{"--announce=" + strings.Repeat("1.2.3.4,", 16) + "1.2.3.4", []string{"--announce", "at most 16"}},
+		{"--public-url=live.example", []string{"--public-url", "https://live.example"}},
+		{"--public-url=https://a.example/?x=1", []string{"--public-url", "query"}},
+		{"--trusted-proxies=proxy", []string{"--trusted-proxies", "10.0.0.0/8"}},
+		{"--cors-origin=player.example", []string{"--cors-origin", "https://player.example"}},
+		{"--cors-origin=https://a.example/x", []string{"--cors-origin"}},
+		{"--tls-cert=c.pem", []string{"--tls-key"}},
+		{"--tls-key=k.pem", []string{"--tls-cert"}},
+		{"--auth=none", []string{"--auth", "token", "open"}},
+		{"--jwt-secret=short", []string{"--jwt-secret", "5 bytes", "openssl rand"}},
+		{"--jwt-secret-file=" + short, []string{"--jwt-secret", "31 bytes"}},
+		{"--jwt-secret-file=" + empty, []string{"--jwt-secret-file", "empty"}},
+		{"--jwt-secret-file=/nowhere", []string{"--jwt-secret-file", "/nowhere"}},
+		{"--jwt-secret-file=/dev/zero", []string{"--jwt-secret-file", "64 KiB"}},
+		{"--jwt-secret=x --jwt-secret-file=y", []string{"--jwt-secret", "choose one"}},
+		{"--jwt-audience=", []string{"--jwt-audience", "empty"}},
+		{"--conflict=fight", []string{"--conflict", "takeover"}},
+		{"--absent=cry", []string{"--absent", "wait"}},
+		{"--max-sessions=0", []string{"--max-sessions", "from 1"}},
+		{"--max-sessions=many", []string{"--max-sessions"}},
+		{"--ice-server=stun.example", []string{"--ice-server", "stun:stun.example:3478"}},
+		{"--ice-server=turn:t.example", []string{"--turn-secret"}},
+		{"--turn-secret=x", []string{"--ice-server"}},
+		{"--log-level=loud", []string{"--log-level", "debug, info, warn"}},
+		{"--log-level=info,radio=debug", []string{"--log-level", "radio", "rtc"}},
+		{"--log-format=xml", []string{"--log-format", "json"}},
+		{"--config=/nowhere.yaml", []string{"--config", "/nowhere.yaml"}},
+		{"--htpt=:1", []string{"--htpt", "--http"}},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			_, err := parse(t, nil, strings.Fields(test.args)...)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	_, err := parse(t, nil, "--http=x", "--admin=y", "--max-sessions=0")
+	if err == nil || len(strings.Split(err.Error(), "\n")) != 3 {
+		t.Errorf("got %v, want three lines", err)
+	}
+}
+
+func TestFileMistakesNameLineAndKey(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"http: :1\nhtpt: :2\n", `line 2: there is no setting "htpt"`},
+		{"config: a.yaml\n", `there is no setting "config"`},
+		{"http:\n  port: 1\n", "http: write a value or a list"},
+		{"announce: [[a]]\n", "announce: a list holds plain values"},
+		{"- http\n", "cannot unmarshal"},
+		{"http: [\n", "did not find"},
+		{"http: :1\nhttp: :2\n", "already defined"},
+		{strings.Repeat("#", 65<<10), "larger than 64 KiB"},
+	} {
+		_, err := parse(t, nil, "--config="+write(t, "w.yaml", test.text))
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "--config") {
+			t.Errorf("%.20q: got %v, want %s", test.text, err, test.want)
+		}
+	}
+}
+
+func TestFileKeepsScalarsAsWritten(t *testing.T) {
+	c := mustParse(t, nil, "--config="+write(t, "w.yaml", "announce: [1.2.3.4, 0x1.example]\njwt-audience: 010\nmedia:\n"))
+	if c.Audience != "010" || c.Announce[1].Host != "0x1.example" || c.Media != "" {
+		t.Errorf("%+v", c)
+	}
+	if c := mustParse(t, nil, "--config="+write(t, "e.yaml", "")); c.HTTP != ":8080" {
+		t.Errorf("an empty file changes %+v", c)
+	}
+}
+
+func TestSecretsFromFiles(t *testing.T) {
+	key := strings.Repeat("k", 32)
+	c := mustParse(t, env{"WHIPPET_TURN_SECRET_FILE": write(t, "turn", "t\n")},
+		"--ice-server=turn:t.example", "--jwt-secret-file="+write(t, "jwt", key+"\n"))
+	if string(c.Secret.Bytes()) != key || string(c.TURNSecret.Bytes()) != "t" {
+		t.Errorf("%q %q", c.Secret.Bytes(), c.TURNSecret.Bytes())
+	}
+}
+
+// TestSecretsAreNeverShown: W134.
+func TestSecretsAreNeverShown(t *testing.T) {
+	const canary = "canary-canary-canary-canary-canary"
+	c := mustParse(t, env{"WHIPPET_TURN_SECRET": canary}, "--ice-server=turn:t.example", "--jwt-secret="+canary)
+	var shown strings.Builder
+	fmt.Fprintf(&shown, "%v %+v %#v %s %q %x", c, c, c, c.Secret, c.Secret, c.Secret)
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown.Write(text)
+	slog.New(slog.NewJSONHandler(&shown, nil)).Info("x", "config", c, "secret", c.Secret)
+	slog.New(slog.NewTextHandler(&shown, nil)).Info("x", "config", c, "secret", c.Secret)
+	if s := shown.String(); strings.Contains(s, canary) || strings.Contains(s, fmt.Sprintf("%x", canary)) || strings.Contains(s, "Y2FuYXJ5") {
+		t.Error(s)
+	}
+}
+
+// TestMistakesDoNotShowSecrets: an error about a secret tells its length at most.
+func TestMistakesDoNotShowSecrets(t *testing.T) {
+	for _, args := range [][]string{{"--jwt-secret=canary"}, {"--turn-secret=canary"}, {"--jwt-secret=canary", "--jwt-secret-file=x"}} {
+		if _, err := parse(t, nil, args...); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func FuzzFile(f *testing.F) {
+	f.Add("http: :1\nannounce: [a, b]\n")
+	f.Add("a: &a [*a]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		values, err := config.ParseFile([]byte(text))
+		for name := range values {
+			if err == nil && !config.Names()[name] {
+				t.Errorf("%q is no setting", name)
+			}
+		}
+	})
+}

@@ -1,0 +1,4 @@
+package config
+
+// ParseFile is for fuzzing.
+var ParseFile = parseFile

@@ -1,0 +1,56 @@
+package config
+
+// Flags are the settings of a node as the command line has them, for kong. The
+// tags are the one place for names, defaults and help texts. [Flags.Config] checks
+// them.
+type Flags struct {
+	File string `name:"config" placeholder:"FILE" help:"YAML file with settings; its keys are the names of these flags."`
+
+	Network `embed:"" group:"Network"`
+	Access  `embed:"" group:"Access"`
+	Policy  `embed:"" group:"Streams"`
+	Logging `embed:"" group:"Logs"`
+}
+
+// Network holds the settings about addresses.
+type Network struct {
+	HTTP           string   `name:"http" default:":8080" placeholder:"ADDRESS" help:"Listen here for WHIP, WHEP and the pages; media over TCP (ICE-TCP) shares the port."`
+	Media          string   `name:"media" placeholder:"ADDRESS" help:"UDP address for all media. Default: all addresses, the port of --http."`
+	Announce       []string `name:"announce" placeholder:"ADDRESS" help:"Addresses or names, each with :port if it differs, under which the media port can be reached from outside (NAT, container). Default: those of the network interfaces."`
+	PublicURL      string   `name:"public-url" placeholder:"URL" help:"The node's URL as clients see it, e.g. https://live.example/media. Default: taken from each request."`
+	TrustedProxies []string `name:"trusted-proxies" placeholder:"CIDR" help:"Addresses or networks of reverse proxies whose Forwarded and X-Forwarded-… headers are believed."`
+	CORSOrigin     []string `name:"cors-origin" default:"*" placeholder:"ORIGIN" help:"Pages that may use this node, e.g. https://player.example; * for all."`
+	Admin          string   `name:"admin" default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Listen here for metrics, health and profiles. It has no authentication: keep it private."`
+	TLSCert        string   `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM) for HTTPS on --http; read again when the file changes."`
+	TLSKey         string   `name:"tls-key" placeholder:"FILE" help:"Private key (PEM) of --tls-cert."`
+	ICEServer      []string `name:"ice-server" placeholder:"URL" help:"STUN or TURN servers told to clients, e.g. stun:stun.example:3478 or turn:turn.example:3478."`
+	TURNSecret     string   `name:"turn-secret" placeholder:"SECRET" help:"Shared secret of the TURN servers; short-lived credentials are made from it."`
+	TURNSecretFile string   `name:"turn-secret-file" placeholder:"FILE" help:"File that holds --turn-secret."`
+}
+
+// Access holds the settings about who may do what.
+type Access struct {
+	Auth string `name:"auth" default:"token" enum:"token,open" help:"token: publishing and playing need a token. open: anyone who reaches the node may do both."`
+	Keys `embed:""`
+}
+
+// Keys holds the settings that make and check tokens. The token command has them too.
+type Keys struct {
+	JWTSecret     string `name:"jwt-secret" placeholder:"SECRET" help:"Secret of at least 32 bytes that signs tokens (HS256). Default: one is made and kept in --data."`
+	JWTSecretFile string `name:"jwt-secret-file" placeholder:"FILE" help:"File that holds --jwt-secret."`
+	JWTAudience   string `name:"jwt-audience" default:"whippet" placeholder:"NAME" help:"What the aud claim of a token must be or contain."`
+	Data          string `name:"data" placeholder:"DIR" help:"Folder for the secret the node makes. Default: $XDG_DATA_HOME/whippet, else ~/.local/share/whippet."`
+}
+
+// Policy holds the settings about streams and sessions.
+type Policy struct {
+	Conflict    string `name:"conflict" default:"reject" enum:"reject,takeover" help:"A second publisher of a live stream is refused (reject) or replaces the first (takeover)."`
+	Absent      string `name:"absent" default:"wait" enum:"wait,reject" help:"A subscriber of a stream without a publisher waits for one (wait) or is refused (reject)."`
+	MaxSessions int    `name:"max-sessions" default:"10000" placeholder:"N" help:"Most sessions at a time, publishers and subscribers together."`
+}
+
+// Logging holds the settings about logs.
+type Logging struct {
+	LogLevel  string `name:"log-level" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error; for single packages add name=level: info,rtc=debug."`
+	LogFormat string `name:"log-format" default:"text" enum:"text,json" help:"Logs go to standard error as text or json."`
+}

@@ -1,0 +1,18 @@
+package config
+
+const (
+	// maxFileBytes bounds the YAML file and files with secrets: they have some
+	// lines, and a wrong path may name a device that never ends.
+	maxFileBytes = 64 << 10
+
+	// maxList bounds the values of one list: each announced address is a candidate
+	// in every answer, each proxy and origin is compared with every request.
+	maxList = 64
+
+	// maxAnnounce bounds announced addresses: each is checked against each of the
+	// client's, and answers must stay under 8 KiB for OBS.
+	maxAnnounce = 16
+
+	// maxSessions bounds --max-sessions, so that a slip does not mean "unbounded".
+	maxSessions = 1_000_000
+)

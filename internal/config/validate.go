@@ -1,0 +1,316 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/whippet-media/whippet/auth"
+)
+
+// Config checks the settings and returns all mistakes at once, one a line, each
+// naming its flag. It reads files with secrets and looks at the environment for the
+// default of --data; it opens nothing else.
+func (f Flags) Config() (Config, error) {
+	var e problems
+	c := Config{
+		HTTP:           e.address("http", f.HTTP),
+		Admin:          e.address("admin", f.Admin),
+		Announce:       e.announce(f.Announce),
+		PublicURL:      e.publicURL(f.PublicURL),
+		TrustedProxies: e.prefixes("trusted-proxies", f.TrustedProxies),
+		CORSOrigins:    e.origins("cors-origin", f.CORSOrigin),
+		TLS:            e.tls(f.TLSCert, f.TLSKey),
+		Open:           f.Auth == "open",
+		Takeover:       f.Conflict == "takeover",
+		RejectAbsent:   f.Absent == "reject",
+		MaxSessions:    e.between("max-sessions", f.MaxSessions, 1, maxSessions),
+		ICEServers:     e.iceServers("ice-server", f.ICEServer),
+		TURNSecret:     e.secret("turn-secret", f.TURNSecret, f.TURNSecretFile),
+		Log:            e.log(f.LogLevel, f.LogFormat),
+	}
+	if f.Media != "" {
+		c.Media = e.address("media", f.Media)
+	}
+	c.Secret, c.Audience, c.Data = e.keys(f.Keys)
+	e.together(c)
+	return c, e.err()
+}
+
+// Check returns the secret of --jwt-secret or its file (empty: none was given), the
+// audience and the data folder ("": there is none).
+func (k Keys) Check() (secret Secret, audience, data string, err error) {
+	var e problems
+	secret, audience, data = e.keys(k)
+	return secret, audience, data, e.err()
+}
+
+// problems collects mistakes; its methods return the checked value.
+type problems struct{ list []error }
+
+func (e *problems) add(flag, format string, args ...any) {
+	e.list = append(e.list, fmt.Errorf("--%s: "+format, append([]any{flag}, args...)...))
+}
+
+func (e *problems) err() error { return errors.Join(e.list...) }
+
+// together checks what is a mistake only in combination.
+func (e *problems) together(c Config) {
+	if c.HTTP != "" && c.HTTP == c.Admin && !strings.HasSuffix(c.HTTP, ":0") {
+		e.add("admin", "%s is the address of --http; choose another port", c.Admin)
+	}
+	turn := slices.ContainsFunc(c.ICEServers, isTURN)
+	switch {
+	case turn && c.TURNSecret.Empty():
+		e.add("turn-secret", "TURN servers in --ice-server need it; give --turn-secret or --turn-secret-file")
+	case !turn && !c.TURNSecret.Empty():
+		e.add("ice-server", "--turn-secret is given, but no turn: or turns: URL")
+	}
+}
+
+// address checks host:port. The host may be empty; the port is a number.
+func (e *problems) address(flag, s string) string {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		e.add(flag, "%q is no address; write host:port or :port, IPv6 as [::1]:8080", s)
+		return ""
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		e.add(flag, "%q is no port; write a number from 0 to 65535, 0 for any free one", port)
+		return ""
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func (e *problems) announce(values []string) []Announce {
+	if len(values) > maxAnnounce {
+		e.add("announce", "%d addresses; at most %d are possible", len(values), maxAnnounce)
+		return nil
+	}
+	var list []Announce
+	for _, v := range values {
+		a, ok := parseAnnounce(strings.TrimSpace(v))
+		if !ok {
+			e.add("announce", "%q is no address or name; write 203.0.113.7, live.example, [2001:db8::7]:9000 or the like", v)
+			continue
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+func parseAnnounce(s string) (Announce, bool) {
+	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return Announce{Host: ip.Unmap().String()}, usable(ip)
+	}
+	host, port := s, ""
+	if h, p, err := net.SplitHostPort(s); err == nil {
+		host, port = h, p
+	}
+	if port == "" {
+		return Announce{Host: host}, validHost(host)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return Announce{Host: host, Port: uint16(n)}, err == nil && n > 0 && validHost(host)
+}
+
+// usable refuses addresses nobody can send to.
+func usable(ip netip.Addr) bool {
+	return !ip.IsUnspecified() && !ip.IsMulticast() && ip.Zone() == ""
+}
+
+// validHost tells whether s is an address or looks like a DNS name.
+func validHost(s string) bool {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return usable(ip)
+	}
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	return strings.IndexFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(".-_", r))
+	}) < 0
+}
+
+func (e *problems) publicURL(s string) string {
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		e.add("public-url", "%q is no URL; write https://live.example or https://live.example/media", s)
+	case u.RawQuery != "", u.Fragment != "", u.User != nil:
+		e.add("public-url", "%q must not have a user, a query or a fragment", s)
+	}
+	return strings.TrimRight(s, "/")
+}
+
+func (e *problems) prefixes(flag string, values []string) []netip.Prefix {
+	e.bounded(flag, values)
+	var list []netip.Prefix
+	for _, v := range values {
+		v = strings.TrimSpace(v)
+		p, err := netip.ParsePrefix(v)
+		if ip, ipErr := netip.ParseAddr(v); ipErr == nil {
+			p, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+		}
+		if err != nil {
+			e.add(flag, "%q is no address or network; write 10.0.0.2 or 10.0.0.0/8", v)
+			continue
+		}
+		list = append(list, p.Masked())
+	}
+	return list
+}
+
+func (e *problems) bounded(flag string, values []string) {
+	if len(values) > maxList {
+		e.add(flag, "%d values; at most %d are possible", len(values), maxList)
+	}
+}
+
+func (e *problems) origins(flag string, values []string) []string {
+	e.bounded(flag, values)
+	var list []string
+	for _, v := range values {
+		v = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(v)), "/")
+		u, err := url.Parse(v)
+		if v != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != v) {
+			e.add(flag, "%q is no origin; write https://player.example, http://localhost:3000 or *", v)
+			continue
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func (e *problems) tls(cert, key string) TLS {
+	switch {
+	case cert != "" && key == "":
+		e.add("tls-key", "--tls-cert needs it; name the file with the private key")
+	case cert == "" && key != "":
+		e.add("tls-cert", "--tls-key needs it; name the file with the certificate")
+	}
+	return TLS{Cert: cert, Key: key}
+}
+
+func (e *problems) between(flag string, n, low, high int) int {
+	if n < low || n > high {
+		e.add(flag, "%d is out of range; write a number from %d to %d", n, low, high)
+	}
+	return n
+}
+
+func isTURN(s string) bool { return strings.HasPrefix(s, "turn:") || strings.HasPrefix(s, "turns:") }
+
+// iceServers checks URIs of RFC 7064 and RFC 7065. Commas and semicolons would break
+// the Link header for clients that do not parse it properly.
+func (e *problems) iceServers(flag string, values []string) []string {
+	e.bounded(flag, values)
+	var list []string
+	for _, v := range values {
+		v = strings.TrimSpace(v)
+		u, err := url.Parse(v)
+		known := err == nil && slices.Contains([]string{"stun", "stuns", "turn", "turns"}, u.Scheme)
+		if !known || u.Opaque == "" || strings.ContainsAny(v, "<>\",; \t") {
+			e.add(flag, "%q is no STUN or TURN URL; write stun:stun.example:3478 or turn:turn.example:3478", v)
+			continue
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func (e *problems) keys(k Keys) (secret Secret, audience, data string) {
+	secret = e.secret("jwt-secret", k.JWTSecret, k.JWTSecretFile)
+	if n := len(secret.Bytes()); n > 0 && n < auth.MinSecretBytes {
+		e.add("jwt-secret", "it has %d bytes and needs %d; make one with: openssl rand -hex 32", n, auth.MinSecretBytes)
+	}
+	if k.JWTAudience == "" {
+		e.add("jwt-audience", "it must not be empty; tokens name it in aud")
+	}
+	data = k.Data
+	if data == "" {
+		data = defaultData(os.Getenv)
+	}
+	return secret, k.JWTAudience, data
+}
+
+// secret reads a secret given as value or as file. White space around it is not
+// part of it: editors end files with a newline.
+func (e *problems) secret(flag, value, file string) Secret {
+	switch {
+	case value != "" && file != "":
+		e.add(flag, "both --%s and --%s-file are given; choose one", flag, flag)
+		return Secret{}
+	case file == "":
+		return NewSecret(strings.TrimSpace(value))
+	}
+	b, err := readBounded(file)
+	if err != nil {
+		e.add(flag+"-file", "%v", err)
+		return Secret{}
+	}
+	text := strings.TrimSpace(string(b))
+	if text == "" {
+		e.add(flag+"-file", "%s is empty", file)
+	}
+	return NewSecret(text)
+}
+
+func (e *problems) log(level, format string) Log {
+	l := Log{Level: slog.LevelInfo, Packages: map[string]slog.Level{}, JSON: format == "json"}
+	for part := range strings.SplitSeq(level, ",") {
+		name, text, single := strings.Cut(strings.TrimSpace(part), "=")
+		if !single {
+			name, text = "", name
+		}
+		parsed, ok := parseLevel(text)
+		switch {
+		case !ok:
+			e.add("log-level", "%q is no level; write debug, info, warn or error", text)
+		case !single:
+			l.Level = parsed
+		case !slices.Contains(LogPackages(), name):
+			e.add("log-level", "there is no package %q; there are %s", name, strings.Join(LogPackages(), ", "))
+		default:
+			l.Packages[name] = parsed
+		}
+	}
+	return l
+}
+
+func parseLevel(s string) (slog.Level, bool) {
+	switch strings.ToLower(s) {
+	case "debug":
+		return slog.LevelDebug, true
+	case "info":
+		return slog.LevelInfo, true
+	case "warn":
+		return slog.LevelWarn, true
+	case "error":
+		return slog.LevelError, true
+	}
+	return 0, false
+}
+
+// defaultData returns the folder of the XDG base directory specification, "" if
+// there is no home.
+func defaultData(env func(string) string) string {
+	if dir := env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "whippet")
+	}
+	if home := env("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "share", "whippet")
+	}
+	return ""
+}

@@ -1,0 +1,119 @@
+// Package metrics writes what a node counts in Prometheus' text format, together
+// with the Go runtime's and the process's own metrics. It keeps no numbers itself:
+// whoever counts hands over a [Snapshot] when somebody asks.
+//
+// Labels are fixed words. Stream names, addresses and tokens are never labels:
+// the first two have no bound, the last are secret.
+package metrics
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// A Snapshot is what a node counted up to one moment. Counters only grow.
+type Snapshot struct {
+	Sessions    int // all sessions, half-open ones included
+	HalfOpen    int // sessions that were never connected
+	Streams     int // streams with a publisher
+	Subscribers int // subscribers of streams with a publisher
+
+	Media Traffic // datagrams on the media sockets, ICE and DTLS included
+
+	PacketsIn, PacketsOut uint64 // RTP packets from publishers and to subscribers
+	BytesIn, BytesOut     uint64 // their bytes before encryption
+
+	// Dropped counts RTP packets that were not forwarded, by a fixed word for the
+	// reason.
+	Dropped map[string]uint64
+
+	KeyframeWishes   uint64 // keyframes subscribers needed
+	KeyframeRequests uint64 // requests that went to publishers for them
+}
+
+// Traffic counts datagrams and their bytes.
+type Traffic struct {
+	PacketsRead, BytesRead, PacketsWritten, BytesWritten, WriteErrors uint64
+}
+
+// Handler serves metrics. It calls read once for each request, possibly at the same
+// time as for another. version is shown as a label of whippet_build_info.
+func Handler(version string, read func() Snapshot) http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&collector{read: read, version: version},
+	)
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
+}
+
+type collector struct {
+	read    func() Snapshot
+	version string
+}
+
+// Describe describes nothing: the collector is unchecked, its metrics are named once,
+// in Collect.
+func (c *collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(to chan<- prometheus.Metric) {
+	s := c.read()
+	w := writer{to}
+	w.gauge("whippet_build_info", "The running version.", 1, "version", c.version)
+
+	const sessions = "Sessions of publishers and subscribers by state."
+	w.gauge("whippet_sessions", sessions, s.Sessions-s.HalfOpen, "state", "connected")
+	w.gauge("whippet_sessions", sessions, s.HalfOpen, "state", "half_open")
+	w.gauge("whippet_streams", "Streams with a publisher.", s.Streams)
+	w.gauge("whippet_subscribers", "Subscribers of streams with a publisher.", s.Subscribers)
+
+	const packets = "RTP packets received from publishers (in) and sent to subscribers (out)."
+	w.counter("whippet_packets_total", packets, s.PacketsIn, "direction", "in")
+	w.counter("whippet_packets_total", packets, s.PacketsOut, "direction", "out")
+	const bytes = "Bytes of these packets before encryption."
+	w.counter("whippet_bytes_total", bytes, s.BytesIn, "direction", "in")
+	w.counter("whippet_bytes_total", bytes, s.BytesOut, "direction", "out")
+	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
+		w.counter("whippet_packets_dropped_total", "RTP packets that were not forwarded.", s.Dropped[reason], "reason", reason)
+	}
+	w.counter("whippet_keyframe_wishes_total", "Keyframes that subscribers needed.", s.KeyframeWishes)
+	w.counter("whippet_keyframe_requests_total", "Keyframe requests sent to publishers.", s.KeyframeRequests)
+	w.media(s.Media)
+}
+
+// A writer sends constant metrics to a collection.
+type writer struct{ to chan<- prometheus.Metric }
+
+func (w writer) media(t Traffic) {
+	const datagrams = "Datagrams on the media sockets, ICE and DTLS included."
+	w.counter("whippet_media_datagrams_total", datagrams, t.PacketsRead, "direction", "in")
+	w.counter("whippet_media_datagrams_total", datagrams, t.PacketsWritten, "direction", "out")
+	const bytes = "Bytes of these datagrams."
+	w.counter("whippet_media_bytes_total", bytes, t.BytesRead, "direction", "in")
+	w.counter("whippet_media_bytes_total", bytes, t.BytesWritten, "direction", "out")
+	w.counter("whippet_media_write_errors_total", "Datagrams the kernel refused to send.", t.WriteErrors)
+}
+
+func (w writer) gauge(name, help string, value int, labels ...string) {
+	w.metric(name, help, prometheus.GaugeValue, float64(value), labels)
+}
+
+func (w writer) counter(name, help string, value uint64, labels ...string) {
+	w.metric(name, help, prometheus.CounterValue, float64(value), labels)
+}
+
+// metric sends one sample; labels are names and values in turn.
+func (w writer) metric(name, help string, kind prometheus.ValueType, value float64, labels []string) {
+	var names, values []string
+	for i := 0; i+1 < len(labels); i += 2 {
+		names, values = append(names, labels[i]), append(values, labels[i+1])
+	}
+	w.to <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, value, values...)
+}

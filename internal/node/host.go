@@ -1,0 +1,215 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/metrics"
+	"github.com/whippet-media/whippet/internal/rtc"
+	"github.com/whippet-media/whippet/internal/udp"
+)
+
+// A Host is a node on the real network.
+type Host struct {
+	node   *Node
+	log    *slog.Logger
+	media  *udp.Socket
+	cert   *certificate // nil: plain HTTP
+	public net.Listener // HTTP part of the public port
+	admin  net.Listener
+}
+
+// Open opens all sockets of the settings and starts a node on them; Serve lets it
+// answer. verifier nil is an open node. On an error nothing stays open.
+func Open(ctx context.Context, cfg config.Config, verifier *auth.Verifier, logs *Logs, version string) (*Host, error) {
+	h := &Host{log: logs.For("http")}
+	announce, err := resolve(ctx, cfg.Announce, lookupNames)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.TLS.On() {
+		if h.cert, err = newCertificate(cfg.TLS, h.log); err != nil {
+			return nil, err
+		}
+	}
+	ice, err := h.listen(cfg)
+	if err != nil {
+		h.closeListeners()
+		return nil, err
+	}
+	h.node, err = New(cfg, Deps{
+		UDP: []net.PacketConn{h.media}, TCP: ice, Announce: announce,
+		Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
+	})
+	if err != nil {
+		h.closeListeners()
+		return nil, err
+	}
+	return h, nil
+}
+
+// listen opens the three ports and returns the ICE-TCP part of the public one.
+func (h *Host) listen(cfg config.Config) (ice net.Listener, err error) {
+	public, err := net.Listen("tcp", cfg.HTTP)
+	if err != nil {
+		return nil, listenError("http", err)
+	}
+	h.public, ice = rtc.SplitListener(public)
+	if h.admin, err = net.Listen("tcp", cfg.Admin); err != nil {
+		_ = ice.Close()
+		return nil, listenError("admin", err)
+	}
+	if h.media, err = udp.Listen(mediaAddress(cfg.Media, public.Addr())); err != nil {
+		_ = ice.Close()
+		return nil, listenError("media", err)
+	}
+	return ice, nil
+}
+
+// listenError says what to do about the two usual reasons.
+func listenError(flag string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("--%s: %w; another program has the port: end it or choose another", flag, err)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("--%s: %w; ports below 1024 need a privilege: choose another", flag, err)
+	}
+	return fmt.Errorf("--%s: %w", flag, err)
+}
+
+// mediaAddress is all addresses with the number of the public port, unless set.
+func mediaAddress(set string, public net.Addr) string {
+	if set != "" {
+		return set
+	}
+	return ":" + strconv.Itoa(int(portOf(public)))
+}
+
+func portOf(a net.Addr) uint16 {
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return 0
+	}
+	return ap.Port()
+}
+
+func (h *Host) closeListeners() {
+	for _, l := range []net.Listener{h.public, h.admin} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+}
+
+// traffic reads the media socket's counters.
+func (h *Host) traffic() metrics.Traffic {
+	return metrics.Traffic(h.media.Stats())
+}
+
+// Node returns the node.
+func (h *Host) Node() *Node { return h.node }
+
+// HTTPAddr returns the address of the public port as it was opened.
+func (h *Host) HTTPAddr() net.Addr { return h.public.Addr() }
+
+// AdminAddr returns the address of the admin port as it was opened.
+func (h *Host) AdminAddr() net.Addr { return h.admin.Addr() }
+
+// MediaAddr returns the address of the media socket as it was opened.
+func (h *Host) MediaAddr() net.Addr { return h.media.LocalAddr() }
+
+// CertificateName returns a name the certificate is for; "" if there is none.
+func (h *Host) CertificateName() string {
+	if h.cert == nil {
+		return ""
+	}
+	return h.cert.name()
+}
+
+// Warnings returns sentences about what will hurt later, each naming what to change.
+func (h *Host) Warnings() []string {
+	var all []string
+	if problem := rtc.ReachabilityProblem(h.node.Candidates()); problem != "" {
+		all = append(all, problem)
+	}
+	if read, write, wanted := h.media.Buffers(); min(read, write) < wanted {
+		all = append(all, fmt.Sprintf("The system caps socket buffers at %d KiB (%d KiB wanted); bursts may be lost. "+
+			"Raise it: sysctl -w net.core.rmem_max=%d net.core.wmem_max=%d", min(read, write)>>10, wanted>>10, wanted, wanted))
+	}
+	return all
+}
+
+// Serve answers requests until ctx is done, or until a listener fails, which is an
+// error. Then it closes everything in order and waits: no new requests, sessions
+// ended so that their far ends know, health answered until the end.
+func (h *Host) Serve(ctx context.Context) error {
+	public, admin := h.publicServer(), h.adminServer()
+	failed := make(chan error, 2)
+	var serving sync.WaitGroup
+	serving.Go(func() { failed <- h.servePublic(public) })
+	serving.Go(func() { failed <- admin.Serve(h.admin) })
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	h.node.Drain()
+	shutdown(public)
+	h.node.Close()
+	shutdown(admin)
+	serving.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (h *Host) servePublic(s *http.Server) error {
+	if s.TLSConfig != nil {
+		return s.ServeTLS(h.public, "", "")
+	}
+	return s.Serve(h.public)
+}
+
+// publicServer bounds what a stranger may take. Bodies have their own bounds where
+// they are read.
+func (h *Host) publicServer() *http.Server {
+	s := h.adminServer()
+	s.Handler = h.node.Handler()
+	s.WriteTimeout = writeTimeout
+	if h.cert != nil {
+		s.TLSConfig = h.cert.config()
+	}
+	return s
+}
+
+// adminServer has no write timeout: a profile takes as long as it was asked to.
+func (h *Host) adminServer() *http.Server {
+	return &http.Server{
+		Handler:           h.node.AdminHandler(),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// shutdown lets requests end for a while, then cuts them off.
+func shutdown(s *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if s.Shutdown(ctx) != nil {
+		_ = s.Close()
+	}
+}

@@ -1,0 +1,29 @@
+package node
+
+import "time"
+
+const (
+	// headerTimeout bounds how long a request's header may take: a client that
+	// sends a byte a minute holds a connection for nothing.
+	headerTimeout = 10 * time.Second
+
+	// idleTimeout closes kept-alive connections. Players come back within seconds
+	// or not at all.
+	idleTimeout = 60 * time.Second
+
+	// writeTimeout bounds a whole response on the public port; answers have some
+	// KiB. Handlers that stream set deadlines of their own.
+	writeTimeout = 60 * time.Second
+
+	// maxHeaderBytes bounds a request's header; a token may have 8 KiB.
+	maxHeaderBytes = 32 << 10
+
+	// drainTimeout is how long requests may take to end when the node closes.
+	drainTimeout = 5 * time.Second
+
+	// resolveTimeout bounds the look-up of all names of --announce at the start.
+	resolveTimeout = 5 * time.Second
+
+	// maxListed bounds /streams.json; a page shows no more.
+	maxListed = 1000
+)

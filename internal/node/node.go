@@ -1,0 +1,180 @@
+package node
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"sync/atomic"
+
+	"github.com/labstack/echo/v4"
+	"github.com/pion/transport/v4"
+
+	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/metrics"
+	"github.com/whippet-media/whippet/internal/rtc"
+	"github.com/whippet-media/whippet/internal/signaling"
+	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/internal/web"
+	"github.com/whippet-media/whippet/whep"
+	"github.com/whippet-media/whippet/whip"
+)
+
+// Deps are what a Node needs from outside. Only UDP is required.
+type Deps struct {
+	// UDP are the media sockets. The Node closes them, also when New fails.
+	UDP []net.PacketConn
+	// TCP hands over ICE-TCP connections; nil: there is no ICE-TCP. The Node closes it.
+	TCP net.Listener
+	// Announce are the addresses of candidates; empty: those of the interfaces.
+	Announce []netip.AddrPort
+	// Net replaces the operating system's network in tests; nil is the real one.
+	Net transport.Net
+
+	// Verifier checks tokens. Nil: anyone may publish and play.
+	Verifier *auth.Verifier
+
+	// Limits bound sessions; zero fields mean the defaults, and the number of
+	// sessions comes from the settings.
+	Limits signaling.Limits
+	// Traffic counts what went through the media sockets; nil: not counted.
+	Traffic func() metrics.Traffic
+
+	Logs    *Logs  // nil: nothing is logged
+	Version string // shown by /metrics
+}
+
+// A Node is one Whippet node. Its handlers are safe for concurrent use.
+type Node struct {
+	cfg      config.Config
+	deps     Deps
+	media    *rtc.Transport
+	streams  *stream.Registry
+	sessions *signaling.Service
+	public   http.Handler
+	admin    http.Handler
+	draining atomic.Bool
+	close    sync.Once
+}
+
+// New starts a node. It takes over the sockets of d, also when it fails. Close it.
+func New(cfg config.Config, d Deps) (*Node, error) {
+	n := &Node{cfg: cfg, deps: d}
+	if err := n.start(); err != nil {
+		n.Close()
+		return nil, err
+	}
+	n.public = n.routes()
+	n.admin = n.adminRoutes()
+	return n, nil
+}
+
+// start makes the parts from the bottom up; Close takes what there is from the top down.
+func (n *Node) start() error {
+	var err error
+	n.media, err = rtc.New(rtc.Config{
+		UDP: n.deps.UDP, TCP: n.deps.TCP, Announce: n.deps.Announce, Net: n.deps.Net,
+	})
+	if err != nil {
+		n.closeSockets() // they are still ours
+		return err
+	}
+	n.streams = stream.NewRegistry(stream.Config{
+		Takeover: n.cfg.Takeover,
+		Logger:   n.deps.Logs.For("stream"),
+	})
+	limits := n.deps.Limits
+	limits.Sessions = n.cfg.MaxSessions
+	n.sessions, err = signaling.New(signaling.Config{
+		Verifier:       n.verifier(),
+		CORSOrigins:    n.cfg.CORSOrigins,
+		PublicURL:      n.cfg.PublicURL,
+		TrustedProxies: n.cfg.TrustedProxies,
+		ICEServers:     n.cfg.ICEServers,
+		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
+		Limits:         limits,
+		Log:            n.deps.Logs.For("signaling"),
+	})
+	return err
+}
+
+// verifier returns nil for an open node: a nil *Verifier in an interface is not nil.
+func (n *Node) verifier() signaling.Verifier {
+	if n.deps.Verifier == nil {
+		return nil
+	}
+	return n.deps.Verifier
+}
+
+func (n *Node) closeSockets() {
+	for _, s := range n.deps.UDP {
+		_ = s.Close()
+	}
+	if n.deps.TCP != nil {
+		_ = n.deps.TCP.Close()
+	}
+}
+
+// routes is what the public port serves.
+func (n *Node) routes() http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = n.sessions.HandleError
+	e.Use(n.sessions.CORS)
+	whip.New(whip.Config{Service: n.sessions, Transport: n.media, Streams: n.streams}).Register(e)
+	whep.New(whep.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		RequireLive: n.cfg.RejectAbsent,
+	}).Register(e)
+	e.Any(streamsPath, n.listStreams)
+	pages := echo.WrapHandler(web.New(web.Config{ConnectOrigins: n.connectOrigins()}))
+	e.Any("/*", pages)
+	e.Any("/", pages)
+	return e
+}
+
+// connectOrigins is where a page must be able to go besides its own origin: Location
+// headers are built from the public URL.
+func (n *Node) connectOrigins() []string {
+	u, err := url.Parse(n.cfg.PublicURL)
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	return []string{u.Scheme + "://" + u.Host}
+}
+
+// Handler serves the public port: WHIP, WHEP, pages, the list of streams.
+func (n *Node) Handler() http.Handler { return n.public }
+
+// AdminHandler serves the admin port: metrics, health, profiles.
+func (n *Node) AdminHandler() http.Handler { return n.admin }
+
+// Candidates returns the candidate lines of every answer.
+func (n *Node) Candidates() []string { return n.media.Candidates() }
+
+// Streams returns the node's streams, for tests.
+func (n *Node) Streams() *stream.Registry { return n.streams }
+
+// Sessions returns how many sessions there are, and how many never connected.
+func (n *Node) Sessions() (all, halfOpen int) { return n.sessions.Sessions() }
+
+// Drain lets /readyz say that the node is going, and nothing else.
+func (n *Node) Drain() { n.draining.Store(true) }
+
+// Close ends every session, closes the media sockets and waits for every goroutine
+// of the node. Requests that come later are refused. It may be called again.
+func (n *Node) Close() {
+	n.Drain()
+	n.close.Do(func() {
+		if n.sessions != nil {
+			n.sessions.Close()
+		}
+		if n.streams != nil {
+			n.streams.Close()
+		}
+		if n.media != nil {
+			_ = n.media.Close()
+		}
+	})
+}

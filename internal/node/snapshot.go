@@ -1,0 +1,21 @@
+package node
+
+import "github.com/whippet-media/whippet/internal/metrics"
+
+// snapshot collects the numbers of all parts for /metrics.
+func (n *Node) snapshot() metrics.Snapshot {
+	c := n.streams.Counts()
+	s := metrics.Snapshot{
+		Streams: c.Streams, Subscribers: c.Subscribers,
+		PacketsOut: c.PacketsOut, BytesOut: c.BytesOut,
+		Dropped: map[string]uint64{
+			"write": c.WriteErrors,
+		},
+		KeyframeWishes: c.KeyframeWishes,
+	}
+	s.Sessions, s.HalfOpen = n.sessions.Sessions()
+	if n.deps.Traffic != nil {
+		s.Media = n.deps.Traffic()
+	}
+	return s
+}

@@ -1,0 +1,77 @@
+package rtc
+
+import "time"
+
+// Every bound of this package, with what it answers.
+const (
+	// maxDatagram is the largest packet taken from a socket or an ICE-TCP frame.
+	// Media keeps to 1,200 bytes or so, DTLS to 1,232; an Ethernet frame has 1,500.
+	maxDatagram = 2048
+
+	// maxMediaQueue bounds the packets that wait for one peer's reader. At
+	// 30 Mbit/s this is 170 ms; a reader that far behind is not coming back.
+	maxMediaQueue = 512
+
+	// maxSTUNQueue bounds the STUN packets that wait for one ICE agent. An agent
+	// gets some per second; more is a flood.
+	maxSTUNQueue = 64
+
+	// maxEarlyMedia bounds the packets kept between the peer's last handshake
+	// message and our keys being in place: a first keyframe, some hundred packets.
+	maxEarlyMedia = 256
+
+	// maxSessionAddresses bounds the remote addresses of one session: its
+	// candidates, and those it wanders through. Further ones are ignored.
+	maxSessionAddresses = 64
+
+	// maxRemoteCandidates bounds the candidates taken from one peer per
+	// generation. Browsers send about ten; each costs checks on every local one.
+	maxRemoteCandidates = 48
+
+	// maxSSRCs bounds the streams a peer may send, as SRTP keeps a state for each:
+	// three encodings with RTX and FEC for a few tracks need a third of it. A
+	// peer with more is closed.
+	maxSSRCs = 64
+
+	// maxPeers bounds a Transport's peers. A peer costs some 100 KB.
+	maxPeers = 20_000
+
+	// maxUnsniffed bounds the connections whose first byte has not come; beyond,
+	// the one that has waited longest is closed. sniffTimeout is how long one may
+	// wait: as long as net/http gives a client for its headers.
+	maxUnsniffed = 1024
+	sniffTimeout = 10 * time.Second
+
+	// maxHalfOpenTCP bounds the ICE-TCP connections that have not named a session,
+	// firstCheckTimeout how long they may take. maxTCP bounds all of them,
+	// maxSessionTCP those of one session.
+	maxHalfOpenTCP    = 256
+	firstCheckTimeout = 5 * time.Second
+	maxTCP            = 10_000
+	maxSessionTCP     = 8
+
+	// maxTCPQueue bounds what waits for a slow ICE-TCP peer, in bytes: a large
+	// keyframe, or 1.6 s of 2.5 Mbit/s. tcpReserve is kept for STUN and DTLS.
+	maxTCPQueue = 512 << 10
+	tcpReserve  = 16 << 10
+
+	// certificateLife is how long new sessions get the same certificate.
+	certificateLife = 24 * time.Hour
+
+	// handshakeTimeout bounds the DTLS handshake, flightInterval is when its first
+	// message is repeated; then the interval doubles (RFC 6347 §4.2.4.1 says 1 s
+	// but allows less where the round trip is known to be short: ICE just did one).
+	handshakeTimeout = 20 * time.Second
+	flightInterval   = 300 * time.Millisecond
+
+	// replayWindow is how late a packet may come, in packets. A repair without
+	// RTX is as late as a round trip: at 30 Mbit/s 600 packets in 200 ms.
+	replayWindow = 2048
+
+	// livenessInterval is how often authenticated media counts as a sign of life.
+	livenessInterval = time.Second
+
+	// maxAddresses bounds the addresses announced per family; each costs every
+	// peer a candidate pair per address of its own.
+	maxAddresses = 6
+)

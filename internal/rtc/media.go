@@ -1,0 +1,250 @@
+package rtc
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
+)
+
+// secured puts the SRTP keys in place, delivers what came early, and tells the
+// handler that the peer is connected.
+func (p *Peer) secured() error {
+	in, out, err := p.contexts()
+	if err != nil {
+		return err
+	}
+	p.outMu.Lock()
+	p.out = out
+	p.outMu.Unlock()
+	p.mu.Lock()
+	p.secure = true
+	p.mu.Unlock()
+	p.notify(Connected)
+
+	p.inMu.Lock()
+	defer p.inMu.Unlock()
+	p.in = in
+	for _, pk := range p.early {
+		p.deliverLocked(pk)
+	}
+	p.early = nil
+	return nil
+}
+
+// contexts makes the SRTP contexts of both directions from the DTLS keys (RFC 5764 §4.2).
+func (p *Peer) contexts() (in, out *srtp.Context, err error) {
+	selected, ok := p.dtls.SelectedSRTPProtectionProfile()
+	if !ok {
+		return nil, nil, errors.New("rtc: no SRTP profile agreed")
+	}
+	cfg := srtp.Config{Profile: srtp.ProtectionProfile(selected)}
+	state, ok := p.dtls.ConnectionState()
+	if !ok {
+		return nil, nil, errors.New("rtc: no DTLS state after the handshake")
+	}
+	if err = cfg.ExtractSessionKeysFromDTLS(&state, p.setup == Active); err != nil {
+		return nil, nil, fmt.Errorf("export SRTP keys: %w", err)
+	}
+	k := cfg.Keys
+	in, err = srtp.CreateContext(k.RemoteMasterKey, k.RemoteMasterSalt, cfg.Profile,
+		srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
+	if err != nil {
+		return nil, nil, fmt.Errorf("make SRTP context: %w", err)
+	}
+	out, err = srtp.CreateContext(k.LocalMasterKey, k.LocalMasterSalt, cfg.Profile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make SRTP context: %w", err)
+	}
+	return in, out, nil
+}
+
+// The profiles have the same numbers in both packages: those of IANA (RFC 5764 §4.1.2).
+var _ = [1]struct{}{}[int(dtls.SRTP_AEAD_AES_128_GCM)-int(srtp.ProtectionProfileAeadAes128Gcm)]
+
+// media takes over one SRTP or SRTCP packet from the network.
+func (p *Peer) media(pk *packet) {
+	p.inMu.Lock()
+	defer p.inMu.Unlock()
+	switch {
+	case p.in != nil:
+		p.deliverLocked(pk)
+	case !p.inClosed && len(p.early) < maxEarlyMedia:
+		p.early = append(p.early, pk)
+	default:
+		p.transport.mux.pool.put(pk)
+	}
+}
+
+// deliverLocked decrypts a packet, hands it to the handler and puts it back.
+func (p *Peer) deliverLocked(pk *packet) {
+	defer p.transport.mux.pool.put(pk)
+	var ok bool
+	if isRTCP(pk.bytes()) {
+		ok = p.rtcpLocked(pk.bytes())
+	} else {
+		ok = p.rtpLocked(pk.bytes())
+	}
+	if !ok {
+		p.rejected.Add(1)
+		return
+	}
+	p.packetsIn.Add(1)
+	p.bytesIn.Add(uint64(pk.n)) //nolint:gosec // not negative
+	p.alive(pk)
+}
+
+func (p *Peer) rtpLocked(b []byte) bool {
+	plain, err := p.in.DecryptRTP(b, b, &p.inHeader)
+	if err != nil {
+		return false
+	}
+	if !p.knownLocked(&p.ssrcs, p.inHeader.SSRC) {
+		return false
+	}
+	p.handler.OnRTP(plain)
+	return true
+}
+
+// rtcpLocked delivers the packets of a compound one by one (RFC 3550 §6.1), up to
+// the first that is not well formed.
+func (p *Peer) rtcpLocked(b []byte) bool {
+	plain, err := p.in.DecryptRTCP(b, b, &p.inRTCP)
+	if err != nil {
+		return false
+	}
+	if !p.knownLocked(&p.rtcpSSRCs, binary.BigEndian.Uint32(plain[4:])) {
+		return false
+	}
+	for len(plain) >= 4 {
+		size := 4 * (int(binary.BigEndian.Uint16(plain[2:])) + 1)
+		if plain[0]>>6 != 2 || size > len(plain) {
+			return false
+		}
+		p.handler.OnRTCP(plain[:size:size])
+		plain = plain[size:]
+	}
+	return true
+}
+
+// knownLocked notes a stream of the peer. SRTP keeps a state for each of them for
+// good, so a peer with too many is closed.
+func (p *Peer) knownLocked(known *[]uint32, ssrc uint32) bool {
+	if slices.Contains(*known, ssrc) {
+		return true
+	}
+	if len(*known) == maxSSRCs {
+		p.fail()
+		p.in, p.inClosed = nil, true
+		return false
+	}
+	*known = append(*known, ssrc)
+	return true
+}
+
+// alive lets authenticated media count as a sign of life, as a Binding indication
+// that the agent gets from the same address: FFmpeg 8.0 sends no STUN once it is
+// connected. The round trip is read on this occasion.
+func (p *Peer) alive(pk *packet) {
+	now := time.Now()
+	if now.Sub(p.lastAlive) < livenessInterval {
+		return
+	}
+	p.lastAlive = now
+	p.mu.Lock()
+	g := p.current
+	p.mu.Unlock()
+	p.transport.mux.indicate(g.inMux, pk.from, pk.endpoint)
+	p.refreshRTT()
+}
+
+// WriteRTP encrypts and sends one RTP packet of any SSRC and payload type. Header
+// and payload are not kept and may be reused at once. It does not block and does
+// not allocate. ErrNotConnected, ErrQueueFull and errors of the socket say that
+// the packet was not sent; ErrClosed that none will be.
+func (p *Peer) WriteRTP(h *rtp.Header, payload []byte) error {
+	p.outMu.Lock()
+	defer p.outMu.Unlock()
+	r, err := p.sendableLocked()
+	if err != nil {
+		return err
+	}
+	pk := p.transport.mux.pool.get()
+	defer p.transport.mux.pool.put(pk)
+	n, err := marshal(pk.buf[:], h, payload)
+	if err != nil {
+		return err
+	}
+	sealed, err := p.out.EncryptRTP(pk.buf[:], pk.buf[:n], &p.outHeader)
+	if err != nil {
+		return err
+	}
+	return p.sentLocked(r, sealed, n)
+}
+
+// marshal writes a packet with its padding; room for what SRTP adds remains.
+func marshal(b []byte, h *rtp.Header, payload []byte) (int, error) {
+	const overhead = 32
+	size := h.MarshalSize() + len(payload) + int(h.PaddingSize)
+	if size > len(b)-overhead {
+		return 0, errTooLarge
+	}
+	n, err := h.MarshalTo(b)
+	if err != nil {
+		return 0, err
+	}
+	n += copy(b[n:], payload)
+	if h.Padding && h.PaddingSize > 0 {
+		clear(b[n:size])
+		b[size-1] = h.PaddingSize
+		n = size
+	}
+	return n, nil
+}
+
+var errTooLarge = errors.New("rtc: packet too large")
+
+// WriteRTCP encrypts and sends one marshalled compound packet; as WriteRTP.
+func (p *Peer) WriteRTCP(compound []byte) error {
+	p.outMu.Lock()
+	defer p.outMu.Unlock()
+	r, err := p.sendableLocked()
+	if err != nil {
+		return err
+	}
+	pk := p.transport.mux.pool.get()
+	defer p.transport.mux.pool.put(pk)
+	if len(compound) > len(pk.buf)-64 {
+		return errTooLarge
+	}
+	sealed, err := p.out.EncryptRTCP(pk.buf[:], compound, &p.outRTCP)
+	if err != nil {
+		return err
+	}
+	return p.sentLocked(r, sealed, len(compound))
+}
+
+func (p *Peer) sendableLocked() (*route, error) {
+	if p.outClosed {
+		return nil, ErrClosed
+	}
+	r := p.route.Load()
+	if p.out == nil || r == nil {
+		return nil, ErrNotConnected
+	}
+	return r, nil
+}
+
+func (p *Peer) sentLocked(r *route, sealed []byte, n int) error {
+	if err := r.send(sealed, false); err != nil {
+		return err
+	}
+	p.packetsOut.Add(1)
+	p.bytesOut.Add(uint64(n)) //nolint:gosec // not negative
+	return nil
+}

@@ -1,0 +1,281 @@
+package rtc
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// A mux shares the media sockets among all sessions. Binding requests find their
+// session by the ufrag in USERNAME and bind the address they came from to it, if
+// they know the password; everything else goes by address. So a new session from
+// an address that a dead one still holds gets it at once (page reload, one-socket
+// clients), and nobody who cannot see a session's answer can take its address.
+//
+// STUN goes to the ICE agent of the generation (an ICE restart makes a new one),
+// DTLS and media to the session, whichever generation's address they came from.
+type mux struct {
+	pool       *pool
+	endpoints  []*endpoint
+	drops      drops
+	indication []byte
+	closing    atomic.Bool // the sockets are being closed
+
+	mu          sync.RWMutex
+	generations map[string]*muxGeneration         // by our ufrag
+	bindings    map[netip.AddrPort]*muxGeneration // UDP only: frames of ICE-TCP know theirs
+}
+
+// A muxSession is a peer as the mux sees it.
+type muxSession struct {
+	media *queue                      // DTLS, RTP and RTCP
+	tcp   map[netip.AddrPort]*tcpConn // mux.mu
+	gone  bool                        // mux.mu
+}
+
+// A muxGeneration is one ICE agent of a session.
+type muxGeneration struct {
+	session    *muxSession
+	ufrag, pwd string
+	conns      []*muxConn       // mux.mu; by endpoint, nil where the agent has none
+	addrs      []netip.AddrPort // mux.mu; those bound to it
+}
+
+func newMux(endpoints []*endpoint) *mux {
+	return &mux{
+		pool:        newPool(),
+		indication:  bindingIndication(),
+		endpoints:   endpoints,
+		generations: make(map[string]*muxGeneration),
+		bindings:    make(map[netip.AddrPort]*muxGeneration),
+	}
+}
+
+func (m *mux) newSession() *muxSession {
+	return &muxSession{media: newQueue(m.pool, maxMediaQueue)}
+}
+
+// add makes a generation known by its ufrag.
+func (m *mux) add(s *muxSession, ufrag, pwd string) *muxGeneration {
+	g := &muxGeneration{session: s, ufrag: ufrag, pwd: pwd, conns: make([]*muxConn, len(m.endpoints))}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.generations[ufrag] = g
+	return g
+}
+
+// retire makes Binding requests for the ufrag unknown. What else comes from the
+// generation's addresses still goes to the session.
+func (m *mux) retire(ufrag string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.generations, ufrag)
+}
+
+// remove forgets a session: its addresses, its ICE-TCP connections and what is queued.
+// The generations of its agents are gone by then.
+func (m *mux) remove(s *muxSession) {
+	m.mu.Lock()
+	tcp := s.tcp
+	s.tcp, s.gone = nil, true
+	m.mu.Unlock()
+	for _, c := range tcp {
+		c.close()
+	}
+	s.media.close()
+}
+
+// dispatch hands a datagram to whom it belongs. It returns false if the packet
+// remains the caller's, because it was dropped.
+func (m *mux) dispatch(p *packet) bool {
+	b := p.bytes()
+	c := classify(b)
+	if c == classUnknown {
+		m.drops.count(DropUnknownClass)
+		return false
+	}
+	if c == classSTUN && isBindingRequest(b) {
+		g := m.request(b, p.from)
+		return g != nil && m.pushSTUN(g, p)
+	}
+	m.mu.RLock()
+	g := m.bindings[p.from]
+	m.mu.RUnlock()
+	if g == nil {
+		m.drops.count(DropUnknownAddress)
+		return false
+	}
+	if c == classSTUN {
+		return m.pushSTUN(g, p)
+	}
+	return m.pushMedia(g.session, p)
+}
+
+// request returns the generation that a Binding request is for, after binding the
+// address it came from. It counts the drop when there is none.
+func (m *mux) request(b []byte, from netip.AddrPort) *muxGeneration {
+	ufrag, ok := localUfrag(b)
+	if !ok {
+		m.drops.count(DropMalformedSTUN)
+		return nil
+	}
+	m.mu.RLock()
+	g, owner := m.generations[string(ufrag)], m.bindings[from]
+	m.mu.RUnlock()
+	switch {
+	case g == nil:
+		m.drops.count(DropUnknownUfrag)
+		return nil
+	case g == owner:
+		return g
+	case !authentic(b, g.pwd):
+		m.drops.count(DropBadIntegrity)
+		return nil
+	case !m.bind(from, g, true):
+		m.drops.count(DropTooManyAddresses)
+		return nil
+	}
+	return g
+}
+
+// bind makes packets from the address go to the generation. With move it takes
+// the address from whoever has it. It returns false if that cannot be.
+func (m *mux) bind(addr netip.AddrPort, g *muxGeneration, move bool) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	owner := m.bindings[addr]
+	if owner == g {
+		return true
+	}
+	if m.generations[g.ufrag] != g || len(g.addrs) == maxSessionAddresses || owner != nil && !move {
+		return false
+	}
+	if owner != nil {
+		owner.addrs = slices.DeleteFunc(owner.addrs, func(a netip.AddrPort) bool { return a == addr })
+	}
+	m.bindings[addr] = g
+	g.addrs = append(g.addrs, addr)
+	return true
+}
+
+func (m *mux) pushSTUN(g *muxGeneration, p *packet) bool {
+	m.mu.RLock()
+	c := g.conns[p.endpoint]
+	m.mu.RUnlock()
+	if c == nil {
+		m.drops.count(DropUnknownAddress)
+		return false
+	}
+	if !c.in.push(p) {
+		m.drops.count(DropQueueFull)
+		return false
+	}
+	return true
+}
+
+// indicate gives a generation's agent a Binding indication from an address.
+func (m *mux) indicate(g *muxGeneration, from netip.AddrPort, endpoint int) {
+	p := m.pool.get()
+	p.from, p.endpoint = from, endpoint
+	p.n = copy(p.buf[:], m.indication)
+	if !m.pushSTUN(g, p) {
+		m.pool.put(p)
+	}
+}
+
+func (m *mux) pushMedia(s *muxSession, p *packet) bool {
+	if !s.media.push(p) {
+		m.drops.count(DropQueueFull)
+		return false
+	}
+	return true
+}
+
+// GetConn returns the conn of an agent on a listen address; part of ice.UDPMux.
+// Each conn it returns must be closed once.
+func (m *mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g := m.generations[ufrag]
+	if g == nil {
+		return nil, errors.New("rtc: no generation with ufrag " + ufrag)
+	}
+	i := slices.IndexFunc(m.endpoints, func(e *endpoint) bool { return e.listed.String() == addr.String() })
+	if i < 0 {
+		return nil, errors.New("rtc: no media socket at " + addr.String())
+	}
+	if g.conns[i] == nil {
+		g.conns[i] = &muxConn{mux: m, gen: g, endpoint: i, in: newQueue(m.pool, maxSTUNQueue)}
+	}
+	g.conns[i].refs++
+	return g.conns[i], nil
+}
+
+// release undoes one GetConn.
+func (m *mux) release(c *muxConn) {
+	m.mu.Lock()
+	c.refs--
+	last := c.refs <= 0 && c.gen.conns[c.endpoint] == c
+	if last {
+		c.gen.conns[c.endpoint] = nil
+		if !slices.ContainsFunc(c.gen.conns, func(c *muxConn) bool { return c != nil }) {
+			m.forgetLocked(c.gen)
+		}
+	}
+	m.mu.Unlock()
+	if last {
+		c.in.close()
+	}
+}
+
+// forgetLocked removes a generation and all that is bound to it.
+func (m *mux) forgetLocked(g *muxGeneration) {
+	if m.generations[g.ufrag] == g {
+		delete(m.generations, g.ufrag)
+	}
+	for _, a := range g.addrs {
+		delete(m.bindings, a)
+	}
+	g.addrs = nil
+}
+
+// RemoveConnByUfrag closes an agent's conns; part of ice.UDPMux.
+func (m *mux) RemoveConnByUfrag(ufrag string) {
+	m.mu.Lock()
+	g := m.generations[ufrag]
+	if g == nil { // retired: its agent closes each conn
+		m.mu.Unlock()
+		return
+	}
+	conns := slices.Clone(g.conns)
+	clear(g.conns)
+	m.forgetLocked(g)
+	m.mu.Unlock()
+	for _, c := range conns {
+		if c != nil {
+			c.in.close()
+		}
+	}
+}
+
+// GetListenAddresses lists one address per socket and family; part of ice.UDPMux.
+func (m *mux) GetListenAddresses() []net.Addr {
+	all := make([]net.Addr, len(m.endpoints))
+	for i, e := range m.endpoints {
+		all[i] = e.listed
+	}
+	return all
+}
+
+// Close does nothing: the sockets are the Transport's; part of ice.UDPMux.
+func (m *mux) Close() error { return nil }
+
+// sizes returns how much the mux holds, for tests and metrics.
+func (m *mux) sizes() (generations, bindings int) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(m.generations), len(m.bindings)
+}

@@ -1,0 +1,114 @@
+package rtc
+
+import (
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/pion/ice/v4"
+)
+
+var (
+	_ ice.UDPMux               = (*mux)(nil)
+	_ ice.AddrPortReaderWriter = (*muxConn)(nil)
+)
+
+// A muxConn is what one ICE agent reads and writes on one endpoint: STUN alone.
+// Closing it leaves the socket open.
+type muxConn struct {
+	mux      *mux
+	gen      *muxGeneration
+	endpoint int
+	in       *queue
+	refs     int // mux.mu
+}
+
+// ReadFromAddrPort returns the next STUN packet for the agent.
+func (c *muxConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	p, err := c.in.pop()
+	if err != nil {
+		return 0, netip.AddrPort{}, err
+	}
+	defer c.mux.pool.put(p)
+	return copy(b, p.bytes()), p.from, nil
+}
+
+// WriteToAddrPort sends a packet at once, over ICE-TCP where the peer uses it.
+// The address of a check is bound to the agent unless another has it, for the
+// response to find the way back.
+func (c *muxConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	m := c.mux
+	m.mu.RLock()
+	via, bound := c.gen.session.tcp[to], m.bindings[to]
+	m.mu.RUnlock()
+	if via != nil {
+		return via.send(b, true)
+	}
+	if bound == nil && classify(b) == classSTUN && isBindingRequest(b) {
+		m.bind(to, c.gen, false)
+	}
+	return m.endpoints[c.endpoint].WriteToAddrPort(b, to)
+}
+
+// ReadFrom is ReadFromAddrPort for net.PacketConn.
+func (c *muxConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := c.ReadFromAddrPort(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
+}
+
+// WriteTo is WriteToAddrPort for net.PacketConn.
+func (c *muxConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	addr, ok := addrPortOf(to)
+	if !ok {
+		return 0, net.InvalidAddrError("rtc: not an IP address and port")
+	}
+	return c.WriteToAddrPort(b, addr)
+}
+
+// Close undoes one GetConn; after the last one reads fail.
+func (c *muxConn) Close() error {
+	c.mux.release(c)
+	return nil
+}
+
+// LocalAddr returns the address the endpoint is listed with.
+func (c *muxConn) LocalAddr() net.Addr { return c.mux.endpoints[c.endpoint].listed }
+
+// SetDeadline, SetReadDeadline and SetWriteDeadline do nothing: agents only set
+// deadlines right before Close, and the socket is shared.
+func (c *muxConn) SetDeadline(time.Time) error      { return nil }
+func (c *muxConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *muxConn) SetWriteDeadline(time.Time) error { return nil }
+
+// A route is where a session's media goes.
+type route struct {
+	endpoint *endpoint
+	via      *tcpConn // ICE-TCP if not nil
+	to       netip.AddrPort
+}
+
+// route finds the way for media from the listen address local to the peer.
+func (m *mux) route(s *muxSession, local, to netip.AddrPort) (*route, bool) {
+	for _, e := range m.endpoints {
+		if e.listed.AddrPort() == local {
+			m.mu.RLock()
+			defer m.mu.RUnlock()
+			return &route{endpoint: e, via: s.tcp[to], to: to}, true
+		}
+	}
+	return nil, false
+}
+
+// send writes one packet; urgent ones may use the reserve of a full TCP queue.
+func (r *route) send(b []byte, urgent bool) error {
+	var err error
+	if r.via != nil {
+		_, err = r.via.send(b, urgent)
+	} else {
+		_, err = r.endpoint.WriteToAddrPort(b, r.to)
+	}
+	return err
+}

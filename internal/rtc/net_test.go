@@ -1,0 +1,17 @@
+package rtc
+
+import (
+	"net"
+
+	"github.com/pion/transport/v4/vnet"
+)
+
+func udpAddr(ip string, port int) *net.UDPAddr { return &net.UDPAddr{IP: net.ParseIP(ip), Port: port} }
+
+// clientFilter passes what keep allows of what the client sends.
+func clientFilter(keep func(b []byte) bool) vnet.ChunkFilter {
+	return func(c vnet.Chunk) bool {
+		from, ok := c.SourceAddr().(*net.UDPAddr)
+		return !ok || from.IP.String() != clientIP || keep(c.UserData())
+	}
+}

@@ -1,0 +1,294 @@
+package rtc
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// A tcpServer takes ICE-TCP connections (RFC 6544, passive side). To the agents
+// they are more addresses of the peer: a frame (RFC 4571) is a datagram that came
+// from the connection's far end, and what is sent there goes into its queue. So a
+// session pays nothing for ICE-TCP until it uses it.
+type tcpServer struct {
+	mux      *mux
+	listener net.Listener
+	wg       sync.WaitGroup
+
+	mu       sync.Mutex
+	conns    map[*tcpConn]struct{}
+	halfOpen int
+	closed   bool
+}
+
+func newTCPServer(m *mux, l net.Listener) *tcpServer {
+	return &tcpServer{mux: m, listener: l, conns: make(map[*tcpConn]struct{})}
+}
+
+// serve accepts until the listener is closed.
+func (s *tcpServer) serve() {
+	for {
+		c, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			time.Sleep(maxReadPause) // out of descriptors: the listener stays readable
+			continue
+		}
+		s.admit(c)
+	}
+}
+
+// admit starts a connection, or closes it when there are too many.
+func (s *tcpServer) admit(c net.Conn) {
+	remote, ok := addrPortOf(c.RemoteAddr())
+	endpoint := s.mux.endpointFor(remote.Addr())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ok || endpoint < 0 || s.closed || s.halfOpen >= maxHalfOpenTCP || len(s.conns) >= maxTCP {
+		_ = c.Close()
+		return
+	}
+	t := &tcpConn{server: s, conn: c, remote: remote, endpoint: endpoint}
+	t.wake.L = &t.wmu
+	s.conns[t] = struct{}{}
+	s.halfOpen++
+	s.wg.Go(t.run)
+}
+
+// opened notes that a connection found its session, and starts its writer.
+func (s *tcpServer) opened(t *tcpConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.halfOpen--
+	s.wg.Go(t.write)
+}
+
+func (s *tcpServer) gone(t *tcpConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, t)
+	if t.gen == nil {
+		s.halfOpen--
+	}
+}
+
+// close closes the listener and all connections, and waits for their goroutines.
+func (s *tcpServer) close() {
+	_ = s.listener.Close()
+	s.mu.Lock()
+	s.closed = true
+	for t := range s.conns {
+		t.close()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+// A tcpConn is one ICE-TCP connection.
+type tcpConn struct {
+	server   *tcpServer
+	conn     net.Conn
+	remote   netip.AddrPort
+	endpoint int
+	gen      *muxGeneration // whom the last authenticated request was for; written by run under mux.mu
+
+	wmu     sync.Mutex
+	wake    sync.Cond // wmu
+	pending []byte    // frames not yet given to the kernel
+	closed  bool
+}
+
+// run reads frames until the connection ends, then takes it out everywhere.
+func (t *tcpConn) run() {
+	defer func() {
+		t.close()
+		t.server.mux.unbindTCP(t)
+		t.server.gone(t)
+	}()
+	_ = t.conn.SetReadDeadline(time.Now().Add(firstCheckTimeout))
+	pool := t.server.mux.pool
+	r := bufio.NewReaderSize(t.conn, maxDatagram)
+	for {
+		p := pool.get()
+		p.from, p.endpoint = t.remote, t.endpoint
+		err := readFrame(r, p)
+		if err == nil && t.take(p) {
+			continue
+		}
+		pool.put(p)
+		if err != nil || t.gen == nil { // nothing but a check may come first
+			return
+		}
+	}
+}
+
+var errFrameTooLarge = errors.New("rtc: frame too large")
+
+// readFrame reads a frame: its length in two bytes, then the packet (RFC 4571 §2).
+func readFrame(r io.Reader, p *packet) error {
+	var size [2]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return err
+	}
+	p.n = int(binary.BigEndian.Uint16(size[:]))
+	if p.n > maxDatagram {
+		return errFrameTooLarge
+	}
+	_, err := io.ReadFull(r, p.buf[:p.n])
+	return err
+}
+
+// take hands a frame to its session; false if the packet remains the caller's.
+func (t *tcpConn) take(p *packet) bool {
+	m, b := t.server.mux, p.bytes()
+	c := classify(b)
+	switch {
+	case c == classUnknown:
+		m.drops.count(DropUnknownClass)
+		return false
+	case c == classSTUN && isBindingRequest(b) && !m.requestTCP(b, t):
+		return false
+	case t.gen == nil:
+		m.drops.count(DropUnknownAddress)
+		return false
+	case c == classSTUN:
+		return m.pushSTUN(t.gen, p)
+	}
+	return m.pushMedia(t.gen.session, p)
+}
+
+// send queues one frame. Urgent ones may use a reserve beyond the bound. It
+// returns ErrQueueFull when the peer does not keep up, and never blocks.
+func (t *tcpConn) send(b []byte, urgent bool) (int, error) {
+	limit := maxTCPQueue
+	if urgent {
+		limit += tcpReserve
+	}
+	t.wmu.Lock()
+	defer t.wmu.Unlock()
+	if t.closed {
+		return 0, ErrNotConnected
+	}
+	if len(t.pending)+2+len(b) > limit {
+		return 0, ErrQueueFull
+	}
+	t.pending = binary.BigEndian.AppendUint16(t.pending, uint16(len(b))) //nolint:gosec // at most a datagram
+	t.pending = append(t.pending, b...)
+	t.wake.Signal()
+	return len(b), nil
+}
+
+// write gives what is pending to the kernel, all at once.
+func (t *tcpConn) write() {
+	var spare []byte
+	for {
+		t.wmu.Lock()
+		for len(t.pending) == 0 && !t.closed {
+			t.wake.Wait()
+		}
+		if t.closed {
+			t.wmu.Unlock()
+			return
+		}
+		out := t.pending
+		t.pending = spare[:0]
+		t.wmu.Unlock()
+		if _, err := t.conn.Write(out); err != nil {
+			t.close()
+			return
+		}
+		spare = out
+		if cap(spare) > maxTCPQueue/8 { // a burst has passed
+			spare = nil
+		}
+	}
+}
+
+// close ends both goroutines. It is safe to call more than once.
+func (t *tcpConn) close() {
+	t.wmu.Lock()
+	t.closed, t.pending = true, nil
+	t.wake.Broadcast()
+	t.wmu.Unlock()
+	_ = t.conn.Close()
+}
+
+// endpointFor returns the first endpoint of the address's family, -1 if none.
+func (m *mux) endpointFor(a netip.Addr) int {
+	for i, e := range m.endpoints {
+		if e.listed.AddrPort().Addr().Is4() == a.Is4() {
+			return i
+		}
+	}
+	return -1
+}
+
+// requestTCP binds a connection to the generation that a Binding request on it is
+// for. It returns false if the request must be dropped.
+func (m *mux) requestTCP(b []byte, t *tcpConn) bool {
+	ufrag, ok := localUfrag(b)
+	if !ok {
+		m.drops.count(DropMalformedSTUN)
+		return false
+	}
+	m.mu.RLock()
+	g := m.generations[string(ufrag)]
+	m.mu.RUnlock()
+	switch {
+	case g == nil:
+		m.drops.count(DropUnknownUfrag)
+		return false
+	case g == t.gen:
+		return true
+	case !authentic(b, g.pwd):
+		m.drops.count(DropBadIntegrity)
+		return false
+	}
+	first := t.gen == nil
+	if !m.bindTCP(t, g) {
+		m.drops.count(DropTooManyAddresses)
+		return false
+	}
+	if first {
+		_ = t.conn.SetReadDeadline(time.Time{})
+		t.server.opened(t)
+	}
+	return true
+}
+
+func (m *mux) bindTCP(t *tcpConn, g *muxGeneration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := g.session
+	if s.gone || len(s.tcp) >= maxSessionTCP && s.tcp[t.remote] != t {
+		return false
+	}
+	if t.gen != nil && t.gen.session != s {
+		m.unbindTCPLocked(t)
+	}
+	if s.tcp == nil {
+		s.tcp = make(map[netip.AddrPort]*tcpConn)
+	}
+	s.tcp[t.remote] = t
+	t.gen = g
+	return true
+}
+
+func (m *mux) unbindTCP(t *tcpConn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unbindTCPLocked(t)
+}
+
+func (m *mux) unbindTCPLocked(t *tcpConn) {
+	if t.gen != nil && t.gen.session.tcp[t.remote] == t {
+		delete(t.gen.session.tcp, t.remote)
+	}
+}

@@ -1,0 +1,13 @@
+a=ice-ufrag:P7RzLIMCN3KTF2ZsmqDoosRnoRv4GciT
+a=ice-pwd:s0uA7LUIFbfxtnxl+iTTmb5Jomngp3NZ
+m=audio 9 RTP/AVP 0
+a=mid:video0
+a=candidate:1 1 UDP 2015363327 10.77.0.2 37623 typ host
+a=candidate:2 1 TCP 1015021823 10.77.0.2 9 typ host tcptype active
+a=candidate:3 1 TCP 1010827519 10.77.0.2 40415 typ host tcptype passive
+a=candidate:4 1 UDP 2015363583 fd77::2 36460 typ host
+a=candidate:5 1 TCP 1015022079 fd77::2 9 typ host tcptype active
+a=candidate:6 1 TCP 1010827775 fd77::2 58233 typ host tcptype passive
+a=candidate:7 1 UDP 2015363839 fe80::60a6:82fe:861b:60a3 47799 typ host
+a=candidate:8 1 TCP 1015022335 fe80::60a6:82fe:861b:60a3 9 typ host tcptype active
+a=candidate:9 1 TCP 1010828031 fe80::60a6:82fe:861b:60a3 33689 typ host tcptype passive

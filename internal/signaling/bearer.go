@@ -1,0 +1,148 @@
+package signaling
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/whippet-media/whippet/auth"
+)
+
+// A Verifier tells what a token allows at a point of time. [auth.Verifier] is one.
+type Verifier interface {
+	Verify(token string, now time.Time) (auth.Grant, error)
+}
+
+const challenge = `Bearer realm="whippet"`
+
+// A tokenHash recognises a token without keeping it. The zero hash is of no token.
+type tokenHash [sha256.Size]byte
+
+// A caller is who a request comes from.
+type caller struct {
+	grant auth.Grant
+	token tokenHash // zero if none was needed
+}
+
+// owner names the caller for the rule that a publisher may replace itself: the subject
+// of its token, or the token if it has no subject. "" is nobody: on an open node
+// everyone would be the same.
+func (c caller) owner() string {
+	switch {
+	case c.token == tokenHash{}:
+		return ""
+	case c.grant.Subject != "":
+		return "sub:" + c.grant.Subject
+	}
+	return "token:" + string(c.token[:])
+}
+
+// bearer takes the token out of the Authorization header (RFC 6750 §2.1). It returns ""
+// for a header that is absent, empty or of another scheme, and a Problem for more than
+// one. White space around the token is forgiven, since people paste it. With bare a
+// header without any scheme is the token itself.
+func bearer(h http.Header, bare bool) (string, error) {
+	values := h.Values("Authorization")
+	if len(values) > 1 {
+		return "", NewProblem(http.StatusBadRequest, "invalid-request", "Send one Authorization header.").
+			with("WWW-Authenticate", challenge+`, error="invalid_request"`)
+	}
+	if len(values) == 0 {
+		return "", nil
+	}
+	value := strings.Trim(values[0], " \t\r\n")
+	scheme, token, spaced := strings.Cut(value, " ")
+	if !spaced && bare && !strings.EqualFold(scheme, "bearer") {
+		return value, nil
+	}
+	if !spaced || !strings.EqualFold(scheme, "bearer") {
+		return "", nil
+	}
+	return strings.Trim(token, " \t\r\n"), nil
+}
+
+// authenticate finds out who sends the request. On an open node everyone may publish
+// and play, and the header is not looked at.
+func (s *Service) authenticate(r *http.Request) (caller, error) {
+	if s.verifier == nil {
+		return caller{grant: auth.Anyone()}, nil
+	}
+	token, err := bearer(r.Header, s.bareToken)
+	if err != nil {
+		return caller{}, err
+	}
+	if token == "" {
+		return caller{}, unauthorized()
+	}
+	return s.verify(token)
+}
+
+func (s *Service) verify(token string) (caller, error) {
+	if len(token) > maxTokenBytes {
+		return caller{}, invalidToken("too long")
+	}
+	grant, err := s.verifier.Verify(token, time.Now())
+	switch {
+	case errors.Is(err, auth.ErrMissing):
+		return caller{}, unauthorized()
+	case err != nil:
+		return caller{}, invalidToken(err.Error())
+	}
+	return caller{grant: grant, token: sha256.Sum256([]byte(token))}, nil
+}
+
+// authorizeSession checks the right to use a session's URL. The URL is a capability, so
+// a request without a header may (unless Config.RequireBearer), but a header that is
+// there must hold: the token the session was made with, even after it expired, or a
+// valid one of the same subject with the session's right. sess is nil if the URL leads
+// nowhere.
+func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess *Session) error {
+	if s.verifier == nil {
+		return nil
+	}
+	if len(r.Header.Values("Authorization")) == 0 && !s.requireBearer {
+		return nil
+	}
+	token, err := bearer(r.Header, s.bareToken)
+	if err != nil {
+		return err
+	}
+	if token == "" {
+		return unauthorized()
+	}
+	if sess != nil && len(token) <= maxTokenBytes && sess.madeBy(sha256.Sum256([]byte(token))) {
+		return nil
+	}
+	c, err := s.verify(token)
+	if err != nil {
+		return err
+	}
+	if !c.grant.Allows(k.Action(), stream) || sess != nil && sess.caller.grant.Subject != c.grant.Subject {
+		return forbidden(k)
+	}
+	return nil
+}
+
+func (s *Session) madeBy(token tokenHash) bool {
+	return s.caller.token != tokenHash{} && subtle.ConstantTimeCompare(s.caller.token[:], token[:]) == 1
+}
+
+func unauthorized() *Problem {
+	return NewProblem(http.StatusUnauthorized, "token-required",
+		"Send a token in the Authorization header: Bearer <token>.").with("WWW-Authenticate", challenge)
+}
+
+func invalidToken(reason string) *Problem {
+	return NewProblem(http.StatusUnauthorized, "token-invalid", "The token cannot be used: "+reason+".").
+		with("WWW-Authenticate", challenge+`, error="invalid_token", error_description="`+reason+`"`)
+}
+
+func forbidden(k Kind) *Problem {
+	action := string(k.Action())
+	return NewProblem(http.StatusForbidden, "not-allowed",
+		"The token does not allow "+action+" on this stream.").
+		with("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="`+action+`"`)
+}

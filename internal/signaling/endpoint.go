@@ -1,0 +1,307 @@
+package signaling
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/whippet-media/whippet/internal/rtc"
+	"github.com/whippet-media/whippet/internal/sdp"
+)
+
+// An Opener is what WHIP and WHEP do differently: it gives a session what the offer
+// asks for.
+type Opener interface {
+	// Open makes the session's peer and binds it to its stream, and registers with
+	// s.OnEnd how each step is undone; they are undone when Open fails as well. Errors
+	// that are a *Problem or *sdp.Error reach the client. ctx is that of the POST.
+	Open(ctx context.Context, s *Session, offer *sdp.Offer) (Opening, error)
+}
+
+// An Opening is what an answer is written from.
+type Opening struct {
+	Peer   Peer
+	Local  rtc.Local
+	Tracks []sdp.AnswerTrack // of a subscriber, by index of the offer's sections
+}
+
+// An endpoint is the HTTP side of one protocol.
+type endpoint struct {
+	*Service
+	kind   Kind
+	opener Opener
+}
+
+// The methods of an endpoint and of a session, as Allow lists them.
+const (
+	endpointMethods = "OPTIONS, GET, HEAD, POST"
+	sessionMethods  = "OPTIONS, GET, HEAD, PATCH, DELETE"
+)
+
+// Register adds the routes of one protocol: /whip/:stream and its sessions, or those of
+// WHEP. Every method is routed here, so that none is answered by the router.
+func (s *Service) Register(e *echo.Echo, k Kind, o Opener) {
+	ep := &endpoint{Service: s, kind: k, opener: o}
+	path := "/" + k.String() + "/:stream"
+	for path, serve := range map[string]echo.HandlerFunc{
+		path:               drained(ep.serve),
+		path + "/:session": drained(ep.serveSession),
+	} {
+		e.Any(path, serve)
+		e.RouteNotFound(path, serve)
+	}
+}
+
+// drained reads what a refused request still has to send before it is answered.
+func drained(h echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := h(c)
+		if err != nil {
+			drain(c.Response(), c.Request())
+		}
+		return err
+	}
+}
+
+func (ep *endpoint) streamName(r *http.Request) (string, error) {
+	stream, _ := ep.kind.target(r)
+	return streamName(stream)
+}
+
+func (ep *endpoint) serve(c echo.Context) error {
+	switch c.Request().Method {
+	case http.MethodOptions:
+		return ep.options(c, endpointMethods)
+	case http.MethodGet, http.MethodHead:
+		return ep.describe(c)
+	case http.MethodPost:
+		return ep.post(c)
+	}
+	return methodNotAllowed(endpointMethods)
+}
+
+func methodNotAllowed(allow string) *Problem {
+	return NewProblem(http.StatusMethodNotAllowed, "method-not-allowed",
+		"Use one of the methods in the Allow header.").with("Allow", allow)
+}
+
+// options answers browsers and clients alike, without credentials. A client that shows a
+// good token is told the ICE servers, for players that ask before they POST.
+func (ep *endpoint) options(c echo.Context, allow string) error {
+	h := c.Response().Header()
+	h.Set("Allow", allow)
+	h.Set("Accept-Post", typeSDP)
+	h.Set("Access-Control-Allow-Methods", corsMethods) // some read it without CORS
+	if allow == sessionMethods {
+		h.Set("Accept-Patch", typeFragment)
+	}
+	if !isPreflight(c.Request()) {
+		ep.offerICEServers(c)
+	}
+	return empty(c, http.StatusOK)
+}
+
+func (ep *endpoint) offerICEServers(c echo.Context) {
+	name, err := ep.streamName(c.Request())
+	if err != nil {
+		return
+	}
+	caller, err := ep.authenticate(c.Request())
+	if err != nil || !caller.grant.Allows(ep.kind.Action(), name) {
+		return
+	}
+	ep.iceServers.addTo(c.Response().Header(), randomText(9), time.Now())
+}
+
+// describe answers GET and HEAD with the same headers for every stream, live or not.
+// Players find out by the content type that this is WHEP.
+func (ep *endpoint) describe(c echo.Context) error {
+	if _, err := ep.streamName(c.Request()); err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Accept-Post", typeSDP)
+	if ep.kind == WHEP {
+		h.Set("Content-Type", typeSDP)
+	}
+	return empty(c, http.StatusOK)
+}
+
+// empty answers without a body and says so: net/http sets no length for HEAD.
+func empty(c echo.Context, status int) error {
+	c.Response().Header().Set("Content-Length", "0")
+	c.Response().WriteHeader(status)
+	return nil
+}
+
+// post makes a session. Who may do so is decided before anything is read or looked up.
+func (ep *endpoint) post(c echo.Context) error {
+	stream, caller, err := ep.admit(c)
+	if err != nil {
+		return err
+	}
+	if err := ep.table.room(); err != nil { // before the work of reading an offer
+		return err
+	}
+	offer, err := ep.readOffer(c)
+	if err != nil {
+		return err
+	}
+	s := newSession(ep.Service, ep.kind, stream, caller)
+	if err := ep.table.reserve(s); err != nil {
+		return err
+	}
+	opening, err := ep.open(c.Request().Context(), s, offer)
+	if err != nil {
+		return err
+	}
+	return ep.created(c, s, offer, opening)
+}
+
+// admit decides whether the request may make a session of the stream it names.
+func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
+	who, err := ep.authenticate(c.Request())
+	if err != nil {
+		return "", caller{}, err
+	}
+	stream, err := ep.streamName(c.Request())
+	if err != nil {
+		return "", caller{}, err
+	}
+	if !who.grant.Allows(ep.kind.Action(), stream) {
+		return "", caller{}, forbidden(ep.kind)
+	}
+	return stream, who, nil
+}
+
+func (ep *endpoint) readOffer(c echo.Context) (*sdp.Offer, error) {
+	if !hasType(c.Request(), typeSDP) {
+		return nil, NewProblem(http.StatusUnsupportedMediaType, "not-sdp",
+			"Send an SDP offer with Content-Type: application/sdp.").with("Accept-Post", typeSDP)
+	}
+	body, err := ep.readBody(c.Response(), c.Request())
+	if err != nil {
+		return nil, err
+	}
+	return sdp.ParseOffer(body, ep.kind.role())
+}
+
+// open lets the opener do its part, and undoes it if the session cannot be.
+func (ep *endpoint) open(ctx context.Context, s *Session, offer *sdp.Offer) (Opening, error) {
+	opening, err := ep.opener.Open(ctx, s, offer)
+	if err != nil {
+		s.end(Refused)
+		return Opening{}, err
+	}
+	return opening, nil
+}
+
+// created writes the 201 in the one shape that satisfies all clients.
+func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Opening) error {
+	answer := answerOf(o.Local)
+	answer.SessionID = randomNumber()
+	answer.Tracks = o.Tracks
+	body := offer.Answer(answer)
+	tag := s.ice.begin(offer, o.Peer)
+	if !ep.table.publish(s) {
+		return Overloaded("session-ended", "The session ended while it began. Try again.")
+	}
+	s.log.Info("session", "event", "created", "after", time.Since(s.created))
+	h := c.Response().Header()
+	h.Set("Location", ep.bases.of(c.Request())+"/"+ep.kind.String()+"/"+s.stream+"/"+s.id)
+	h.Set("ETag", tag)
+	h.Set("Accept-Patch", typeFragment)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	ep.iceServers.addTo(h, s.public, time.Now())
+	return c.Blob(http.StatusCreated, typeSDP, body)
+}
+
+func randomNumber() uint64 {
+	var b [8]byte
+	rand.Read(b[:])
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// serveSession serves a session's URL. What is not there is 404 for every method but
+// OPTIONS.
+func (ep *endpoint) serveSession(c echo.Context) error {
+	r := c.Request()
+	if r.Method == http.MethodOptions {
+		return ep.options(c, sessionMethods)
+	}
+	stream, err := ep.streamName(r)
+	if err != nil {
+		return err
+	}
+	_, id := ep.kind.target(r)
+	s := ep.table.lookup(ep.kind, stream, id)
+	if err := ep.authorizeSession(r, ep.kind, stream, s); err != nil {
+		return err
+	}
+	if s == nil || s.ended() && r.Method != http.MethodDelete {
+		return noSession()
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return c.NoContent(http.StatusNoContent)
+	case http.MethodPatch:
+		return ep.patch(c, s)
+	case http.MethodDelete:
+		return ep.delete(c, s)
+	}
+	return methodNotAllowed(sessionMethods)
+}
+
+func noSession() *Problem {
+	return NewProblem(http.StatusNotFound, "no-such-session",
+		"The session has ended or never was. POST a new offer.")
+}
+
+func (ep *endpoint) patch(c echo.Context, s *Session) error {
+	r := c.Request()
+	if !hasType(r, typeFragment) {
+		return ep.wrongPatchType(r)
+	}
+	body, err := ep.readBody(c.Response(), r)
+	if err != nil {
+		return err
+	}
+	reply, err := s.ice.patch(parseIfMatch(r.Header.Values("If-Match")), ep.lenientIfMatch, body)
+	if err != nil {
+		return err
+	}
+	if s.ended() {
+		return noSession()
+	}
+	if reply.body != nil {
+		s.log.Info("session", "event", "restarted", "after", time.Since(s.created))
+	}
+	return reply.write(c)
+}
+
+// wrongPatchType tells an SDP answer nobody asked for, which WHEP wants refused as such,
+// from other media types.
+func (ep *endpoint) wrongPatchType(r *http.Request) *Problem {
+	if ep.kind == WHEP && hasType(r, typeSDP) {
+		return NewProblem(http.StatusUnprocessableEntity, "unexpected-answer",
+			"The session is negotiated already; no SDP answer is expected.")
+	}
+	return NewProblem(http.StatusUnsupportedMediaType, "not-a-fragment",
+		"Send an SDP fragment with Content-Type: application/trickle-ice-sdpfrag.").
+		with("Accept-Patch", typeFragment)
+}
+
+// delete ends the session before it answers, so that its name is free at once. Entity
+// tags do not matter (RFC 9725 §4.3.1).
+func (ep *endpoint) delete(c echo.Context, s *Session) error {
+	if !s.delete() {
+		return noSession()
+	}
+	return empty(c, http.StatusOK)
+}

@@ -1,0 +1,83 @@
+package signaling
+
+import "time"
+
+// Limits bound what a node accepts. A zero field means its default.
+type Limits struct {
+	// Sessions caps all sessions of the node. At the cap a POST gets 503.
+	Sessions int
+	// HalfOpen caps sessions that were never connected, apart from the others: an
+	// attacker who only POSTs can fill this one and no more.
+	HalfOpen int
+	// ConnectTimeout is how long a session may stay half-open. Clients give up
+	// earlier: FFmpeg after 5 s, OBS after 8 s.
+	ConnectTimeout time.Duration
+	// BodyBytes caps a request body; a larger one gets 413. Offers of browsers
+	// reach 15 KiB.
+	BodyBytes int64
+	// BodyTimeout is how long a request body may take to arrive.
+	BodyTimeout time.Duration
+}
+
+// Defaults of [Limits].
+const (
+	DefaultSessions       = 10_000
+	DefaultHalfOpen       = 1_000
+	DefaultConnectTimeout = 15 * time.Second
+	DefaultBodyBytes      = 64 << 10
+	DefaultBodyTimeout    = 10 * time.Second
+)
+
+const (
+	// retryOverload is what a POST refused at a cap is told to wait: by then the
+	// oldest half-open sessions are connected or reaped.
+	retryOverload = 5 * time.Second
+
+	// sweepInterval is how often half-open sessions are looked at. A session may
+	// live that much longer than ConnectTimeout.
+	sweepInterval = time.Second
+
+	// drainBytes and drainTimeout bound what is read of a body nobody wants, so that
+	// a client that writes everything before it reads sees the answer instead of a
+	// reset connection.
+	drainBytes   = 4 << 20
+	drainTimeout = 2 * time.Second
+
+	// maxCandidates bounds the candidates one generation of a session may trickle.
+	// Each is a pair to check; a laptop with VPNs and containers has some 30.
+	maxCandidates = 128
+
+	// maxGenerations bounds the ICE restarts of a session, since the credentials of
+	// all of them are remembered. A client that roams each minute needs 4 hours.
+	maxGenerations = 256
+
+	// maxTags bounds the entity tags of an If-Match list: a client has one or two.
+	maxTags = 32
+
+	// maxTokenBytes bounds a bearer token before it is hashed or verified.
+	maxTokenBytes = 8 << 10
+
+	// turnLife is how long TURN credentials work: longer than sessions are
+	// expected to, since some TURN servers refuse to refresh with expired ones.
+	turnLife = 24 * time.Hour
+
+	// preflightLife is how long a browser may keep a preflight's result. Chromium
+	// cuts it at two hours.
+	preflightLife = 2 * time.Hour
+)
+
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.Sessions, DefaultSessions)
+	setDefault(&l.HalfOpen, DefaultHalfOpen)
+	setDefault(&l.ConnectTimeout, DefaultConnectTimeout)
+	setDefault(&l.BodyBytes, DefaultBodyBytes)
+	setDefault(&l.BodyTimeout, DefaultBodyTimeout)
+	return l
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

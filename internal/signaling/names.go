@@ -1,0 +1,46 @@
+package signaling
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const maxNameBytes = 128
+
+// ValidStreamName tells whether name may name a stream: one path segment, 1 to 128
+// ASCII letters, digits, '.', '_' and '-', the first of them a letter or digit.
+func ValidStreamName(name string) bool {
+	if name == "" || len(name) > maxNameBytes || !isAlnum(name[0]) {
+		return false
+	}
+	for i := 1; i < len(name); i++ {
+		if c := name[i]; !isAlnum(c) && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlnum(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// target splits the path of a request below /whip/ or /whep/ into the stream's name, still
+// escaped, and the session's id. The router's own parameters are empty for methods it does
+// not know.
+func (k Kind) target(r *http.Request) (stream, session string) {
+	path := strings.TrimPrefix(r.URL.EscapedPath(), "/"+k.String()+"/")
+	stream, session, _ = strings.Cut(path, "/")
+	return stream, session
+}
+
+// streamName undoes the escaping of a stream's name and checks it.
+func streamName(escaped string) (string, error) {
+	name, err := url.PathUnescape(escaped)
+	if err != nil || !ValidStreamName(name) {
+		return "", NewProblem(http.StatusNotFound, "no-such-stream",
+			"A stream name has 1 to 128 letters, digits, dots, underscores and dashes and begins with a letter or digit.")
+	}
+	return name, nil
+}

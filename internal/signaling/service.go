@@ -1,0 +1,95 @@
+package signaling
+
+import (
+	"log/slog"
+	"net/netip"
+)
+
+// A Config says how a node's endpoints behave. The zero Config is an open node that
+// any page may use, with default limits. It must not change after New.
+type Config struct {
+	// Verifier checks tokens. Nil: anyone may publish and play, and Authorization
+	// headers are not looked at.
+	Verifier Verifier
+	// RequireBearer demands a token for session URLs too. Otherwise the URL itself is
+	// enough, as players that send none with PATCH and DELETE need it.
+	RequireBearer bool
+	// BareToken takes an Authorization header without a scheme for the token.
+	BareToken bool
+	// LenientIfMatch lets a PATCH without If-Match through, for clients that never
+	// send one. RFC 9725 §4.3.1 wants 428.
+	LenientIfMatch bool
+
+	// CORSOrigins are the origins whose pages may call, or "*". Nil means "*".
+	CORSOrigins []string
+	// PublicURL is how clients reach the node. "" means: as each request says.
+	PublicURL string
+	// TrustedProxies may say so with Forwarded and X-Forwarded-… headers.
+	TrustedProxies []netip.Prefix
+
+	// ICEServers are stun: and turn: URIs for clients; TURN needs the secret that the
+	// TURN servers share (coturn's static-auth-secret).
+	ICEServers []string
+	TURNSecret string
+
+	Limits Limits
+	Log    *slog.Logger // nil: nothing is logged
+}
+
+// A Service is what the endpoints of a node share: the sessions, and the rules of HTTP
+// around them.
+type Service struct {
+	verifier       Verifier
+	requireBearer  bool
+	bareToken      bool
+	lenientIfMatch bool
+	cors           corsPolicy
+	bases          bases
+	iceServers     iceServers
+	limits         Limits
+	log            *slog.Logger
+	table          *table
+}
+
+// New checks the configuration and starts the sweeper of sessions. Close it.
+func New(cfg Config) (*Service, error) {
+	if cfg.CORSOrigins == nil {
+		cfg.CORSOrigins = []string{"*"}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cors, err := newCORSPolicy(cfg.CORSOrigins)
+	if err != nil {
+		return nil, err
+	}
+	bases, err := newBases(cfg.PublicURL, cfg.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	ice, err := newICEServers(cfg.ICEServers, cfg.TURNSecret)
+	if err != nil {
+		return nil, err
+	}
+	limits := cfg.Limits.withDefaults()
+	return &Service{
+		verifier:       cfg.Verifier,
+		requireBearer:  cfg.RequireBearer,
+		bareToken:      cfg.BareToken,
+		lenientIfMatch: cfg.LenientIfMatch,
+		cors:           cors,
+		bases:          bases,
+		iceServers:     ice,
+		limits:         limits,
+		log:            cfg.Log,
+		table:          newTable(limits),
+	}, nil
+}
+
+// Close refuses new sessions, ends all there are, and waits until everything they held
+// is given back and no goroutine of the Service is left. It may be called again.
+func (s *Service) Close() { s.table.close() }
+
+// Sessions returns how many sessions there are, and how many of them were never
+// connected. Each was true a moment ago.
+func (s *Service) Sessions() (all, halfOpen int) { return s.table.counts() }

@@ -1,0 +1,200 @@
+package signaling
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// graveLife is how long a session that its peer left can still be DELETEd: OBS sends
+// the DELETE right after it closed DTLS.
+const graveLife = 5 * time.Second
+
+// closers is how many sessions end at the same time when the node closes.
+const closers = 32
+
+// A table holds the sessions of a node: counts them, finds them by URL, and ends those
+// that never connect.
+type table struct {
+	limits Limits
+	ending sync.WaitGroup // goroutines of Session.End
+	sweep  sync.WaitGroup
+	stop   chan struct{}
+
+	// mu guards the fields below. It is taken after Session.mu, and never held while
+	// a session ends.
+	mu       sync.Mutex
+	closed   bool
+	live     map[*Session]bool   // reserved ones included
+	halfOpen map[*Session]bool   // of these, those not yet connected
+	urls     map[string]*Session // those a URL finds, graves included
+	graves   map[*Session]time.Time
+}
+
+func newTable(l Limits) *table {
+	t := &table{
+		limits:   l,
+		stop:     make(chan struct{}),
+		live:     map[*Session]bool{},
+		halfOpen: map[*Session]bool{},
+		urls:     map[string]*Session{},
+		graves:   map[*Session]time.Time{},
+	}
+	t.sweep.Go(t.sweepLoop)
+	return t
+}
+
+// reserve counts the session against the caps, or returns a 503.
+func (t *table) reserve(s *Session) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.roomLocked(); err != nil {
+		return err
+	}
+	t.live[s] = true
+	t.halfOpen[s] = true
+	return nil
+}
+
+// room returns a 503 if reserve would return one now.
+func (t *table) room() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.roomLocked()
+}
+
+func (t *table) roomLocked() error {
+	switch {
+	case t.closed:
+		return closing()
+	case len(t.live) >= t.limits.Sessions:
+		return nodeFull()
+	case len(t.halfOpen) >= t.limits.HalfOpen:
+		return Overloaded("too-many-unconnected", "Too many sessions wait for their client to connect. Try again later.")
+	}
+	return nil
+}
+
+// publish lets the session's URL find it. It reports false if the session ended in the
+// meantime.
+func (t *table) publish(s *Session) bool {
+	if s.ended() {
+		return false
+	}
+	t.mu.Lock()
+	t.urls[s.id] = s
+	t.mu.Unlock()
+	if !s.ended() {
+		return true
+	}
+	t.mu.Lock() // its end may have looked before we added it
+	delete(t.urls, s.id)
+	t.mu.Unlock()
+	return false
+}
+
+// lookup finds a live session or grave. The id alone is not enough: it must be asked
+// for at the endpoint and stream it belongs to.
+func (t *table) lookup(k Kind, stream, id string) *Session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.urls[id]
+	if s == nil || s.kind != k || s.stream != stream {
+		return nil
+	}
+	return s
+}
+
+func (t *table) connected(s *Session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.halfOpen, s)
+}
+
+// remove takes a session that ends out of the table, but for its grave.
+func (t *table) remove(s *Session, reason Reason) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.live, s)
+	delete(t.halfOpen, s)
+	if reason == PeerLeft && !t.closed && t.urls[s.id] == s && len(t.graves) < t.limits.HalfOpen {
+		t.graves[s] = time.Now().Add(graveLife)
+		return
+	}
+	delete(t.urls, s.id)
+}
+
+func (t *table) sweepLoop() {
+	tick := time.NewTicker(sweepInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-t.stop:
+			return
+		case now := <-tick.C:
+			for _, s := range t.overdue(now) {
+				s.End(Unused)
+			}
+		}
+	}
+}
+
+// overdue forgets old graves and returns the sessions that had time enough to connect.
+func (t *table) overdue(now time.Time) []*Session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for s, until := range t.graves {
+		if now.After(until) {
+			delete(t.graves, s)
+			delete(t.urls, s.id)
+		}
+	}
+	var late []*Session
+	for s := range t.halfOpen {
+		if now.Sub(s.created) >= t.limits.ConnectTimeout {
+			late = append(late, s)
+		}
+	}
+	return late
+}
+
+// close refuses new sessions, ends all there are and waits for their ends.
+func (t *table) close() {
+	t.mu.Lock()
+	first := !t.closed
+	t.closed = true
+	all := slices.Collect(maps.Keys(t.live))
+	t.mu.Unlock()
+	if first {
+		close(t.stop)
+	}
+	t.sweep.Wait()
+	endAll(all)
+	t.ending.Wait()
+}
+
+func endAll(sessions []*Session) {
+	work := make(chan *Session)
+	var wg sync.WaitGroup
+	for range min(closers, len(sessions)) {
+		wg.Go(func() {
+			for s := range work {
+				s.End(Shutdown) // or it ends already
+				<-s.done
+			}
+		})
+	}
+	for _, s := range sessions {
+		work <- s
+	}
+	close(work)
+	wg.Wait()
+}
+
+// counts returns how many sessions live and how many of them are half-open.
+func (t *table) counts() (live, halfOpen int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.live), len(t.halfOpen)
+}

@@ -1,0 +1,139 @@
+// Package udp is the media socket: one UDP port for all sessions, IPv4 and IPv6,
+// as a net.PacketConn with the two methods that allocate nothing.
+//
+// On a machine with several addresses a reply may leave from another address than
+// the one the peer talks to, as the kernel's routing table has it. ICE notices, and
+// peers then do not connect: name one address in the listen address there.
+package udp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// wantedBuffer is asked of the kernel for each direction, in bytes: 200
+// subscribers' keyframes of 100 KB fall due within a few milliseconds.
+const wantedBuffer = 8 << 20
+
+// A Socket is one UDP port of a node. IPv4 peers appear with IPv4 addresses, never
+// as IPv4-mapped ones, and may be written to with either. Safe for concurrent use.
+type Socket struct {
+	conn        *net.UDPConn
+	dual        bool // an IPv6 socket that takes IPv4 too
+	read, write int  // buffers granted
+
+	packetsRead, bytesRead, packetsWritten, bytesWritten, writeErrors atomic.Uint64
+}
+
+// Stats are counters since Listen, headers of UDP and below not counted.
+type Stats struct {
+	PacketsRead, BytesRead, PacketsWritten, BytesWritten, WriteErrors uint64
+}
+
+// Listen opens a port. An address without host, or "[::]", takes both families;
+// where the machine has no IPv6 it takes IPv4 alone. Any other host is a literal
+// address or a name, and takes its family.
+func Listen(addr string) (*Socket, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on UDP %q: %w", addr, err)
+	}
+	if host != "" && host != "::" {
+		return listen("udp", addr)
+	}
+	s, err := listen("udp", net.JoinHostPort("::", port))
+	if errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return listen("udp4", net.JoinHostPort("0.0.0.0", port))
+	}
+	return s, err
+}
+
+func listen(network, addr string) (*Socket, error) {
+	c, err := (&net.ListenConfig{}).ListenPacket(context.Background(), network, addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on UDP: %w", err)
+	}
+	conn := c.(*net.UDPConn)                                   //nolint:forcetypeassert // what "udp" gives
+	local := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr() //nolint:forcetypeassert // as above
+	s := &Socket{conn: conn, dual: local.Is6() && local.IsUnspecified()}
+	_ = conn.SetReadBuffer(wantedBuffer) // what was granted is what counts
+	_ = conn.SetWriteBuffer(wantedBuffer)
+	s.read, s.write = granted(conn)
+	return s, nil
+}
+
+// Buffers returns what the kernel granted for reading and writing, and what was
+// asked for, in bytes; 0 granted means unknown. Less than wanted means that a
+// limit of the system (net.core.rmem_max, net.core.wmem_max) is low, and that
+// bursts will be lost.
+func (s *Socket) Buffers() (read, write, wanted int) { return s.read, s.write, wantedBuffer }
+
+// ReadFromAddrPort reads one datagram. A larger one than b is cut off.
+func (s *Socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	n, from, err := s.conn.ReadFromUDPAddrPort(b)
+	if err != nil {
+		return n, netip.AddrPort{}, err //nolint:wrapcheck // callers compare it with net.ErrClosed
+	}
+	s.packetsRead.Add(1)
+	s.bytesRead.Add(uint64(n)) //nolint:gosec // not negative
+	return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), nil
+}
+
+// WriteToAddrPort sends one datagram.
+func (s *Socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	n, err := s.conn.WriteToUDPAddrPort(b, to)
+	if err != nil {
+		s.writeErrors.Add(1)
+		return n, err //nolint:wrapcheck // it names operation and addresses
+	}
+	s.packetsWritten.Add(1)
+	s.bytesWritten.Add(uint64(n)) //nolint:gosec // not negative
+	return n, nil
+}
+
+// ReadFrom is ReadFromAddrPort for net.PacketConn; it allocates the address.
+func (s *Socket) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := s.ReadFromAddrPort(b)
+	if err != nil {
+		return n, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
+}
+
+// WriteTo is WriteToAddrPort for net.PacketConn.
+func (s *Socket) WriteTo(b []byte, to net.Addr) (int, error) {
+	a, ok := to.(*net.UDPAddr)
+	if !ok {
+		return 0, net.InvalidAddrError("not a UDP address: " + to.String())
+	}
+	return s.WriteToAddrPort(b, a.AddrPort())
+}
+
+// LocalAddr returns the address listened on, a *net.UDPAddr.
+func (s *Socket) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+
+// Dual tells whether the socket takes both families.
+func (s *Socket) Dual() bool { return s.dual }
+
+// SetDeadline, SetReadDeadline and SetWriteDeadline are those of net.PacketConn.
+func (s *Socket) SetDeadline(t time.Time) error      { return s.conn.SetDeadline(t) }
+func (s *Socket) SetReadDeadline(t time.Time) error  { return s.conn.SetReadDeadline(t) }  //nolint:revive // documented above
+func (s *Socket) SetWriteDeadline(t time.Time) error { return s.conn.SetWriteDeadline(t) } //nolint:revive // documented above
+
+// Close closes the port; reads then fail with net.ErrClosed.
+func (s *Socket) Close() error { return s.conn.Close() }
+
+// Stats returns the counters.
+func (s *Socket) Stats() Stats {
+	return Stats{
+		PacketsRead: s.packetsRead.Load(), BytesRead: s.bytesRead.Load(),
+		PacketsWritten: s.packetsWritten.Load(), BytesWritten: s.bytesWritten.Load(),
+		WriteErrors: s.writeErrors.Load(),
+	}
+}

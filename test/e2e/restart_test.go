@@ -1,0 +1,62 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/test/harness"
+)
+
+// A publisher dies without a word and comes back; who watches goes on without a new POST.
+func TestPublisherRestart(t *testing.T) {
+	l := newLab(t)
+	page := l.open(t)
+	first := publishUntilAccepted(t, l, "restart")
+	subscriber := page.Watch(t, "watch", harness.Watching{URL: l.node.WHEP("restart")})
+	wantPicture(t, subscriber)
+
+	subscriber.ResetGap(t)
+	first.Kill()
+	before := subscriber.Frames(t).Count
+	publishUntilAccepted(t, l, "restart")
+	subscriber.AwaitFrames(t, 1, startsWithin)
+	wantPicture(t, subscriber)
+	wantSync(t, subscriber)
+
+	gap := subscriber.Frames(t)
+	t.Logf("%d frames before; the picture stood for %.0f ms from crash to new picture", before, gap.Longest)
+	if n := posts(page.Requests(t)); n != 1 {
+		t.Errorf("the page made %d POSTs, want 1", n)
+	}
+}
+
+// publishUntilAccepted starts FFmpeg until the node takes it, as a script around it would: the
+// node refuses a second publisher while it heard of the first in the last two seconds.
+func publishUntilAccepted(t *testing.T, l *lab, stream string) *harness.Process {
+	t.Helper()
+	const lasts = 3 * time.Second // longer than a refusal takes
+	deadline := time.Now().Add(startsWithin)
+	for time.Now().Before(deadline) {
+		p := harness.FFmpegPublish(t, l.node.WHIP(stream), "", harness.Clip{})
+		select {
+		case <-p.Done():
+		case <-time.After(lasts):
+			return p
+		}
+	}
+	t.Fatalf("no publisher was accepted in %v", startsWithin)
+	return nil
+}
+
+func posts(requests []string) int {
+	n := 0
+	for _, r := range requests {
+		if strings.HasPrefix(r, "POST ") {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,143 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/test/harness"
+)
+
+const (
+	// startsWithin is how long a stream may take from nothing to moving pictures, on two cores
+	// that also encode it.
+	startsWithin = 20 * time.Second
+
+	// leastContrast and leastMotion, of 255, tell a picture from a black one and a moving one
+	// from a still one. The test pictures have over 100 of each.
+	leastContrast = 60
+	leastMotion   = 30
+
+	// mostOffset is how far picture and sound may be apart, in milliseconds.
+	mostOffset = 100
+
+	// flashesSeen is how long flashes and beeps are compared: they come once a second, and
+	// three are needed.
+	flashesSeen = 5 * time.Second
+)
+
+// lab is one node and one browser.
+type lab struct {
+	node    *harness.Node
+	browser *harness.Browser
+	page    string // URL of the test page, on another origin than the node
+}
+
+func newLab(t *testing.T, flags ...string) *lab {
+	t.Helper()
+	return &lab{
+		node:    harness.StartNode(t, harness.Binary(t, harness.Build{Race: true}), flags...),
+		browser: harness.NewBrowser(t),
+		page:    harness.ServePages(t),
+	}
+}
+
+func (l *lab) open(t *testing.T) *harness.Page {
+	t.Helper()
+	return l.browser.Open(t, l.page, harness.View{})
+}
+
+// watch opens a page that watches a stream, and waits until frames come.
+func (l *lab) watch(t *testing.T, stream string) *harness.Session {
+	t.Helper()
+	s := l.open(t).Watch(t, "watch "+stream, harness.Watching{URL: l.node.WHEP(stream)})
+	s.AwaitFrames(t, 1, startsWithin)
+	return s
+}
+
+// wantPicture checks that a session shows a picture that is not black and that moves.
+func wantPicture(t *testing.T, s *harness.Session) {
+	t.Helper()
+	s.AwaitFrames(t, 30, startsWithin)
+	harness.Eventually(t, 5*time.Second, func() error { return moves(t, s) })
+}
+
+// moves returns nil if the picture is neither black nor still.
+func moves(t *testing.T, s *harness.Session) error {
+	t.Helper()
+	first := s.Picture(t)
+	if c := first.Contrast(); c < leastContrast {
+		return fmt.Errorf("picture of %d by %d has a contrast of %d, want at least %d", first.Width, first.Height, c, leastContrast)
+	}
+	s.AwaitFrames(t, 10, startsWithin)
+	if d := first.Difference(s.Picture(t)); d < leastMotion {
+		return fmt.Errorf("the picture changed by %d, want at least %d", d, leastMotion)
+	}
+	return nil
+}
+
+// wantSync checks that flashes and beeps are seen and heard together, and that the browser's own
+// idea of it, from the sender reports, agrees. A browser that was busy at the start takes some
+// seconds to get there, hence several looks.
+func wantSync(t *testing.T, s *harness.Session) {
+	t.Helper()
+	var err error
+	for range 3 {
+		if err = synchronous(t, s); err == nil {
+			return
+		}
+		t.Log(err)
+	}
+	t.Error(err)
+}
+
+func synchronous(t *testing.T, s *harness.Session) error {
+	t.Helper()
+	y := s.Synchrony(t, flashesSeen)
+	if y.Loudest < 0.1 {
+		return fmt.Errorf("loudest sample is %.3f, want sound", y.Loudest)
+	}
+	offset, ok := y.Offset()
+	if !ok {
+		return fmt.Errorf("saw %d flashes and heard %d beeps, %d together; want three", len(y.Flashes), len(y.Beeps), len(y.Offsets))
+	}
+	playout, known := s.PlayoutOffset(t)
+	if !known {
+		return errors.New("the browser knows no playout time of picture and sound: no sender reports?")
+	}
+	t.Logf("picture less sound: %.0f ms seen and heard, %.0f ms by sender reports", offset, -playout)
+	if math.Abs(offset) > mostOffset || math.Abs(playout) > mostOffset {
+		return fmt.Errorf("picture and sound are %.0f ms (%.0f by sender reports) apart, want at most %d", offset, playout, mostOffset)
+	}
+	return nil
+}
+
+// wantCodec checks the codec a session has, by its name without "video/".
+func wantCodec(t *testing.T, s *harness.Session, codec string) {
+	t.Helper()
+	if got := s.Codec(t); got != "video/"+codec {
+		t.Errorf("codec is %q, want %q", got, "video/"+codec)
+	}
+}
+
+// wantClean checks that what a session received came without losses and freezes.
+func wantClean(t *testing.T, s *harness.Session) {
+	t.Helper()
+	for _, r := range s.Stats(t, "inbound-rtp") {
+		if r.PacketsLost > 0 || r.FreezeCount > 0 {
+			t.Errorf("%s: %d packets lost, %d freezes; want none", r.Kind, r.PacketsLost, r.FreezeCount)
+		}
+	}
+}
+
+// wantDeleted ends a session and checks the status of its DELETE.
+func wantDeleted(t *testing.T, s *harness.Session) {
+	t.Helper()
+	if status := s.Stop(t); status != 200 {
+		t.Errorf("DELETE: status %d, want 200", status)
+	}
+}

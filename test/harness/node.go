@@ -1,0 +1,145 @@
+package harness
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// nodeStart is how long a node may take until it answers HTTP.
+const nodeStart = 15 * time.Second
+
+// portTries bounds the search for a number free for TCP and UDP alike.
+const portTries = 50
+
+// Node is a running whippet node.
+type Node struct {
+	*Process
+	URL   string // without a slash at its end
+	Admin string // URL of the admin port
+}
+
+// Build describes how the binary under test is built.
+type Build struct {
+	Race bool // with the race detector: several times slower
+}
+
+// Binary builds the command whippet and returns its path. Built again, an unchanged binary costs
+// nothing.
+func Binary(t testing.TB, b Build) string {
+	t.Helper()
+	path := filepath.Join(Root(), ".cache", "whippet")
+	args := []string{"build", "-o", path}
+	if b.Race {
+		path += "-race"
+		args = []string{"build", "-race", "-o", path}
+	}
+	build := exec.Command("go", append(args, "./cmd/whippet")...)
+	build.Dir = Root()
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(build.Args[1:], " "), err, out)
+	}
+	return path
+}
+
+// StartNode starts a node that anybody may use, on a free port of the loopback address; flags
+// are added to its command line and win over the ones given here. It ends with the test.
+func StartNode(t testing.TB, binary string, flags ...string) *Node {
+	t.Helper()
+	return StartNodeAt(t, binary, FreePort(t), flags...)
+}
+
+// StartNodeAt is [StartNode] on a given port: the one of a node that was killed.
+func StartNodeAt(t testing.TB, binary string, port int, flags ...string) *Node {
+	t.Helper()
+	address := loopback(port)
+	admin := loopback(FreePort(t))
+	args := []string{
+		"serve", "--http", address, "--admin", admin, "--announce", "127.0.0.1",
+		"--auth", "open", "--data", t.TempDir(),
+	}
+	n := &Node{
+		Process: Start(t, Command{
+			Path: binary,
+			Args: append(args, flags...),
+			Env:  []string{"GORACE=halt_on_error=1"},
+		}),
+		URL:   "http://" + address,
+		Admin: "http://" + admin,
+	}
+	Eventually(t, nodeStart, n.up)
+	return n
+}
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func (n *Node) up() error {
+	if !n.Running() {
+		return fmt.Errorf("the node ended:\n%s", n.Log())
+	}
+	client := http.Client{Timeout: time.Second}
+	r, err := client.Get(n.URL + "/")
+	if err != nil {
+		return err
+	}
+	return r.Body.Close()
+}
+
+// WHIP returns the endpoint to publish a stream to.
+func (n *Node) WHIP(stream string) string { return n.URL + "/whip/" + stream }
+
+// WHEP returns the endpoint to watch a stream at.
+func (n *Node) WHEP(stream string) string { return n.URL + "/whep/" + stream }
+
+// FreePort returns a number that is free for TCP and for UDP.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range portTries {
+		if port, ok := tryPort(); ok {
+			return port
+		}
+	}
+	t.Fatalf("no port is free for both TCP and UDP after %d tries", portTries)
+	return 0
+}
+
+func tryPort() (int, bool) {
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		return 0, false
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	c, err := net.ListenPacket("udp", ":"+strconv.Itoa(port))
+	if err != nil {
+		return 0, false
+	}
+	return port, c.Close() == nil
+}
+
+// Memory returns the resident memory of a process in bytes.
+func Memory(t testing.TB, p *Process) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	t.Fatalf("no VmRSS in the status of %s", p.name)
+	return 0
+}

@@ -1,0 +1,120 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/internal/rtc"
+	"github.com/whippet-media/whippet/internal/sdp"
+	"github.com/whippet-media/whippet/internal/signaling"
+	"github.com/whippet-media/whippet/internal/stream"
+)
+
+// A Config says what the endpoint stands on. All fields are required; none is closed by
+// this package. Which publisher wins a name is the registry's policy.
+type Config struct {
+	Service   *signaling.Service
+	Transport *rtc.Transport
+	Streams   *stream.Registry
+}
+
+// A Handler serves /whip/. It is safe for concurrent use.
+type Handler struct{ cfg Config }
+
+// New returns the endpoint.
+func New(cfg Config) *Handler { return &Handler{cfg} }
+
+// Register adds the endpoint's routes.
+func (h *Handler) Register(e *echo.Echo) {
+	h.cfg.Service.Register(e, signaling.WHIP, h)
+}
+
+// Open claims the stream's name for the session and starts a publication that its peer
+// feeds.
+func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer) (signaling.Opening, error) {
+	claim, err := h.claim(s)
+	if err != nil {
+		return signaling.Opening{}, err
+	}
+	source := signaling.NewSource(s)
+	cfg := signaling.PeerConfig(offer)
+	cfg.Handler = source
+	peer, err := h.cfg.Transport.NewPeer(cfg)
+	if err != nil {
+		claim.Release()
+		return signaling.Opening{}, err
+	}
+	s.Owns(peer)
+	s.OnEnd(func(signaling.Reason) { claim.Release() }) // before the peer: the name is free first
+	source.Attach(peer)
+	publication := claim.Start(source, publisherConfig(offer))
+	if publication == nil {
+		return signaling.Opening{}, busy()
+	}
+	source.Feed(publication)
+	return signaling.Opening{Peer: peer, Local: peer.Local()}, nil
+}
+
+// claim takes the stream's name, or tells the client that it is taken.
+func (h *Handler) claim(s *signaling.Session) (*stream.Claim, error) {
+	claim, err := h.cfg.Streams.Claim(s.Stream(), s.Owner())
+	if errors.Is(err, stream.ErrBusy) {
+		return nil, busy()
+	}
+	return claim, err
+}
+
+func busy() *signaling.Problem {
+	return signaling.NewProblem(http.StatusConflict, "stream-busy",
+		"Another publisher sends this stream. Stop it, or publish under another name.").
+		RetryAfter(busyRetry)
+}
+
+func publisherConfig(o *sdp.Offer) forwarder.PublisherConfig {
+	ssrc := rand.Uint32()
+	cfg := forwarder.PublisherConfig{Tracks: tracks(o), SSRC: ssrc}
+	for i := range cfg.Tracks {
+		if cfg.Tracks[i].TransportCC {
+			cfg.Recorder = rtc.NewTransportFeedback(ssrc)
+		}
+	}
+	return cfg
+}
+
+// tracks describes the accepted sections to the forwarder.
+func tracks(o *sdp.Offer) []forwarder.PublisherTrack {
+	var all []forwarder.PublisherTrack
+	for i := range o.Sections {
+		if s := &o.Sections[i]; s.Accepted {
+			all = append(all, track(s))
+		}
+	}
+	return all
+}
+
+func track(s *sdp.Section) forwarder.PublisherTrack {
+	feedback := s.Feedback()
+	t := forwarder.PublisherTrack{
+		Kind:        s.Kind,
+		MID:         s.MID,
+		Formats:     s.Formats(),
+		Repair:      s.RepairTypes(),
+		SSRCs:       s.SSRCs,
+		RepairSSRCs: s.Repairs,
+		Extensions:  s.ExtensionsByID(),
+		NACK:        feedback.NACK,
+		PLI:         feedback.PLI,
+		FIR:         feedback.FIR,
+		TransportCC: feedback.TransportCC,
+		REMB:        feedback.REMB,
+	}
+	for _, r := range s.RIDs {
+		t.RIDs = append(t.RIDs, r.ID)
+	}
+	return t
+}
