@@ -135,7 +135,7 @@ func TestFilesByName(t *testing.T) {
 func ffmpeg(t *testing.T, ending string, args ...string) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x"+ending)
-	all := append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc=s=160x90:r=25:d=1"}, append(args, path)...)
+	all := append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=1"}, append(args, path)...)
 	out, err := exec.Command("ffmpeg", all...).CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
 		t.Skip("no ffmpeg here")

@@ -119,6 +119,11 @@ func isRTPOverDTLS(proto string) bool {
 	return false
 }
 
+// isDataOverDTLS knows the protocols of data channels (RFC 8841 §4.1).
+func isDataOverDTLS(proto string) bool {
+	return strings.EqualFold(proto, "UDP/DTLS/SCTP") || strings.EqualFold(proto, "TCP/DTLS/SCTP")
+}
+
 // forwardable names the codecs of a kind for people: "H264, H265, …".
 func forwardable(k codec.Kind) string {
 	var names []string
@@ -147,8 +152,9 @@ func (d *description) bundle(o *Offer) error {
 		}
 	}
 	for _, group := range d.groups {
-		if mids := o.acceptedOf(group); len(mids) == accepted {
-			o.bundle = mids
+		if len(o.members(group)) == accepted {
+			d.idleTagged(o, group)
+			o.bundle = o.members(group)
 			return nil
 		}
 	}
@@ -158,15 +164,30 @@ func (d *description) bundle(o *Offer) error {
 	return nil
 }
 
-// acceptedOf returns the mids of group that belong to accepted sections, each
-// once, in the group's order.
-func (o *Offer) acceptedOf(group []string) []string {
+// idleTagged keeps the group's first section alive without media where it is not
+// accepted: all sections of the group share its transport, and a browser with
+// the policy max-bundle fails the whole answer if it is declined ("Failed to
+// setup RTCP mux").
+func (d *description) idleTagged(o *Offer, group []string) {
+	for _, mid := range group {
+		for i := range o.Sections {
+			if m, s := &d.media[i], &o.Sections[i]; m.mid == mid && m.offered() {
+				s.idle = !s.Accepted && (isRTPOverDTLS(s.Proto) || isDataOverDTLS(s.Proto))
+				return
+			}
+		}
+	}
+}
+
+// members returns the mids of group that belong to accepted or idle sections,
+// each once, in the group's order.
+func (o *Offer) members(group []string) []string {
 	var mids []string
 	used := make([]bool, len(o.Sections))
 	for _, mid := range group {
 		for i := range o.Sections {
 			s := &o.Sections[i]
-			if s.Accepted && !s.midless && s.MID == mid && !used[i] {
+			if (s.Accepted || s.idle) && !s.midless && s.MID == mid && !used[i] {
 				used[i] = true
 				mids = append(mids, s.MID)
 			}
@@ -180,7 +201,7 @@ func (o *Offer) acceptedOf(group []string) []string {
 func (o *Offer) tagged() int {
 	for i := range o.Sections {
 		s := &o.Sections[i]
-		if s.Accepted && (o.bundle == nil || s.MID == o.bundle[0]) {
+		if o.bundle == nil && s.Accepted || o.bundle != nil && !s.midless && s.MID == o.bundle[0] {
 			return i
 		}
 	}

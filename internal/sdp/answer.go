@@ -61,9 +61,12 @@ func (o *Offer) Answer(a Answer) []byte {
 	w := writer{o: o, a: a, b: make([]byte, 0, answerBytes)}
 	w.session()
 	for i := range o.Sections {
-		if s := &o.Sections[i]; s.Accepted {
+		switch s := &o.Sections[i]; {
+		case s.Accepted:
 			w.accepted(i)
-		} else {
+		case s.idle:
+			w.idle(i)
+		default:
 			w.declined(s)
 		}
 	}

@@ -64,7 +64,7 @@ type Offer struct {
 	// Sections are all m= sections of the offer, in its order.
 	Sections []Section
 
-	bundle []string // mids of the accepted sections in their BUNDLE group's order, nil without group
+	bundle []string // mids of the accepted and idle sections in their BUNDLE group's order, nil without group
 	mixed  bool     // extmap-allow-mixed at session level
 }
 
@@ -79,7 +79,8 @@ type Section struct {
 	Proto string     // as offered, e.g. "UDP/TLS/RTP/SAVPF"
 
 	// Accepted tells whether the section carries media. The others are answered
-	// with port 0; of them only MID, Media, Kind and Proto are set.
+	// with port 0, but for one whose transport the accepted ones share: that is
+	// kept without media. Of them only MID, Media, Kind and Proto are set.
 	Accepted bool
 
 	// Codecs are what both sides know, in the offer's order: one payload type
@@ -112,7 +113,8 @@ type Section struct {
 
 	midless  bool
 	rsize    bool
-	rejected string // what a declined m= line repeats: its first format
+	idle     bool   // not accepted, yet alive for its transport's sake
+	rejected string // what such an m= line repeats: its first format
 	rtpmap   string // and that format's rtpmap, "" if none
 }
 

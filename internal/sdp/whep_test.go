@@ -84,6 +84,49 @@ func TestE15_ShapeOfADeclinedSection(t *testing.T) {
 	a.want(t, 1, "rtpmap", "96 VP6/90000")
 }
 
+// The section whose transport all share cannot be declined: Chromium then fails
+// the answer. It stays, without media.
+func TestE15_TaggedSectionStaysIdle(t *testing.T) {
+	unknownAudio := sdptest.Replace("opus/48000/2", "speex/8000")
+	for _, offer := range []string{sdptest.View(unknownAudio), sdptest.View(unknownAudio, sdptest.Replace("BUNDLE 0 1", "BUNDLE zz 0 1"))} {
+		a := viewed(t, offer)
+		m := a.MediaDescriptions[0]
+		if m.MediaName.Port.Value != 9 || m.ConnectionInformation == nil || !slices.Equal(m.MediaName.Formats, []string{"111"}) {
+			t.Errorf("%+v", m.MediaName)
+		}
+		a.want(t, -1, "group", "BUNDLE 0 1")
+		a.want(t, 0, "inactive", "")
+		a.want(t, 0, "mid", "0")
+		a.want(t, 0, "rtcp-mux", "")
+		a.want(t, 0, "rtpmap", "111 speex/8000")
+		a.want(t, 0, "setup", "passive")
+		a.want(t, 0, "msid")
+		a.want(t, 1, "sendonly", "")
+		if !a.has(0, "candidate") || a.has(1, "candidate") || !a.has(0, "ice-ufrag") || !a.has(0, "fingerprint") {
+			t.Errorf("transport:\n%s", a.text)
+		}
+		o := parse(t, sdp.Subscriber, offer)
+		if o.Sections[0].Accepted || o.Ufrag == "" {
+			t.Errorf("%+v", o.Sections[0])
+		}
+		if f := fragment(t, string(sdp.WriteFragment(o, ours(o)))); !slices.Equal(f.MIDs, []string{"0"}) {
+			t.Errorf("restart names %q", f.MIDs)
+		}
+	}
+	a := viewed(t, sdptest.ViewWithData(sdptest.Replace("BUNDLE 0 1 2", "BUNDLE 2 0 1")))
+	if m := a.MediaDescriptions[2]; m.MediaName.Port.Value != 9 {
+		t.Errorf("%+v", m.MediaName)
+	}
+	a.want(t, -1, "group", "BUNDLE 2 0 1")
+	a.want(t, 2, "sctp-port", "5000")
+	// One that its own offerer rejects is not the tagged one.
+	a = viewed(t, sdptest.View(sdptest.Replace("m=audio 9", "m=audio 0")))
+	if a.MediaDescriptions[0].MediaName.Port.Value != 0 {
+		t.Error("a section the offerer rejected is alive")
+	}
+	a.want(t, -1, "group", "BUNDLE 1")
+}
+
 func TestE16_DataSectionIsDeclined(t *testing.T) {
 	a := viewed(t, sdptest.ViewWithData())
 	if len(a.MediaDescriptions) != 3 || a.MediaDescriptions[2].MediaName.Port.Value != 0 {

@@ -84,9 +84,27 @@ func (w *writer) mid(s *Section) {
 // declined writes a section with port 0 in the shape browsers take: with a real
 // payload type, c=, mid, direction and rtcp-mux.
 func (w *writer) declined(s *Section) {
-	w.line("m=", s.Media, " 0 ", s.Proto, " ", s.rejected)
+	w.mediaLine(s, "0", nil)
 	w.line("c=IN IP4 0.0.0.0")
 	w.mid(s)
+	w.silent(s)
+}
+
+// idle writes a section that shares its transport but carries no media.
+func (w *writer) idle(i int) {
+	s := &w.o.Sections[i]
+	w.mediaLine(s, "9", nil)
+	w.transport(i)
+	w.mid(s)
+	if isDataOverDTLS(s.Proto) {
+		w.line("a=sctp-port:5000")
+		return
+	}
+	w.silent(s)
+	w.line("a=rtcp-mux-only")
+}
+
+func (w *writer) silent(s *Section) {
 	w.line("a=inactive")
 	if s.Kind == 0 {
 		return
@@ -97,11 +115,9 @@ func (w *writer) declined(s *Section) {
 	}
 }
 
-func (w *writer) accepted(i int) {
-	s := &w.o.Sections[i]
-	track := w.track(i)
-	codecs := s.Preferring(track.Source)
-	w.mediaLine(s, "9", codecs)
+// transport writes what every live section says of ICE and DTLS; candidates
+// stand in the tagged one alone.
+func (w *writer) transport(i int) {
 	w.line("c=IN IP4 0.0.0.0")
 	if i == w.o.tagged() {
 		w.candidates()
@@ -109,13 +125,16 @@ func (w *writer) accepted(i int) {
 	w.credentials()
 	w.line("a=fingerprint:", w.a.Fingerprint)
 	w.line("a=setup:", w.a.Setup.String())
+}
+
+func (w *writer) accepted(i int) {
+	s := &w.o.Sections[i]
+	track := w.track(i)
+	codecs := s.Preferring(track.Source)
+	w.mediaLine(s, "9", codecs)
+	w.transport(i)
 	w.mid(s)
-	if s.Mixed && !w.o.mixed {
-		w.line("a=extmap-allow-mixed")
-	}
-	for _, e := range s.Extensions {
-		w.line("a=extmap:", strconv.Itoa(int(e.ID)), " ", e.Extension.URI())
-	}
+	w.extensions(s)
 	w.direction(track)
 	w.line("a=rtcp-mux")
 	w.line("a=rtcp-mux-only") // RFC 9725 §4.4.1, against RFC 8858 §4: some clients insist
@@ -134,6 +153,15 @@ func (w *writer) accepted(i int) {
 	w.sources(track)
 }
 
+func (w *writer) extensions(s *Section) {
+	if s.Mixed && !w.o.mixed {
+		w.line("a=extmap-allow-mixed")
+	}
+	for _, e := range s.Extensions {
+		w.line("a=extmap:", strconv.Itoa(int(e.ID)), " ", e.Extension.URI())
+	}
+}
+
 // track returns what we send in section i; the zero track to publishers.
 func (w *writer) track(i int) AnswerTrack {
 	if w.o.Role == Publisher || i >= len(w.a.Tracks) {
@@ -142,8 +170,14 @@ func (w *writer) track(i int) AnswerTrack {
 	return w.a.Tracks[i]
 }
 
+// mediaLine writes the m= line; without codecs it repeats the first format
+// offered.
 func (w *writer) mediaLine(s *Section, port string, codecs []Codec) {
 	w.b = append(w.b, "m="+s.Media+" "+port+" "+s.Proto...)
+	if len(codecs) == 0 {
+		w.line(" ", s.rejected)
+		return
+	}
 	for _, c := range codecs {
 		w.b = strconv.AppendUint(append(w.b, ' '), uint64(c.PT), 10)
 		if c.RTX != 0 {
