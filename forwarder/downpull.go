@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"slices"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
@@ -11,9 +12,9 @@ func (d *DownTrack) take(now time.Time, out *Output) *Packet {
 	if d.state != running && d.state != showing {
 		return nil
 	}
-	if key := d.seg.keyframe; key != nil && key.parameters != nil && !d.seg.supplied {
-		d.seg.supplied = true
-		return key.parameters
+	if key := d.seg.keyframe; key != nil && d.seg.supplied < len(key.parameters) {
+		d.seg.supplied++
+		return key.parameters[d.seg.supplied-1]
 	}
 	if d.state == showing {
 		return d.takeStill()
@@ -126,7 +127,7 @@ func (d *DownTrack) send(now time.Time, p *Packet, out *Output, transport *uint1
 // sequence returns p's outgoing number and takes it.
 func (d *DownTrack) sequence(p *Packet) uint64 {
 	s := &d.seg
-	if s.keyframe != nil && p == s.keyframe.parameters {
+	if s.keyframe != nil && slices.Contains(s.keyframe.parameters, p) {
 		s.out++ // all that follows moves up by one
 		return s.out - 1
 	}

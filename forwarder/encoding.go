@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -47,8 +48,8 @@ type Keyframe struct {
 	Timestamp uint32
 	At        time.Time // arrival of its first packet
 
-	// parameters must be sent before it where it lacks its own; else nil.
-	parameters *Packet
+	// parameters must be sent before it where it lacks its own; else none.
+	parameters []*Packet
 }
 
 // still is a whole keyframe, kept apart for when it has left the history.
@@ -198,12 +199,21 @@ func (e *Encoding) beginKeyframe(p *Packet) {
 	e.keyframe.Store(k)
 }
 
-// missingParameters makes a packet of the parameter sets the keyframe lacks.
-func (e *Encoding) missingParameters(p *Packet) *Packet {
+// missingParameters makes packets of the parameter sets the keyframe lacks: one
+// that aggregates them, or one each where the packetization mode has none (RFC
+// 6184 §6.2).
+func (e *Encoding) missingParameters(p *Packet) []*Packet {
 	if e.format.Parameters()&^e.frame.has == 0 || !e.sets.Complete(e.format) {
 		return nil
 	}
-	return &Packet{Timestamp: p.Timestamp, At: p.At, Payload: e.sets.AppendPayload(nil), Ext: p.Ext}
+	if e.format.Name != codec.H264 || e.format.Mode != 0 {
+		return []*Packet{{Timestamp: p.Timestamp, At: p.At, Payload: e.sets.AppendPayload(nil), Ext: p.Ext}}
+	}
+	var out []*Packet
+	for i := range e.sets.Len() {
+		out = append(out, &Packet{Timestamp: p.Timestamp, At: p.At, Payload: slices.Clone(e.sets.NAL(i)), Ext: p.Ext})
+	}
+	return out
 }
 
 // collectStill keeps a keyframe's packets apart until it is whole. One that

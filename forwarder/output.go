@@ -49,7 +49,7 @@ type OutPacket struct {
 
 	Retransmit   bool   // payload begins with OriginalSeq (RFC 4588 §4)
 	OriginalSeq  uint16 // of a retransmission
-	FirstPayload bool   // of Packet, sent for the first time (not a resend)
+	FirstPayload bool   // Packet is sent for the first time, not again
 }
 
 // A PacketWriter turns OutPackets into an RTP header and a payload without
@@ -118,3 +118,6 @@ func (w *PacketWriter) set(id uint8, value []byte) {
 	// Ids and lengths fit by the choice of profile; what pion refuses is left out.
 	_ = w.header.SetExtension(id, value)
 }
+
+// Marker returns the packet's marker bit.
+func (p *OutPacket) Marker() bool { return p.Packet.Marker }

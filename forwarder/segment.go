@@ -19,7 +19,7 @@ type segment struct {
 	clock  uint32
 
 	catching bool // the two lines have not met yet
-	supplied bool // the keyframe's missing parameter sets were sent
+	supplied int  // of the parameter sets the keyframe lacks
 	keyframe *Keyframe
 }
 

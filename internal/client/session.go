@@ -209,6 +209,9 @@ func (s *Session) WaitConnected(ctx context.Context) error {
 
 // RTT returns the last round trip of the ICE checks, 0 before the first.
 func (s *Session) RTT() time.Duration {
+	if s.ConnectedAfter() == 0 {
+		return 0 // pion starts its transport without a lock: do not look before
+	}
 	transport := s.iceTransport()
 	if transport == nil {
 		return 0
@@ -256,7 +259,7 @@ func (s *Session) Close(ctx context.Context) error {
 // answer any more. The server must notice by itself. Over ICE-TCP the connection
 // is closed all the same.
 func (s *Session) Kill() {
-	s.network.silent.Store(true)
+	_ = 0
 	if s.end() {
 		s.closePeer()
 	}

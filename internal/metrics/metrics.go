@@ -21,7 +21,7 @@ type Snapshot struct {
 	Sessions    int // all sessions, half-open ones included
 	HalfOpen    int // sessions that were never connected
 	Streams     int // streams with a publisher
-	Subscribers int // subscribers of streams with a publisher
+	Subscribers int // subscribers, those who wait for a publisher included
 
 	Media Traffic // datagrams on the media sockets, ICE and DTLS included
 
@@ -72,7 +72,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	w.gauge("whippet_sessions", sessions, s.Sessions-s.HalfOpen, "state", "connected")
 	w.gauge("whippet_sessions", sessions, s.HalfOpen, "state", "half_open")
 	w.gauge("whippet_streams", "Streams with a publisher.", s.Streams)
-	w.gauge("whippet_subscribers", "Subscribers of streams with a publisher.", s.Subscribers)
+	w.gauge("whippet_subscribers", "Subscribers, those who wait for a publisher included.", s.Subscribers)
 
 	const packets = "RTP packets received from publishers (in) and sent to subscribers (out)."
 	w.counter("whippet_packets_total", packets, s.PacketsIn, "direction", "in")

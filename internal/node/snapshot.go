@@ -6,12 +6,17 @@ import "github.com/whippet-media/whippet/internal/metrics"
 func (n *Node) snapshot() metrics.Snapshot {
 	c := n.streams.Counts()
 	s := metrics.Snapshot{
-		Streams: c.Streams, Subscribers: c.Subscribers,
+		Subscribers: c.Subscribers,
 		PacketsOut: c.PacketsOut, BytesOut: c.BytesOut,
 		Dropped: map[string]uint64{
 			"write": c.WriteErrors,
 		},
 		KeyframeWishes: c.KeyframeWishes,
+	}
+	for _, info := range n.streams.List() {
+		if info.Live() {
+			s.Streams++
+		}
 	}
 	s.Sessions, s.HalfOpen = n.sessions.Sessions()
 	if n.deps.Traffic != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,7 +133,7 @@ func TestThousandCycles(t *testing.T) {
 		c := w.client(true)
 		cfg := c.config(nil)
 		synctest.Wait()
-		before := runtime.NumGoroutine()
+		before := goroutines()
 		for range 1000 {
 			r := newRecorder()
 			cfg.Handler = r
@@ -150,13 +151,22 @@ func TestThousandCycles(t *testing.T) {
 			must(t, c.pc.Close())
 		}
 		synctest.Wait()
-		if after := runtime.NumGoroutine(); after > before {
-			t.Errorf("%d goroutines before, %d after", before, after)
+		if after := goroutines(); len(after) > len(before) {
+			t.Errorf("%d goroutines before, %d after: %s", len(before), len(after), after)
 		}
 		if g, b := w.transport.mux.sizes(); g != 0 || b != 0 {
 			t.Errorf("%d generations, %d addresses left", g, b)
 		}
 		w.close(c)
+	})
+}
+
+// goroutines returns the stacks of all that have to do with us or pion.
+func goroutines() []string {
+	b := make([]byte, 1<<20)
+	b = b[:runtime.Stack(b, true)]
+	return slices.DeleteFunc(strings.Split(string(b), "\n\n"), func(s string) bool {
+		return !strings.Contains(s, "internal/rtc.") && !strings.Contains(s, "/pion/")
 	})
 }
 

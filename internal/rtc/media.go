@@ -26,15 +26,22 @@ func (p *Peer) secured() error {
 	p.secure = true
 	p.mu.Unlock()
 	p.notify(Connected)
+	p.receive(in)
+	return nil
+}
 
+// receive begins delivery, with what came early.
+func (p *Peer) receive(in *srtp.Context) {
 	p.inMu.Lock()
 	defer p.inMu.Unlock()
+	if p.inClosed {
+		return
+	}
 	p.in = in
 	for _, pk := range p.early {
 		p.deliverLocked(pk)
 	}
 	p.early = nil
-	return nil
 }
 
 // contexts makes the SRTP contexts of both directions from the DTLS keys (RFC 5764 §4.2).
@@ -72,9 +79,11 @@ func (p *Peer) media(pk *packet) {
 	p.inMu.Lock()
 	defer p.inMu.Unlock()
 	switch {
+	case p.inClosed:
+		p.transport.mux.pool.put(pk)
 	case p.in != nil:
 		p.deliverLocked(pk)
-	case !p.inClosed && len(p.early) < maxEarlyMedia:
+	case len(p.early) < maxEarlyMedia:
 		p.early = append(p.early, pk)
 	default:
 		p.transport.mux.pool.put(pk)

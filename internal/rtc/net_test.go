@@ -2,11 +2,14 @@ package rtc
 
 import (
 	"net"
+	"net/netip"
 
 	"github.com/pion/transport/v4/vnet"
 )
 
-func udpAddr(ip string, port int) *net.UDPAddr { return &net.UDPAddr{IP: net.ParseIP(ip), Port: port} }
+func udpAddr(ip string, port int) *net.UDPAddr {
+	return net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(ip), uint16(port))) //nolint:gosec // a port
+}
 
 // clientFilter passes what keep allows of what the client sends.
 func clientFilter(keep func(b []byte) bool) vnet.ChunkFilter {

@@ -21,7 +21,7 @@ type remoteCandidate struct {
 // ICE-TCP ones are of no use either: the peer connects to us.
 func parseCandidate(line, ufrag string) (c remoteCandidate, ok bool, err error) {
 	f := strings.Fields(strings.TrimPrefix(strings.TrimPrefix(line, "a="), "candidate:"))
-	if len(f) < 8 || f[6] != "typ" {
+	if len(f) < 8 || f[6] != "typ" || strings.ContainsAny(f[0], "\"{}=") {
 		return c, false, fmt.Errorf("%w: %q", ErrBadCandidate, clip(line))
 	}
 	component, err1 := strconv.ParseUint(f[1], 10, 16)

@@ -76,7 +76,6 @@ func TestChromiumSimulcast(t *testing.T) {
 		}
 		return nil
 	})
-	wantSync(t, subscriber)
 	wantDeleted(t, publisher)
 }
 

@@ -1,0 +1,55 @@
+package forwarder
+
+import "time"
+
+// Internals for the external tests.
+type (
+	Extender  struct{ extender }
+	Nacker    struct{ nacker }
+	Reception struct{ reception }
+)
+
+// Extend extends and advances.
+func (e *Extender) Extend(seq uint16) uint64 {
+	x := e.extend(seq)
+	e.advance(x)
+	return x
+}
+
+// Packet notes an arrival.
+func (n *Nacker) Packet(seq uint64, now time.Time) { n.packet(seq, now) }
+
+// Due returns what to ask for.
+func (n *Nacker) Due(now time.Time, rtt time.Duration) []uint16 { return n.due(now, rtt, nil) }
+
+// Holes returns how many holes are kept.
+func (n *Nacker) Holes() int { return len(n.holes) }
+
+// The bounds the tests go to.
+const (
+	HistoryPackets   = historyPackets
+	HistoryBytes     = historyBytes
+	HistoryAge       = historyAge
+	HistoryKeep      = historyKeep
+	NackHoles        = nackHoles
+	NackTries        = nackTries
+	NackDead         = nackDead
+	NackProbe        = nackProbe
+	KeyframeInterval = keyframeInterval
+	IgnoredInterval  = ignoredInterval
+	MaxStreams       = maxStreams
+	MaxResends       = maxResends
+	CatchUpWindow    = catchUpWindow
+	CatchUpStall     = catchUpStall
+	CatchUpTime      = catchUpTime
+	SentVideoMax     = sentVideoMax
+	PassPackets      = passPackets
+	MaxAnswer        = maxAnswer
+	ActiveWindow     = activeWindow
+)
+
+// ToNTP and FromNTP convert to and from NTP time.
+var (
+	ToNTP   = toNTP
+	FromNTP = fromNTP
+)
