@@ -112,6 +112,8 @@ func track(s *sdp.Section) forwarder.PublisherTrack {
 		FIR:         feedback.FIR,
 		TransportCC: feedback.TransportCC,
 		REMB:        feedback.REMB,
+
+		ParameterSets: s.ParameterSets(),
 	}
 	for _, r := range s.RIDs {
 		t.RIDs = append(t.RIDs, r.ID)

@@ -259,7 +259,7 @@ func (s *Session) Close(ctx context.Context) error {
 // answer any more. The server must notice by itself. Over ICE-TCP the connection
 // is closed all the same.
 func (s *Session) Kill() {
-	_ = 0
+	s.network.silent.Store(true)
 	if s.end() {
 		s.closePeer()
 	}

@@ -80,8 +80,5 @@ func (s Secret) String() string { return hidden }
 // GoString returns a constant.
 func (s Secret) GoString() string { return hidden }
 
-// LogValue returns a constant.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
-
-// MarshalText returns a constant.
+// MarshalText returns a constant; slog and encoding/json use it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }

@@ -124,6 +124,20 @@ func TestAFailedStartClosesTheSockets(t *testing.T) {
 	wantGoroutines(t, before)
 }
 
+// TestAFailedTransportClosesTheSockets: without a media socket there is no transport.
+func TestAFailedTransportClosesTheSockets(t *testing.T) {
+	ice, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := node.New(config.Config{}, node.Deps{TCP: ice}); err == nil {
+		t.Fatal("started")
+	}
+	if _, err := ice.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener is open: %v", err)
+	}
+}
+
 func TestStreamsList(t *testing.T) {
 	open, closed := newNode(t, nil).Handler(), newNode(t, verifier(t)).Handler()
 	bearer := func(s string) []string { return []string{"Authorization", "Bearer " + s} }

@@ -7,7 +7,7 @@ func (n *Node) snapshot() metrics.Snapshot {
 	c := n.streams.Counts()
 	s := metrics.Snapshot{
 		Subscribers: c.Subscribers,
-		PacketsOut: c.PacketsOut, BytesOut: c.BytesOut,
+		PacketsOut:  c.PacketsOut, BytesOut: c.BytesOut,
 		Dropped: map[string]uint64{
 			"write": c.WriteErrors,
 		},

@@ -49,6 +49,17 @@ func (r *recorder) OnRTP(b []byte)  { r.heard(func() { r.rtp = append(r.rtp, sli
 func (r *recorder) OnRTCP(b []byte) { r.heard(func() { r.rtcp = append(r.rtcp, slices.Clone(b)) }) }
 func (r *recorder) OnState(s State) { r.heard(func() { r.states = append(r.states, s) }) }
 
+// statesHeard, rtpHeard and rtcpHeard return copies; not for use in wait.
+func (r *recorder) statesHeard() []State { return heardSoFar(r, &r.states) }
+func (r *recorder) rtpHeard() [][]byte   { return heardSoFar(r, &r.rtp) }
+func (r *recorder) rtcpHeard() [][]byte  { return heardSoFar(r, &r.rtcp) }
+
+func heardSoFar[T any](r *recorder, of *[]T) []T {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(*of)
+}
+
 // wait returns once cond holds of what was heard.
 func (r *recorder) wait(t testing.TB, what string, cond func() bool) {
 	t.Helper()
@@ -114,6 +125,7 @@ type clientOptions struct {
 	mux       ice.UDPMux
 	networks  []webrtc.NetworkType
 	publishes bool
+	lite      bool
 }
 
 func newClient(t testing.TB, o clientOptions) *client {
@@ -130,6 +142,7 @@ func newClient(t testing.TB, o clientOptions) *client {
 	}
 	se.SetNetworkTypes(o.networks)
 	se.SetIncludeLoopbackCandidate(true)
+	se.SetLite(o.lite)
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	se.SetICETimeouts(5*time.Second, 20*time.Second, time.Second)
 	me := &webrtc.MediaEngine{}

@@ -25,8 +25,8 @@ func TestCloseByUs(t *testing.T) {
 		if d := time.Since(start); d > 100*time.Millisecond {
 			t.Errorf("client closed after %s", d)
 		}
-		if !slices.Equal(r.states, []State{Connected, Closed}) {
-			t.Errorf("states %v", r.states)
+		if !slices.Equal(r.statesHeard(), []State{Connected, Closed}) {
+			t.Errorf("states %v", r.statesHeard())
 		}
 		if err := p.WriteRTP(&rtp.Header{Version: 2}, nil); !errors.Is(err, ErrClosed) {
 			t.Errorf("WriteRTP after Close: %v", err)
@@ -57,8 +57,8 @@ func TestCloseByClient(t *testing.T) {
 		if d := time.Since(start); d > 100*time.Millisecond {
 			t.Errorf("closed after %s", d)
 		}
-		if !slices.Equal(r.states, []State{Connected, Closed}) {
-			t.Errorf("states %v", r.states)
+		if !slices.Equal(r.statesHeard(), []State{Connected, Closed}) {
+			t.Errorf("states %v", r.statesHeard())
 		}
 		w.close(c)
 	})
@@ -72,15 +72,15 @@ func TestConsentLost(t *testing.T) {
 		c.connect(t, w.transport, r, nil)
 		w.router.AddChunkFilter(clientFilter(func([]byte) bool { return false }))
 		start := time.Now()
-		for !slices.Contains(r.states, Closed) && time.Since(start) < time.Minute {
+		for !slices.Contains(r.statesHeard(), Closed) && time.Since(start) < time.Minute {
 			time.Sleep(100 * time.Millisecond)
 			synctest.Wait()
 		}
 		if d := time.Since(start); d < 20*time.Second || d > 30*time.Second {
 			t.Errorf("closed after %s", d)
 		}
-		if !slices.Equal(r.states, []State{Connected, Disconnected, Failed, Closed}) {
-			t.Errorf("states %v", r.states)
+		if !slices.Equal(r.statesHeard(), []State{Connected, Disconnected, Failed, Closed}) {
+			t.Errorf("states %v", r.statesHeard())
 		}
 		w.close(c)
 	})
@@ -98,13 +98,13 @@ func TestMediaIsConsent(t *testing.T) {
 			c.out.write(t, 7, 96, seq)
 			time.Sleep(100 * time.Millisecond)
 		}
-		if !slices.Equal(r.states, []State{Connected}) {
-			t.Errorf("states %v", r.states)
+		if !slices.Equal(r.statesHeard(), []State{Connected}) {
+			t.Errorf("states %v", r.statesHeard())
 		}
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		if !slices.Equal(r.states, []State{Connected, Disconnected, Failed, Closed}) {
-			t.Errorf("states after it stopped %v", r.states)
+		if !slices.Equal(r.statesHeard(), []State{Connected, Disconnected, Failed, Closed}) {
+			t.Errorf("states after it stopped %v", r.statesHeard())
 		}
 		w.close(c)
 	})
@@ -119,8 +119,8 @@ func TestNeverConnects(t *testing.T) {
 		must(t, err)
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		if !slices.Equal(r.states, []State{Failed, Closed}) {
-			t.Errorf("states %v", r.states)
+		if !slices.Equal(r.statesHeard(), []State{Failed, Closed}) {
+			t.Errorf("states %v", r.statesHeard())
 		}
 		w.close(c)
 	})
@@ -140,8 +140,8 @@ func TestThousandCycles(t *testing.T) {
 			p, err := w.transport.NewPeer(cfg)
 			must(t, err)
 			must(t, p.Close())
-			if !slices.Equal(r.states, []State{Closed}) {
-				t.Fatalf("states %v", r.states)
+			if !slices.Equal(r.statesHeard(), []State{Closed}) {
+				t.Fatalf("states %v", r.statesHeard())
 			}
 		}
 		for range 50 {
@@ -186,8 +186,8 @@ func TestCloseAnytime(t *testing.T) {
 			}
 			must(t, p.Close())
 			synctest.Wait()
-			if n := len(r.states); r.states[n-1] != Closed || slices.Index(r.states, Closed) != n-1 {
-				t.Errorf("after %s: states %v", after, r.states)
+			if n := len(r.statesHeard()); r.statesHeard()[n-1] != Closed || slices.Index(r.statesHeard(), Closed) != n-1 {
+				t.Errorf("after %s: states %v", after, r.statesHeard())
 			}
 			w.close(c)
 		})

@@ -102,8 +102,8 @@ func TestFingerprintMismatch(t *testing.T) {
 		must(t, err)
 		c.accept(t, p.Local(), nil)
 		r.waitState(t, Closed)
-		if r.states[0] != Failed || len(r.states) != 2 {
-			t.Errorf("states %v", r.states)
+		if r.statesHeard()[0] != Failed || len(r.statesHeard()) != 2 {
+			t.Errorf("states %v", r.statesHeard())
 		}
 		w.close(c)
 	})
@@ -119,6 +119,18 @@ func TestFingerprintAlgorithms(t *testing.T) {
 				{"sha-999", "00"}, {"sha-1", "AB"}, {strings.ToUpper(f.Algorithm), strings.ToUpper(f.Value)},
 			}
 		})
+		w.close(c)
+	})
+}
+
+// An ICE-lite offerer does no checks: we do, and nominate.
+func TestLiteOfferer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c, r := newClient(t, clientOptions{net: w.clientNet, publishes: true, lite: true}), newRecorder()
+		c.connect(t, w.transport, r, func(cfg *PeerConfig) { cfg.Lite = true })
+		c.out.write(t, 7, 96, 1)
+		r.wait(t, "RTP", func() bool { return len(r.rtp) == 1 })
 		w.close(c)
 	})
 }
@@ -180,11 +192,9 @@ func TestSameAddressAgain(t *testing.T) {
 		}
 		second.out.write(t, 9, 96, 1)
 		r2.wait(t, "RTP", func() bool { return len(r2.rtp) == 1 })
-		r1.mu.Lock()
-		if len(r1.rtp) != 0 || len(r1.states) != 1 {
-			t.Errorf("first session heard %d packets, states %v", len(r1.rtp), r1.states)
+		if len(r1.rtpHeard()) != 0 || len(r1.statesHeard()) != 1 {
+			t.Errorf("first session heard %d packets, states %v", len(r1.rtpHeard()), r1.statesHeard())
 		}
-		r1.mu.Unlock()
 		w.close(second)
 	})
 }

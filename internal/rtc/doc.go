@@ -5,7 +5,7 @@
 //
 // It stands on pion's ICE agent, DTLS and SRTP, without pion's PeerConnection: that
 // would add an SDP layer, buffers and goroutines per session which a server of
-// many does not need. One peer costs seven goroutines, one more per further
+// many does not need. One peer costs eight goroutines, one more per further
 // address family.
 //
 // # The way of a packet

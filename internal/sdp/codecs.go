@@ -76,6 +76,8 @@ func (t *payloadType) codec(kind codec.Kind) (Codec, bool) {
 		return Codec{}, false
 	}
 	c.Stereo = name == codec.Opus && stereo(t.fmtp)
+	// What cannot be read is left out: the stream brings its own.
+	c.ParameterSets, _ = codec.SpropNALs(c.Format, t.fmtp)
 	c.Fmtp, ok = cleanFmtp(t.fmtp)
 	return c, ok
 }

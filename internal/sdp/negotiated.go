@@ -44,6 +44,17 @@ func (s *Section) RepairTypes() map[uint8]uint8 {
 	return types
 }
 
+// ParameterSets returns what the offer gave of each payload type's parameter sets.
+func (s *Section) ParameterSets() map[uint8][][]byte {
+	sets := make(map[uint8][][]byte)
+	for _, c := range s.Codecs {
+		if len(c.ParameterSets) > 0 {
+			sets[c.PT] = c.ParameterSets
+		}
+	}
+	return sets
+}
+
 // ExtensionsByID returns what the negotiated extension ids mean.
 func (s *Section) ExtensionsByID() map[uint8]codec.Extension {
 	byID := make(map[uint8]codec.Extension, len(s.Extensions))

@@ -133,6 +133,10 @@ type Codec struct {
 	// properties (sprop-…); "" if none.
 	Fmtp string
 
+	// ParameterSets are the NAL units of sprop-parameter-sets (RFC 6184 §8.1) or
+	// sprop-vps, -sps and -pps (RFC 7798 §7.1).
+	ParameterSets [][]byte
+
 	// Stereo tells that an Opus offer sends or wants two channels
 	// (sprop-stereo=1 or stereo=1).
 	Stereo bool

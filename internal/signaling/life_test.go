@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -97,6 +98,43 @@ func TestW73_DeleteAfterPeerLeft(t *testing.T) {
 			t.Errorf("undone: %q", o.steps)
 		}
 	})
+}
+
+// TestW78_DeleteWaitsForTheEnd: a DELETE that comes while the session ends by itself is
+// answered when everything is given back, not before.
+func TestW78_DeleteWaitsForTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &fakeOpener{}
+		x := newTarget(t, signaling.WHIP, o, signaling.Config{})
+		s := x.Create(t, "live", "")
+		gate := make(chan struct{})
+		o.last().session.OnEnd(func(signaling.Reason) { <-gate })
+		o.last().session.OnState(rtc.Closed)
+		synctest.Wait()
+		answered := make(chan int, 1)
+		go func() { answered <- x.Do(t, del(s.Path)).Status }()
+		synctest.Wait()
+		select {
+		case status := <-answered:
+			t.Errorf("answered %d before the end", status)
+			answered <- status
+		default:
+		}
+		close(gate)
+		if status := <-answered; status != 200 || len(o.steps) != 2 {
+			t.Errorf("status %d after %q", status, o.steps)
+		}
+	})
+}
+
+func TestW118_PlainTURNIsAdded(t *testing.T) {
+	x := newTarget(t, signaling.WHIP, &fakeOpener{}, signaling.Config{
+		ICEServers: []string{"turn:t.example?transport=tcp", "turns:t.example"}, TURNSecret: "s",
+	})
+	links := x.Create(t, "live", "").Header.Values("Link")
+	if len(links) != 3 || !strings.HasPrefix(links[2], "<turn:t.example>;") {
+		t.Errorf("links %q", links)
+	}
 }
 
 func TestW77_TokenOfTheSession(t *testing.T) {

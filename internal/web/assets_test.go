@@ -101,7 +101,7 @@ func TestEveryAssetIsReferencedAndEveryReferenceExists(t *testing.T) {
 }
 
 // Namespaces name things and are never loaded.
-var namespace = regexp.MustCompile(`http://www\.w3\.org/2000/svg`)
+var namespace = regexp.MustCompile(`http://www\.(w3\.org/2000/svg|webrtc\.org/experiments/rtp-hdrext/abs-capture-time)\b`)
 
 // Examples in comments show how others use the modules.
 var example = regexp.MustCompile(`https://whippet\.example[^\s']*`)

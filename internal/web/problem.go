@@ -19,12 +19,18 @@ type problem struct {
 }
 
 var (
-	noPage = problem{http.StatusNotFound, "no-such-page", "There is no such page",
-		"Pages are /, /publish/{stream} and /watch/{stream}. The list of live streams is the first."}
-	badName = problem{http.StatusNotFound, "bad-stream-name", "That is not a stream name",
-		"A stream name has 1 to 128 letters, digits, dots, underscores and hyphens, and begins with a letter or digit."}
-	methodNotAllowed = problem{http.StatusMethodNotAllowed, "method-not-allowed", "Pages can only be read",
-		"Use GET or HEAD here. Media is published by POST to /whip/{stream} and played by POST to /whep/{stream}."}
+	noPage = problem{
+		http.StatusNotFound, "no-such-page", "There is no such page",
+		"Pages are /, /publish/{stream} and /watch/{stream}. The list of live streams is the first.",
+	}
+	badName = problem{
+		http.StatusNotFound, "bad-stream-name", "That is not a stream name",
+		"A stream name has 1 to 128 letters, digits, dots, underscores and hyphens, and begins with a letter or digit.",
+	}
+	methodNotAllowed = problem{
+		http.StatusMethodNotAllowed, "method-not-allowed", "Pages can only be read",
+		"Use GET or HEAD here. Media is published by POST to /whip/{stream} and played by POST to /whep/{stream}.",
+	}
 )
 
 // problem answers with a page where a person asks, else with problem+json.

@@ -81,12 +81,17 @@ func (p *publisher) remember(_ string, f client.Frame) {
 // soundDuration is the length of the clip's sound packets; its pictures last 33 ms.
 const soundDuration = 20 * time.Millisecond
 
-// sentAt returns when the latest frame of this number was sent before a moment.
-func (p *publisher) sentAt(number int, before time.Time) (time.Time, bool) {
+// clocksDiffer is how far a page's clock may be off this process's, at most. A frame can be shown
+// a few milliseconds after it was sent, so by the clocks it may be shown before.
+const clocksDiffer = 100 * time.Millisecond
+
+// sentAt returns when the frame with this counter that a page showed at some moment was sent: the
+// latest before it.
+func (p *publisher) sentAt(number int, shown time.Time) (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := len(p.frames) - 1; i >= 0; i-- {
-		if f := p.frames[i]; f.number == number && f.at.Before(before) {
+		if f := p.frames[i]; f.number == number && f.at.Before(shown.Add(clocksDiffer)) {
 			return f.at, true
 		}
 	}

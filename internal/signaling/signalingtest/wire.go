@@ -29,13 +29,34 @@ type wire struct {
 	r *bufio.Reader
 }
 
+// smallBuffers makes the kernel hold little of what a server has not read, so that a
+// client cannot write a large body unless it is read.
+type smallBuffers struct{ net.Listener }
+
+const bufferBytes = 16 << 10
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		err = c.(*net.TCPConn).SetReadBuffer(bufferBytes)
+	}
+	return c, err
+}
+
 func dial(t *testing.T, x *Target) *wire {
 	t.Helper()
-	c, err := net.Dial("tcp", x.Server(t).Listener.Addr().String())
+	s := httptest.NewUnstartedServer(x.Handler)
+	s.Listener = smallBuffers{s.Listener}
+	s.Start()
+	t.Cleanup(s.Close)
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	if err := c.(*net.TCPConn).SetWriteBuffer(bufferBytes); err != nil {
+		t.Fatal(err)
+	}
 	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}

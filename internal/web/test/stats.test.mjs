@@ -33,6 +33,9 @@ test('loss, jitter buffer and playout of a subscriber are those of the last inte
   assert.equal(second.playoutDelay, 150);
   assert.equal(second.avOffset, 20);
   assert.equal(second.video.bitrate, 8000);
+  const third = subscriberStats(at(1.7e12 + 2000, 3), second);
+  assert.equal(third.video.loss, 0.1);
+  assert.deepEqual([third.video.lost, third.video.jitterBuffer], [20, 250]);
 });
 
 test('nothing received yet is no track, not a track of zeros', () => {
