@@ -156,6 +156,9 @@ func (n *Node) Candidates() []string { return n.media.Candidates() }
 // Streams returns the node's streams, for tests.
 func (n *Node) Streams() *stream.Registry { return n.streams }
 
+// Media returns the node's end of all ICE, for tests.
+func (n *Node) Media() *rtc.Transport { return n.media }
+
 // Sessions returns how many sessions there are, and how many never connected.
 func (n *Node) Sessions() (all, halfOpen int) { return n.sessions.Sessions() }
 

@@ -288,9 +288,12 @@ type world struct {
 }
 
 // newWorld must run in a synctest bubble; end it with close.
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newSlowWorld(t, 0) }
+
+// newSlowWorld delays every packet.
+func newSlowWorld(t *testing.T, delay time.Duration) *world {
 	t.Helper()
-	router, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "198.51.100.0/24", LoggerFactory: quiet{}})
+	router, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "198.51.100.0/24", MinDelay: delay, LoggerFactory: quiet{}})
 	must(t, err)
 	w := &world{t: t, router: router}
 	server, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{serverIP}})

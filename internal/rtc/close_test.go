@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,29 @@ func TestConsentLost(t *testing.T) {
 		}
 		if !slices.Equal(r.statesHeard(), []State{Connected, Disconnected, Failed, Closed}) {
 			t.Errorf("states %v", r.statesHeard())
+		}
+		w.close(c)
+	})
+}
+
+// A client that was away for less than that comes back.
+func TestDisconnectedAndBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var away atomic.Bool
+		w.router.AddChunkFilter(clientFilter(func([]byte) bool { return !away.Load() }))
+		c, r := w.client(true), newRecorder()
+		p := c.connect(t, w.transport, r, nil)
+		away.Store(true)
+		time.Sleep(10 * time.Second)
+		away.Store(false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if got := r.statesHeard(); !slices.Equal(got, []State{Connected, Disconnected, Connected}) {
+			t.Errorf("states %v", got)
+		}
+		if rtt := p.RTT(); rtt < 0 || rtt > time.Second {
+			t.Errorf("RTT %s", rtt)
 		}
 		w.close(c)
 	})

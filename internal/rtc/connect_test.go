@@ -61,6 +61,22 @@ func TestNoUsableCandidates(t *testing.T) {
 	}
 }
 
+// The round trip is known as soon as the peer is connected.
+func TestRTT(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSlowWorld(t, 20*time.Millisecond)
+		c, r := w.client(true), newRecorder()
+		p := c.connect(t, w.transport, r, nil)
+		if rtt := p.RTT(); rtt < 40*time.Millisecond || rtt > 60*time.Millisecond {
+			t.Errorf("RTT %s", rtt)
+		}
+		if s := p.Stats(); s.RTT != p.RTT() || s.Remote != p.RemoteAddr() {
+			t.Errorf("stats %+v", s)
+		}
+		w.close(c)
+	})
+}
+
 // What we send arrives with its header, padding and payload, in either SSRC.
 func TestWriteRTP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -25,6 +25,7 @@ func (p *Peer) secured() error {
 	p.mu.Lock()
 	p.secure = true
 	p.mu.Unlock()
+	p.refreshRTT()
 	p.notify(Connected)
 	p.receive(in)
 	return nil

@@ -205,8 +205,12 @@ func TestTCPHalfOpen(t *testing.T) {
 			closed <- struct{}{}
 		}()
 	}
+	began := time.Now()
 	for range 50 {
 		<-closed
+	}
+	if d := time.Since(began); d > firstCheckTimeout/2 {
+		t.Errorf("those beyond the bound were closed after %s", d)
 	}
 	tr.tcp.mu.Lock()
 	if n := tr.tcp.halfOpen; n > maxHalfOpenTCP {

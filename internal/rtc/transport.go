@@ -154,6 +154,9 @@ func (t *Transport) Peers() int {
 	return len(t.peers)
 }
 
+// Entries returns how many ICE generations and remote addresses are known.
+func (t *Transport) Entries() (generations, addresses int) { return t.mux.sizes() }
+
 // NewPeer makes the answering end of an offer; its Local is final when NewPeer
 // returns. It fails with ErrClosed, ErrTooManyPeers, ErrBadCredentials,
 // ErrBadConfig, or an error of the machine, and then leaves nothing behind.

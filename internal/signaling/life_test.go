@@ -279,3 +279,39 @@ func TestBadConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestThousandSessions ends sessions in every way there is and leaves no entry behind.
+func TestThousandSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &fakeOpener{}
+		x := newTarget(t, signaling.WHEP, o, signaling.Config{})
+		for i := range 1000 {
+			s := x.Create(t, "live", "")
+			session := o.last().session
+			if i%2 == 0 {
+				session.OnState(rtc.Connected)
+			}
+			switch i % 5 {
+			case 0:
+				x.Do(t, del(s.Path)).Want(t, 200)
+			case 1:
+				session.OnState(rtc.Closed)
+			case 2:
+				session.OnState(rtc.Failed)
+			case 3:
+				session.End(signaling.Replaced)
+			case 4:
+				session.OnState(rtc.Closed)
+				x.Do(t, del(s.Path)).Want(t, 200)
+			}
+		}
+		time.Sleep(signaling.DefaultConnectTimeout + 5*time.Second)
+		synctest.Wait()
+		if n := x.Service.Entries(); n != 0 {
+			t.Errorf("%d entries left", n)
+		}
+		if len(o.steps) != 2000 {
+			t.Errorf("%d steps undone, want 2000", len(o.steps))
+		}
+	})
+}

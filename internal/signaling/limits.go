@@ -41,7 +41,7 @@ const (
 	// a client that writes everything before it reads sees the answer instead of a
 	// reset connection.
 	drainBytes   = 4 << 20
-	drainTimeout = 2 * time.Second
+	drainTimeout = 5 * time.Second
 
 	// maxCandidates bounds the candidates one generation of a session may trickle.
 	// Each is a pair to check; a laptop with VPNs and containers has some 30.

@@ -34,10 +34,10 @@ type negotiation struct {
 	peer       Peer
 	tag        string // strong, with quotes
 	remote     credentials
-	past       map[credentials]bool
-	candidates int    // trickled in this generation
-	request    digest // of the PATCH that began this generation, zero for the first
-	response   reply  // to it
+	past       map[credentials]bool // nil before the first restart
+	candidates int                  // trickled in this generation
+	request    digest               // of the PATCH that began this generation, zero for the first
+	response   reply                // to it
 }
 
 type digest [sha256.Size]byte
@@ -53,7 +53,6 @@ func (n *negotiation) begin(offer *sdp.Offer, peer Peer) (tag string) {
 	defer n.mu.Unlock()
 	n.offer, n.peer, n.tag = offer, peer, newTag()
 	n.remote = credentials{offer.Ufrag, offer.Pwd}
-	n.past = map[credentials]bool{}
 	return n.tag
 }
 
@@ -123,6 +122,9 @@ func (n *negotiation) restart(creds credentials, f *sdp.Fragment, body []byte) (
 	local, err := n.peer.Restart(creds.ufrag, creds.pwd, candidates)
 	if err != nil {
 		return reply{}, restartProblem(err)
+	}
+	if n.past == nil {
+		n.past = map[credentials]bool{}
 	}
 	n.past[n.remote] = true
 	n.remote, n.tag, n.candidates = creds, newTag(), len(candidates)

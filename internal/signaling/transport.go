@@ -87,8 +87,8 @@ func (s *Source) RTT() time.Duration { return s.peer.Load().RTT() }
 // took the name over. It does not block.
 func (s *Source) Close(error) { s.session.End(Replaced) }
 
-// A Receiver is the stream's side of a subscriber: it is told when media may be sent,
-// and gets the subscriber's feedback, which is borrowed until return.
+// A Receiver is the stream's side of a subscriber: it is told, once or more often, that
+// media may be sent, and gets the subscriber's feedback, which is borrowed until return.
 type Receiver interface {
 	Start()
 	PushRTCP(compound []byte)
@@ -97,10 +97,11 @@ type Receiver interface {
 // A Sink is a subscriber's peer as its shard sees it, and the handler of that peer.
 // WriteRTP and WriteRTCP belong to the shard, one call at a time.
 type Sink struct {
-	session  *Session
-	peer     atomic.Pointer[rtc.Peer]
-	receiver atomic.Pointer[Receiver]
-	writer   forwarder.PacketWriter
+	session   *Session
+	peer      atomic.Pointer[rtc.Peer]
+	receiver  atomic.Pointer[Receiver]
+	connected atomic.Bool
+	writer    forwarder.PacketWriter
 }
 
 // NewSink returns the sink of a subscriber's session.
@@ -110,7 +111,18 @@ func NewSink(s *Session) *Sink { return &Sink{session: s} }
 func (s *Sink) Attach(p *rtc.Peer) { s.peer.Store(p) }
 
 // Report sends the peer's feedback and its being connected to r from now on.
-func (s *Sink) Report(r Receiver) { s.receiver.Store(&r) }
+func (s *Sink) Report(r Receiver) {
+	s.receiver.Store(&r)
+	s.startIfConnected()
+}
+
+// startIfConnected may tell the shard twice, but never not at all: either Report sees
+// that the peer is connected, or OnState sees the receiver.
+func (s *Sink) startIfConnected() {
+	if r := s.receiver.Load(); r != nil && s.connected.Load() {
+		(*r).Start()
+	}
+}
 
 // OnRTP drops what subscribers send: they have nothing to send but feedback.
 func (s *Sink) OnRTP([]byte) {}
@@ -124,8 +136,9 @@ func (s *Sink) OnRTCP(packet []byte) {
 
 // OnState passes the peer's state on to the session, and to the shard that it may send.
 func (s *Sink) OnState(state rtc.State) {
-	if r := s.receiver.Load(); r != nil && state == rtc.Connected {
-		(*r).Start()
+	if state == rtc.Connected {
+		s.connected.Store(true)
+		s.startIfConnected()
 	}
 	s.session.OnState(state)
 }

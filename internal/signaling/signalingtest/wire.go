@@ -33,7 +33,7 @@ type wire struct {
 // client cannot write a large body unless it is read.
 type smallBuffers struct{ net.Listener }
 
-const bufferBytes = 16 << 10
+const bufferBytes = 128 << 10
 
 func (l smallBuffers) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()

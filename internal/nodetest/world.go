@@ -1,0 +1,114 @@
+package nodetest
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/logging"
+	"github.com/pion/transport/v4/vnet"
+
+	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/node"
+	"github.com/whippet-media/whippet/internal/signaling"
+)
+
+// A World is a network with one node on it. It belongs to the test's goroutine.
+type World struct {
+	Node *node.Node
+
+	t      testing.TB
+	seed   uint64
+	router *vnet.Router
+	server *Host
+	hosts  int
+
+	// mu guards the field below; hosts are added while packets fly.
+	mu   sync.Mutex
+	byIP map[string]*Host
+}
+
+// An Option changes how a World is made.
+type Option func(*settings)
+
+type settings struct {
+	seed   uint64
+	config config.Config
+	deps   node.Deps
+}
+
+// Seed chooses the network's faults; 1 unless set.
+func Seed(seed uint64) Option { return func(s *settings) { s.seed = seed } }
+
+// Takeover lets a second publisher replace the first.
+func Takeover() Option { return func(s *settings) { s.config.Takeover = true } }
+
+// RejectAbsent refuses subscribers of a stream nobody publishes.
+func RejectAbsent() Option { return func(s *settings) { s.config.RejectAbsent = true } }
+
+// Guarded makes the node want tokens.
+func Guarded(v *auth.Verifier) Option { return func(s *settings) { s.deps.Verifier = v } }
+
+// Limits bounds sessions.
+func Limits(l signaling.Limits) Option { return func(s *settings) { s.deps.Limits = l } }
+
+const mediaPort = 8080
+
+// New starts a network and an open node on it. Both end with the test, the node first.
+func New(t testing.TB, options ...Option) *World {
+	t.Helper()
+	s := settings{seed: 1, config: config.Config{MaxSessions: signaling.DefaultSessions, Open: true}}
+	for _, o := range options {
+		o(&s)
+	}
+	w := &World{t: t, seed: s.seed, byIP: map[string]*Host{}}
+	w.startNetwork()
+	w.server = w.Host(Link{})
+	socket, err := w.server.ListenUDP("udp4", &net.UDPAddr{IP: w.server.IP(), Port: mediaPort})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.deps.UDP, s.deps.Net = []net.PacketConn{socket}, w.server
+	if w.Node, err = node.New(s.config, s.deps); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Node.Close)
+	return w
+}
+
+func (w *World) startNetwork() {
+	w.t.Helper()
+	router, err := vnet.NewRouter(&vnet.RouterConfig{
+		CIDR: "10.0.0.0/8", MinDelay: time.Millisecond, QueueSize: 1 << 20, LoggerFactory: logging.NewDefaultLoggerFactory(),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.router = router
+	if err := router.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := router.Stop(); err != nil {
+			w.t.Error(err)
+		}
+	})
+}
+
+// Server returns the node's own host, whose link all sessions share.
+func (w *World) Server() *Host { return w.server }
+
+// Client returns an HTTP client whose requests go straight to the node.
+func (w *World) Client() *http.Client {
+	return &http.Client{Transport: direct{w.Node.Handler()}}
+}
+
+// Run lets time pass, and everything settle that happens at its end.
+func (w *World) Run(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}

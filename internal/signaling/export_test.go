@@ -1,0 +1,9 @@
+package signaling
+
+// Entries returns how many entries all maps of the session table have together.
+func (s *Service) Entries() int {
+	t := s.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.live) + len(t.halfOpen) + len(t.urls) + len(t.graves)
+}
