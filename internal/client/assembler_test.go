@@ -83,7 +83,7 @@ func TestMeterCountsLoss(t *testing.T) {
 		"hole":           {[]uint16{5, 8}, 2, 0},
 		"hole filled":    {[]uint16{5, 8, 6, 7}, 0, 0},
 		"twice":          {[]uint16{5, 6, 6, 5, 7}, 0, 2},
-		"before first":   {[]uint16{5, 4, 6}, 0, 0},
+		"before first":   {[]uint16{5, 4, 7}, 1, 0},
 		"jump and twice": {[]uint16{5, 6000, 6000}, 5994, 1},
 	} {
 		var m client.Meter

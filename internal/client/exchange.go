@@ -19,7 +19,7 @@ func (s *Session) open(ctx context.Context) error {
 		return nil
 	}
 	s.end()
-	if false {
+	if s.location != nil {
 		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 		s.delete(bye) //nolint:errcheck // the first error counts

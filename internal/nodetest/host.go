@@ -91,6 +91,10 @@ func (h *Host) CutDown() { h.down.setCut(true) }
 // Heal undoes all cuts.
 func (h *Host) Heal() { h.up.setCut(false); h.down.setCut(false) }
 
+// Refuse loses what the host sends and drop says yes to; nil ends that. drop must not
+// keep the packet.
+func (h *Host) Refuse(drop func(packet []byte) bool) { h.up.refuse(drop) }
+
 // Traffic returns what went through the host's link.
 func (h *Host) Traffic() (up, down Traffic) { return h.up.traffic(), h.down.traffic() }
 

@@ -32,6 +32,7 @@ type pipe struct {
 	mu    sync.Mutex
 	link  Link
 	cut   bool
+	drop  func([]byte) bool // nil: nothing is dropped
 	rnd   *rand.Rand
 	last  time.Time // departure of the last packet that was not late
 	free  time.Time // when the capped line has sent all it was given
@@ -57,6 +58,12 @@ func (p *pipe) setCut(cut bool) {
 	p.cut = cut
 }
 
+func (p *pipe) refuse(drop func([]byte) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drop = drop
+}
+
 func (p *pipe) traffic() Traffic {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +72,7 @@ func (p *pipe) traffic() Traffic {
 
 // send calls deliver now or later, or never. deliver must not use b after it returns.
 func (p *pipe) send(b []byte, deliver func(b []byte)) {
-	delay, ok := p.fate(time.Now(), len(b))
+	delay, ok := p.fate(time.Now(), b)
 	switch {
 	case !ok:
 	case delay == 0:
@@ -77,18 +84,18 @@ func (p *pipe) send(b []byte, deliver func(b []byte)) {
 }
 
 // fate draws how long a packet is under way, or that it is lost.
-func (p *pipe) fate(now time.Time, size int) (time.Duration, bool) {
+func (p *pipe) fate(now time.Time, b []byte) (time.Duration, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count.Sent++
-	if p.cut || p.link.Loss > 0 && p.rnd.Float64() < p.link.Loss {
+	if p.cut || p.drop != nil && p.drop(b) || p.link.Loss > 0 && p.rnd.Float64() < p.link.Loss {
 		p.count.Lost++
 		return 0, false
 	}
 	if p.link.ideal() && !p.last.After(now) {
 		return 0, true
 	}
-	at, ok := p.throughLocked(now, size)
+	at, ok := p.throughLocked(now, len(b))
 	if !ok {
 		p.count.Lost++
 		return 0, false

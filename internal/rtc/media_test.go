@@ -43,8 +43,8 @@ func TestTooManySSRCs(t *testing.T) {
 		w := newWorld(t)
 		c, r := w.client(true), newRecorder()
 		c.connect(t, w.transport, r, nil)
-		for i := range uint32(100) {
-			c.out.write(t, i, 96, 1)
+		for i := range uint32(100) { // the last ones may find the client closed
+			_, _ = c.out.ctx.WriteStream().WriteRTP(&rtp.Header{Version: 2, SSRC: i, PayloadType: 96}, []byte{1})
 		}
 		r.waitState(t, Closed)
 		if len(r.rtpHeard()) != maxSSRCs || !slices.Equal(r.statesHeard(), []State{Connected, Failed, Closed}) {
@@ -146,6 +146,7 @@ func TestEarlyMedia(t *testing.T) {
 		w := newWorld(t)
 		c, r := w.client(true), newRecorder()
 		p := c.connect(t, w.transport, r, nil)
+		synctest.Wait() // the keys are in place
 		p.inMu.Lock()
 		in := p.in
 		p.in = nil

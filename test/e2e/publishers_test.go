@@ -11,13 +11,16 @@ import (
 
 func TestFFmpegPublishes(t *testing.T) {
 	l := newLab(t)
-	ffmpeg := harness.FFmpegPublish(t, l.node.WHIP("ffmpeg"), "", harness.Clip{For: 25 * time.Second})
+	ffmpeg := harness.FFmpegPublish(t, l.node.WHIP("ffmpeg"), "", harness.Clip{})
 	subscriber := l.watch(t, "ffmpeg")
 	wantPicture(t, subscriber)
 	wantCodec(t, subscriber, "H264")
 	wantSync(t, subscriber)
 	wantClean(t, subscriber)
-	if err := ffmpeg.Wait(30 * time.Second); err != nil {
+	if err := ffmpeg.Send([]byte("q")); err != nil { // what a user types to end it
+		t.Fatal(err)
+	}
+	if err := ffmpeg.Wait(10 * time.Second); err != nil {
 		t.Errorf("ffmpeg: %v", err)
 	}
 }

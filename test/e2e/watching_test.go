@@ -28,6 +28,10 @@ const (
 	// flashesSeen is how long flashes and beeps are compared: they come once a second, and
 	// three are needed.
 	flashesSeen = 5 * time.Second
+
+	// looks is how often flashes and beeps are compared before they count as apart. A browser
+	// that was busy when a stream began takes some seconds to bring sound and picture together.
+	looks = 5
 )
 
 // lab is one node and one browser.
@@ -81,12 +85,11 @@ func moves(t *testing.T, s *harness.Session) error {
 }
 
 // wantSync checks that flashes and beeps are seen and heard together, and that the browser's own
-// idea of it, from the sender reports, agrees. A browser that was busy at the start takes some
-// seconds to get there, hence several looks.
+// idea of it, from the sender reports, agrees.
 func wantSync(t *testing.T, s *harness.Session) {
 	t.Helper()
 	var err error
-	for range 3 {
+	for range looks {
 		if err = synchronous(t, s); err == nil {
 			return
 		}

@@ -52,6 +52,10 @@ const (
 	beeps   = "0.5*sin(2*PI*1000*t)*" + whileOn + "+0.01*sin(2*PI*220*t)"
 )
 
+// catchUp is how many times faster than real time FFmpeg makes up for the handshake, during which
+// it reads nothing. Its default, 1.05, lets sound and picture drift for half a minute.
+const catchUp = "4"
+
 // FFmpegPublish publishes a clip as H.264 and Opus by FFmpeg's own WHIP muxer. It ignores
 // keyframe requests. It ends with the test, by [Process.Stop] (the session is deleted) or by
 // [Process.Kill].
@@ -62,8 +66,8 @@ func FFmpegPublish(t testing.TB, endpoint, token string, c Clip) *Process {
 	size := strconv.Itoa(c.Width) + "x" + strconv.Itoa(c.Height)
 	args := []string{
 		"-hide_banner", "-loglevel", "warning",
-		"-re", "-f", "lavfi", "-i", "testsrc2=size=" + size + ":rate=" + strconv.Itoa(c.FPS),
-		"-re", "-f", "lavfi", "-i", "aevalsrc=" + beeps + "|" + beeps + ":sample_rate=48000",
+		"-re", "-readrate_catchup", catchUp, "-f", "lavfi", "-i", "testsrc2=size=" + size + ":rate=" + strconv.Itoa(c.FPS),
+		"-re", "-readrate_catchup", catchUp, "-f", "lavfi", "-i", "aevalsrc=" + beeps + "|" + beeps + ":sample_rate=48000",
 		"-vf", flashes + ",format=yuv420p",
 		"-t", strconv.Itoa(int(c.For.Seconds())),
 		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1",
