@@ -70,7 +70,7 @@ func TestClientMistakes(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"publish " + base + "/whip/live", "give a token that works with --token"},
 		{"publish " + base + "/whip/live --token=" + play, "403 Forbidden"},
-		{"publish " + base + "/nowhere --token=" + play, "404"},
+		{"publish " + base + "/nowhere --token=" + play, "POST to /whip/{stream}"},
 		{"publish ftp://x", "must start with http:// or https://"},
 		{"publish http://127.0.0.1:1/whip/live", "is the server running there?"},
 		{"publish " + base + "/whip/live --file=" + text, "video comes from"},
