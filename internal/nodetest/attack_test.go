@@ -10,6 +10,7 @@ import (
 	"github.com/pion/stun/v4"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/internal/client"
 	"github.com/whippet-media/whippet/internal/nodetest"
 )
 
@@ -34,16 +35,24 @@ func attribute(text, name string) string {
 	return value
 }
 
-// binding makes a Binding request for a session's credentials.
-func binding(t *testing.T, ufrag, pwd string) []byte {
+// binding makes a Binding request to a node with the ufrag and password, from a client
+// with the ufrag far (RFC 8445 §7.2.2).
+func binding(t *testing.T, ufrag, pwd, far string) []byte {
 	t.Helper()
-	m, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername(ufrag+":far"),
+	m, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername(ufrag+":"+far),
 		stun.RawAttribute{Type: stun.AttrPriority, Value: []byte{0, 0, 1, 0}},
+		stun.RawAttribute{Type: stun.AttrICEControlling, Value: []byte{1, 2, 3, 4, 5, 6, 7, 8}},
 		stun.NewShortTermIntegrity(pwd), stun.Fingerprint)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m.Raw
+}
+
+// check makes a Binding request to the node that wrote an answer.
+func check(t *testing.T, answer, far string) []byte {
+	t.Helper()
+	return binding(t, attribute(answer, "ice-ufrag"), attribute(answer, "ice-pwd"), far)
 }
 
 // answered tells whether the node answers a request.
@@ -72,7 +81,7 @@ func TestW94_OldCredentialsAreIgnored(t *testing.T) {
 	run(t, func(t *testing.T, w *nodetest.World) {
 		pub, sub := studio(w)
 		c := open(t, pub.Host)
-		was := binding(t, attribute(pub.Answer(), "ice-ufrag"), attribute(pub.Answer(), "ice-pwd"))
+		was := check(t, pub.Answer(), attribute(pub.Offer(), "ice-ufrag"))
 		if !answered(t, w, c, was) {
 			t.Fatal("a check with the right credentials is not answered")
 		}
@@ -83,7 +92,7 @@ func TestW94_OldCredentialsAreIgnored(t *testing.T) {
 		if answered(t, w, c, was) {
 			t.Error("a check with the old credentials is answered")
 		}
-		if !answered(t, w, c, binding(t, attribute(r.Body, "ice-ufrag"), attribute(r.Body, "ice-pwd"))) {
+		if !answered(t, w, c, check(t, r.Body, "newufrag")) {
 			t.Error("a check with the new credentials is not answered")
 		}
 		sub.WantMedia(2 * time.Second)
@@ -93,18 +102,14 @@ func TestW94_OldCredentialsAreIgnored(t *testing.T) {
 func TestW68_DeletedSessionAnswersNoChecks(t *testing.T) {
 	run(t, func(t *testing.T, w *nodetest.World) {
 		pub, sub := studio(w)
-		for _, s := range []interface{ URL() string }{pub, sub} {
+		for _, s := range []*client.Session{pub.Session, sub.Session} {
 			c := open(t, pub.Host)
-			answer := pub.Answer()
-			if s == sub {
-				answer = sub.Answer()
-			}
-			check := binding(t, attribute(answer, "ice-ufrag"), attribute(answer, "ice-pwd"))
-			if !answered(t, w, c, check) {
+			request := check(t, s.Answer(), attribute(s.Offer(), "ice-ufrag"))
+			if !answered(t, w, c, request) {
 				t.Error("not answered before the DELETE")
 			}
 			w.Do("DELETE", s.URL(), "")
-			if answered(t, w, c, check) {
+			if answered(t, w, c, request) {
 				t.Error("answered after the DELETE")
 			}
 		}
@@ -141,9 +146,9 @@ func TestGarbageOnTheMediaPort(t *testing.T) {
 func garbage(t *testing.T, rnd *rand.Rand, i int, ufrag string) []byte {
 	switch i % 5 {
 	case 0:
-		return binding(t, ufrag, "not the password at all")
+		return binding(t, ufrag, "not the password at all", "far")
 	case 1:
-		return binding(t, "nobody", "not the password at all")
+		return binding(t, "nobody", "not the password at all", "far")
 	}
 	b := make([]byte, 1+rnd.IntN(1400))
 	for j := range b {

@@ -75,13 +75,18 @@ func testStall(t *testing.T, w *nodetest.World, link nodetest.Link) {
 	subs[0].WantLive(100 * time.Millisecond)
 }
 
-// delayed is a source whose media begins later.
+// delayed is a source whose media begins later. Its first frame is made when it is due.
 type delayed struct {
 	client.Source
-	by time.Duration
+	by      time.Duration
+	started bool
 }
 
-func (d delayed) Next() (client.Frame, error) {
+func (d *delayed) Next() (client.Frame, error) {
+	if !d.started {
+		d.started = true
+		time.Sleep(d.by)
+	}
 	f, err := d.Source.Next()
 	f.At += d.by
 	return f, err
@@ -89,10 +94,10 @@ func (d delayed) Next() (client.Frame, error) {
 
 // layer is an encoding that begins late and may end early.
 func layer(t *testing.T, rid string, lines int, from, during time.Duration) client.Encoding {
-	return client.Encoding{RID: rid, Source: delayed{nodetest.Video(t, client.SyntheticOptions{
+	return client.Encoding{RID: rid, Source: &delayed{Source: nodetest.Video(t, client.SyntheticOptions{
 		Width: lines * 16 / 9, Height: lines, Frames: int(during * 30 / time.Second),
 		Bitrate: int64(lines) * 500,
-	}), from}}
+	}), by: from}}
 }
 
 // TestW108_LayersComeAndGo: rids are not in order of quality, one layer is missing at
