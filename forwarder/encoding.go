@@ -23,18 +23,19 @@ type Encoding struct {
 	// published by the writer for readers
 	keyframe atomic.Pointer[Keyframe]
 	still    atomic.Pointer[still]
-	edge     atomic.Pointer[Packet] // the one with the highest number
+	edge     atomic.Pointer[Packet] // with media, the one with the highest number
 	clock    atomic.Pointer[clockPoint]
 	bitrate  atomic.Int64
 	interval atomic.Int64 // between frames, nanoseconds
+	least    atomic.Int64 // the least of them since the last keyframe; 0: unknown
 	size     atomic.Uint32
 	ignores  atomic.Bool // keyframe requests
 	ended    atomic.Bool
 
 	// owned by the writer
-	arena *arena
 	ext   extender
-	bad   uint64 // the number a far jump must be followed by; 0: none
+	bad   uint64 // the number a far jump must be followed by; noNumber: none
+	since time.Time // arrival of the first packet
 	frame frame
 	sets  codec.ParameterSets
 	rate  rateMeter
@@ -45,6 +46,7 @@ type Encoding struct {
 type Keyframe struct {
 	Index     uint64 // position of its first packet to arrive
 	Seq       uint64 // no packet of it has a lower number
+	Start     uint64 // the lowest of its numbers that had come; those from Seq on may be its or the frame's before
 	Timestamp uint32
 	At        time.Time // arrival of its first packet
 
@@ -64,6 +66,7 @@ type frame struct {
 	timestamp uint32
 	first     *Packet
 	seq       uint64 // none of its packets has a lower number
+	start     uint64 // the lowest number that came
 	has       codec.ParameterKind
 	key       *Keyframe // set once the frame proved to be one
 	packets   []*Packet // the first ones, in order
@@ -124,60 +127,95 @@ func duration(d int32, clock uint32) time.Duration {
 	return time.Duration(int64(d) * int64(time.Millisecond) / int64(clock/1000))
 }
 
-// push appends a packet that was not there yet. repaired tells that it came by
-// retransmission.
+// push appends a packet that was not there yet. One without payload is a probe
+// and belongs to no frame, though it takes a number.
 func (e *Encoding) push(p *Packet, info codec.Info) {
+	before := e.ext.highest
 	newest := e.ext.advance(p.Seq)
 	e.hist.Append(p)
 	e.rate.add(p.At, len(p.Payload))
 	e.bitrate.Store(e.rate.bitrate)
-	if e.format.Name.Kind() == codec.Audio {
-		e.hist.Keep(p.Index)
-	} else {
-		e.video(p, info)
+	if len(p.Payload) == 0 {
+		return
 	}
 	if newest {
-		e.edge.Store(p)
+		e.edge.Store(p) // before the keyframe: who finds that finds its edge
 	}
+	if e.format.Name.Kind() == codec.Audio {
+		e.hist.Keep(p.Index)
+		return
+	}
+	e.video(p, info, newest, before)
 }
 
 // video finds keyframes. A keyframe begins with the first packet that carries
 // its timestamp: parameter sets or delimiters may come in packets of their own.
-func (e *Encoding) video(p *Packet, info codec.Info) {
-	if len(p.Payload) == 0 {
+// Frames are told apart by timestamp and put in order by number, since a
+// publisher's clock may step back. before is the highest number before p.
+func (e *Encoding) video(p *Packet, info codec.Info, newest bool, before uint64) {
+	f := &e.frame
+	switch {
+	case f.started && p.Timestamp == f.timestamp:
+	case newest || !f.started:
+		e.beginFrame(p, before)
+	default:
+		e.late(p, info)
 		return
 	}
-	f := &e.frame
-	if !f.started || after(p.Timestamp, f.timestamp) {
-		e.beginFrame(p)
-	} else if p.Timestamp != f.timestamp {
-		return // late, of an earlier frame
-	}
 	f.has |= info.Parameters
-	f.seq = min(f.seq, p.Seq)
+	f.seq, f.start = min(f.seq, p.Seq), min(f.start, p.Seq)
+	e.learn(p, info)
+	if info.Keyframe && f.key == nil {
+		f.key = e.newKeyframe(p.At, f)
+	}
+	e.collectStill(p)
+}
+
+// learn keeps parameter sets and the picture's size.
+func (e *Encoding) learn(p *Packet, info codec.Info) {
 	if info.Parameters != 0 {
 		e.sets.Keep(e.format, p.Payload)
 	}
 	if info.Width > 0 {
 		e.size.Store(uint32(info.Width)<<16 | uint32(info.Height))
 	}
-	if info.Keyframe && f.key == nil {
-		e.beginKeyframe(p)
-	}
-	e.collectStill(p)
 }
 
-func (e *Encoding) beginFrame(p *Packet) {
+func (e *Encoding) beginFrame(p *Packet, before uint64) {
 	f := &e.frame
-	if f.started {
-		d := duration(int32(p.Timestamp-f.timestamp), e.format.Name.ClockRate())
+	if d := duration(int32(p.Timestamp-f.timestamp), e.format.Name.ClockRate()); f.started && d > 0 {
 		e.interval.Store(int64(smooth(e.FrameInterval(), d)))
+		if least := e.least.Load(); least == 0 || int64(d) < least {
+			e.least.Store(int64(d))
+		}
 	}
 	seq := p.Seq
-	if old := e.edge.Load(); old != nil && old.Seq < seq {
-		seq = old.Seq + 1 // what was lost before it may belong to this frame
+	if before != 0 && before < seq {
+		seq = before + 1 // what was lost before it may belong to this frame
 	}
-	*f = frame{started: true, timestamp: p.Timestamp, first: p, seq: seq, packets: f.packets[:0]}
+	*f = frame{started: true, timestamp: p.Timestamp, first: p, seq: seq, start: p.Seq, packets: f.packets[:0]}
+}
+
+// late looks at a packet of an earlier frame: the one a keyframe is known by may
+// have been lost and repaired when the next frame had already begun.
+func (e *Encoding) late(p *Packet, info codec.Info) {
+	key := e.keyframe.Load()
+	if !info.Keyframe || key != nil && (p.Seq <= key.Start || p.Timestamp == key.Timestamp) {
+		return
+	}
+	f := frame{timestamp: p.Timestamp, first: p, seq: p.Seq, start: p.Seq}
+	for i := p.Index; i > e.hist.Tail() && p.Index-i < lateReach; i-- {
+		if q := e.hist.At(i - 1); q != nil && q.Timestamp == p.Timestamp && len(q.Payload) > 0 {
+			f.first, f.start = q, min(f.start, q.Seq)
+			f.has |= codec.Inspect(e.format, q.Payload).Parameters
+		}
+	}
+	f.has |= info.Parameters
+	for f.seq = f.start; f.start-f.seq < lateReach && e.hist.BySeq(f.seq-1) == nil; f.seq-- {
+		continue
+	}
+	e.learn(p, info)
+	e.newKeyframe(p.At, &f)
 }
 
 // smooth follows the usual value of a noisy one; far outliers (pauses) count little.
@@ -188,22 +226,25 @@ func smooth(old, d time.Duration) time.Duration {
 	return old + (min(d, 4*old)-old)/8
 }
 
-func (e *Encoding) beginKeyframe(p *Packet) {
-	f := &e.frame
-	k := &Keyframe{Index: f.first.Index, Seq: f.seq, Timestamp: f.timestamp, At: f.first.At}
-	k.parameters = e.missingParameters(p)
-	f.key = k
-	e.gate.Keyframe(p.At)
+// newKeyframe makes the keyframe that began with f known. now is when it proved
+// to be one.
+func (e *Encoding) newKeyframe(now time.Time, f *frame) *Keyframe {
+	k := &Keyframe{Index: f.first.Index, Seq: f.seq, Start: f.start, Timestamp: f.timestamp, At: f.first.At}
+	k.parameters = e.missingParameters(f)
+	e.gate.Keyframe(now)
 	e.ignores.Store(e.gate.Ignored())
 	e.hist.Keep(k.Index)
+	e.least.Store(0)
 	e.keyframe.Store(k)
+	return k
 }
 
 // missingParameters makes packets of the parameter sets the keyframe lacks: one
 // that aggregates them, or one each where the packetization mode has none (RFC
-// 6184 §6.2).
-func (e *Encoding) missingParameters(p *Packet) []*Packet {
-	if e.format.Parameters()&^e.frame.has == 0 || !e.sets.Complete(e.format) {
+// 6184 §6.2). They have the number 0.
+func (e *Encoding) missingParameters(f *frame) []*Packet {
+	p := f.first
+	if e.format.Parameters()&^f.has == 0 || !e.sets.Complete(e.format) {
 		return nil
 	}
 	if e.format.Name != codec.H264 || e.format.Mode != 0 {
@@ -229,6 +270,12 @@ func (e *Encoding) collectStill(p *Packet) {
 		e.still.Store(&still{f.key, f.packets})
 		f.packets, f.broken = nil, true
 	}
+}
+
+// end says that no packet will come any more.
+func (e *Encoding) end() {
+	e.ended.Store(true)
+	e.hist.Close()
 }
 
 // rateMeter measures bitrate over windows of half a second or more.

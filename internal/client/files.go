@@ -13,6 +13,9 @@ import (
 	"github.com/whippet-media/whippet/internal/client/clip"
 )
 
+// clipLength is how long the clip is. Some of its pictures are a loop of two seconds.
+const clipLength = 10 * time.Second
+
 // Clip returns the built-in clip: video in the codec (H264 or VP8) with a
 // keyframe every interval (1, 2 or 10 s), and Opus sound. The zero codec is
 // H264, the zero interval 2 s.
@@ -37,7 +40,7 @@ func Clip(name codec.Name, interval time.Duration) (video, audio Source, err err
 		return nil, nil, err
 	}
 	audio, err = ClipAudio()
-	return video, audio, err
+	return repeat(video, clipLength), audio, err
 }
 
 // ClipAudio returns the sound of the built-in clip.

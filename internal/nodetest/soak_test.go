@@ -16,11 +16,7 @@ func TestTenMinutes(t *testing.T) {
 		sub := w.Subscribe("studio")
 		w.Run(2 * time.Minute)
 		early := w.Node.Streams().Counts().HistoryBytes
-		minutes := 8
-		if testing.Short() {
-			minutes = 1
-		}
-		for range minutes {
+		for range int(8 * many) {
 			sub.WantMedia(time.Minute)
 			sub.WantLive(100 * time.Millisecond)
 			sub.WantSync(10 * time.Millisecond)
