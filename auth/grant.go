@@ -54,12 +54,3 @@ func (g Grant) Allows(a Action, stream string) bool {
 	}
 	return slices.ContainsFunc(g.Streams, func(glob string) bool { return match(glob, stream) })
 }
-
-// Require returns nil if the grant allows the action on the stream, else an error
-// that is [ErrScope] (403, RFC 6750 §3.1: insufficient_scope).
-func (g Grant) Require(a Action, stream string) error {
-	if g.Allows(a, stream) {
-		return nil
-	}
-	return &Error{kind: ErrScope, reason: "the token does not allow " + string(a) + " on this stream"}
-}

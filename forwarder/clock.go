@@ -14,22 +14,26 @@ func (c *clockPoint) timestampAt(t time.Time, clock uint32) uint32 {
 	return c.timestamp + ticks(t.Sub(c.at), clock)
 }
 
-// publisherClock is the offset between a publisher's clock and ours. It is set
-// by its first sender report and then kept: audio and video move together, so
-// lips stay in sync however wrong either clock is.
+// publisherClock ties a publisher's clock to ours. It is set by its first sender
+// report and then kept: audio and video move together, so lips stay in sync
+// however wrong either clock is.
 type publisherClock struct {
-	offset time.Duration
-	known  bool
+	ntp time.Time // on its clock,
+	at  time.Time // the same on ours; zero: not known yet
 }
 
-// local converts the NTP time of a sender report that arrived at now.
+// local converts the NTP time of a sender report that arrived at now. The result
+// has now's monotonic reading: it does not move when our clock is set.
 func (c *publisherClock) local(ntp uint64, now time.Time) time.Time {
 	t := fromNTP(ntp)
-	if !c.known {
-		c.offset, c.known = now.Sub(t), true
+	if c.at.IsZero() {
+		c.ntp, c.at = t, now
 	}
-	return t.Add(c.offset)
+	return c.at.Add(t.Sub(c.ntp))
 }
+
+// step moves all that is still to be converted by d.
+func (c *publisherClock) step(d time.Duration) { c.at = c.at.Add(d) }
 
 // ntpEpoch is 1 January 1900 in Unix seconds (RFC 3550 §4).
 const ntpEpoch = -2208988800

@@ -22,7 +22,6 @@ func (p *Publisher) stream(h *rtp.Header) *upStream {
 	}
 	s := &upStream{track: t, ssrc: h.SSRC, repair: repair}
 	if repair {
-		s.rid = string(h.GetExtension(p.byID.repaired))
 		s.media = p.pairOf(s, h)
 	} else if s.rid = p.rid(h); !p.admit(s) {
 		return nil
@@ -44,17 +43,27 @@ func (p *Publisher) admit(s *upStream) bool {
 	}
 	for i, old := range t.encodings {
 		if s.rid != "" && old.rid == s.rid {
-			if old.enc != nil {
-				old.enc.end()
-			}
-			delete(p.ssrcs, old.ssrc)
-			p.order = slices.DeleteFunc(p.order, func(s *upStream) bool { return s == old })
+			p.forget(old)
 			t.encodings[i] = s
 			return true
 		}
 	}
 	t.encodings = append(t.encodings, s)
 	return true
+}
+
+// forget ends a stream whose place another one took.
+func (p *Publisher) forget(old *upStream) {
+	if old.enc != nil {
+		old.enc.end()
+	}
+	delete(p.ssrcs, old.ssrc)
+	p.order = slices.DeleteFunc(p.order, func(s *upStream) bool { return s == old })
+	for _, s := range p.order {
+		if s.media == old {
+			s.media = nil // to be paired anew
+		}
+	}
 }
 
 func (p *Publisher) rid(h *rtp.Header) string {

@@ -33,6 +33,10 @@ func (d *DownTrack) resend(now time.Time, seq uint16, rtt time.Duration, out *Ou
 		d.counts.ResendRefused++
 		return
 	}
+	d.acked = max(d.acked, s.seq) // who misses it got a later one
+	if d.seg.catching && s.seq >= d.seg.out {
+		d.seg.asked++
+	}
 	s.resends++
 	s.resent = d.millis(now)
 	o := OutPacket{
@@ -68,7 +72,7 @@ func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 		return
 	}
 	key := d.enc.Keyframe()
-	again := d.state == running && d.enc.IgnoresRequests() && key != nil && key != d.restarted
+	again := d.state != showing && d.enc.IgnoresRequests() && key != nil && key != d.restarted
 	if again && now.Sub(d.seg.start) > restartGrace {
 		d.restarted = key
 		d.counts.Restarts++
@@ -78,19 +82,16 @@ func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 	out.Wishes = append(out.Wishes, d.enc)
 }
 
-// restartGrace is how long a new segment is given to show before a keyframe
-// request counts: a round trip and the decoding of a catch-up.
-const restartGrace = time.Second
-
 // reception takes a report block; it returns the round trip, 0 if unknown.
 func (d *DownTrack) reception(now time.Time, r *rtcp.ReceptionReport) time.Duration {
 	if acked := d.extend(uint16(r.LastSequenceNumber)); acked > d.acked {
 		d.acked = acked
 	}
-	if r.LastSenderReport == 0 || r.LastSenderReport != d.lastReport.ntp {
+	rtt := middle(toNTP(now)) - r.LastSenderReport - r.Delay // RFC 3550 §6.4.1
+	if r.LastSenderReport == 0 || fromMiddle(rtt) > longestRTT {
 		return 0
 	}
-	return max(0, now.Sub(d.lastReport.at)-fromMiddle(r.Delay))
+	return fromMiddle(rtt)
 }
 
 // report appends the sender report that is due, and the CNAME with it. None is
@@ -105,11 +106,9 @@ func (d *DownTrack) report(now time.Time, byClock bool, out *Output) {
 	}
 	d.reportAt = now.Add(reportInterval)
 	out.due(d.reportAt)
-	ntp := toNTP(now)
-	d.lastReport = reportSent{middle(ntp), now}
 	out.RTCP = appendRTCP(out.RTCP, &rtcp.SenderReport{
-		SSRC: d.cfg.SSRC, NTPTime: ntp, RTPTime: d.timestampAt(now, byClock),
-		PacketCount: uint32(d.counts.Packets), OctetCount: d.octets,
+		SSRC: d.cfg.SSRC, NTPTime: toNTP(now), RTPTime: d.timestampAt(now, byClock),
+		PacketCount: uint32(d.counts.Packets), OctetCount: uint32(d.counts.Bytes),
 	}, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
 		Source: d.cfg.SSRC,
 		Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: d.cfg.CNAME}},

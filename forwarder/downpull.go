@@ -1,7 +1,6 @@
 package forwarder
 
 import (
-	"slices"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
@@ -19,6 +18,11 @@ func (d *DownTrack) take(now time.Time, out *Output) *Packet {
 	if d.state == showing {
 		return d.takeStill()
 	}
+	return d.takeNew(now, out)
+}
+
+// takeNew returns the next packet of the history.
+func (d *DownTrack) takeNew(now time.Time, out *Output) *Packet {
 	for {
 		p := d.enc.hist.At(d.pos)
 		if p == nil {
@@ -27,7 +31,7 @@ func (d *DownTrack) take(now time.Time, out *Output) *Packet {
 			}
 			return nil
 		}
-		if d.seg.tooLate(p) {
+		if d.tooLate(p) {
 			d.counts.Late++
 			d.pos++
 			continue
@@ -38,6 +42,20 @@ func (d *DownTrack) take(now time.Time, out *Output) *Packet {
 		d.pos++
 		return p
 	}
+}
+
+// tooLate tells whether p must not be sent any more: it is from before the
+// segment, or so late that its number may have been used.
+func (d *DownTrack) tooLate(p *Packet) bool {
+	s := &d.seg
+	if s.base == 0 {
+		return false // audio that begins: any number will do
+	}
+	if s.tooLate(p) {
+		return true
+	}
+	seq := s.sequence(p.Seq)
+	return seq < d.next && !d.sent.free(seq)
 }
 
 func (d *DownTrack) takeStill() *Packet {
@@ -55,13 +73,18 @@ func (d *DownTrack) takeStill() *Packet {
 func (d *DownTrack) may(now time.Time, p *Packet, out *Output) bool {
 	s := &d.seg
 	if !s.catching {
+		s.settle(now)
 		return true
+	}
+	if now.Sub(s.start) > catchUpMost {
+		d.fallBehind(s.keyframe, out)
+		return false
 	}
 	if at := s.departure(p.Timestamp); at.After(now) {
 		out.due(at)
 		return false
 	}
-	if d.unacked() >= catchUpWindow {
+	if d.unacked() >= s.window() {
 		return d.stalled(now, out)
 	}
 	d.stall = time.Time{}
@@ -84,7 +107,7 @@ func (d *DownTrack) stalled(now time.Time, out *Output) bool {
 		d.stall = now
 	}
 	if now.Sub(d.stall) >= catchUpStall {
-		d.fallBehind(d.enc.Keyframe(), out)
+		d.fallBehind(d.seg.keyframe, out)
 		return false
 	}
 	out.due(d.stall.Add(catchUpStall))
@@ -127,7 +150,7 @@ func (d *DownTrack) send(now time.Time, p *Packet, out *Output, transport *uint1
 // sequence returns p's outgoing number and takes it.
 func (d *DownTrack) sequence(p *Packet) uint64 {
 	s := &d.seg
-	if s.keyframe != nil && slices.Contains(s.keyframe.parameters, p) {
+	if p.Seq == 0 { // supplied parameter sets
 		s.out++ // all that follows moves up by one
 		return s.out - 1
 	}
@@ -153,7 +176,6 @@ func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
 	if after(o.Timestamp, d.lastTS) || d.lastAt.IsZero() {
 		d.lastTS, d.lastAt = o.Timestamp, now
 	}
-	d.octets += uint32(len(o.Packet.Payload))
 	d.counts.Packets++
 	d.counts.Bytes += uint64(len(o.Packet.Payload))
 }
@@ -163,6 +185,6 @@ func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
 func (d *DownTrack) blocked(out *Output) {
 	if d.state == running || d.state == showing {
 		d.boundary = false
-		d.fallBehind(d.enc.Keyframe(), out)
+		d.fallBehind(d.seg.keyframe, out)
 	}
 }

@@ -23,16 +23,16 @@ type SubscriberTrack struct {
 	CNAME      string // the same for all tracks of the session (RFC 3550 §6.5.1)
 	Formats    []SubscriberFormat
 	Extensions map[codec.Extension]uint8 // ids
-	NACK       bool
+	NACK       bool                      // lost packets are sent again; else NACKs are ignored
 }
 
 // DownCounts are counters of a down track since its start.
 type DownCounts struct {
-	Packets, Bytes   uint64 // sent, resends too; bytes of payload
+	Packets, Bytes   uint64 // sent, not counting resends; bytes of payload
 	Resent           uint64
 	ResendRefused    uint64 // asked for again within a round trip, or too often
 	ResendForgotten  uint64 // asked for, but no longer kept
-	Late             uint64 // came after a switch, not sent
+	Late             uint64 // came after a switch or too late to be told from a repetition; not sent
 	Skips            uint64 // jumps to a keyframe because the subscriber fell behind
 	Keyframes        uint64 // segments begun
 	Restarts         uint64 // from the same keyframe, because the encoder ignores requests
@@ -71,16 +71,14 @@ type DownTrack struct {
 	lastTS   uint32
 	lastAt   time.Time
 
-	acked      uint64 // highest number the subscriber reported; 0: none
-	wishAt     time.Time
-	restarted  *Keyframe
-	misfit     bool // the source sends a format that was not negotiated
-	reportAt   time.Time
-	lastReport reportSent
-	octets     uint32
-	clock      clockPoint // of outgoing timestamps
-	clockOf    *Publisher // whose reports made clock; nil: none
-	counts     DownCounts
+	acked     uint64 // highest number the subscriber reported; 0: none
+	wishAt    time.Time
+	restarted *Keyframe
+	misfit    bool // the source sends a format that was not negotiated
+	reportAt  time.Time
+	clock     clockPoint // of outgoing timestamps
+	clockOf   *Publisher // whose reports made clock; nil: none
+	counts    DownCounts
 }
 
 type trackState uint8
@@ -91,11 +89,6 @@ const (
 	running                   // following a history
 	showing                   // sending a still, then waiting
 )
-
-type reportSent struct {
-	ntp uint32 // middle 32 bits
-	at  time.Time
-}
 
 func newDownTrack(cfg SubscriberTrack, rnd *rand.Rand) *DownTrack {
 	d := &DownTrack{cfg: cfg, boundary: true}
@@ -117,10 +110,12 @@ func newDownTrack(cfg SubscriberTrack, rnd *rand.Rand) *DownTrack {
 
 // pull appends what must be sent now, at most limit packets.
 func (d *DownTrack) pull(now time.Time, limit int, out *Output, transport *uint16) {
+	d.release()
 	d.follow(now, out)
 	for range limit {
 		p := d.take(now, out)
 		if p == nil {
+			d.release()
 			return
 		}
 		d.send(now, p, out, transport)
@@ -138,29 +133,26 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		return
 	}
 	best := d.pub.Best(d.cfg.Kind)
-	if best == nil {
-		d.wishFirst(now, out)
-		return
-	}
-	if best == d.enc {
+	if best == d.enc || best == nil {
 		d.wanted = nil
 	} else {
 		d.switchTo(now, best, out)
 	}
-	if d.state == waiting {
+	if d.state == waiting && !d.enc.Ended() {
 		d.resume(now, out)
 	}
 }
 
-// switchTo begins on best at once if the track has nothing to finish, else at a
-// keyframe of best that came after the wish, or shortly before, and a frame boundary.
+// switchTo begins on best at once if the track has nothing to finish and nothing
+// to show, else at a keyframe of best that came after the wish, or shortly before,
+// and a frame boundary.
 func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 	format, ok := d.accept(best.format)
 	if !ok {
 		d.misfit = true // no payload type for it: the session's owner ends it
 		return
 	}
-	if d.enc == nil || d.state == waiting || d.drained() {
+	if d.enc == nil || d.state == waiting || d.cfg.Kind == codec.Audio {
 		d.begin(now, best, format)
 		return
 	}
@@ -169,25 +161,35 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 	}
 	key := best.Keyframe()
 	switch {
-	case d.cfg.Kind == codec.Audio:
+	case key != nil && d.silent(now):
 		d.begin(now, best, format)
 	case key == nil || key.At.Before(d.since.Add(-switchKeyframeAge)):
 		d.wish(now, best, out)
-	case d.boundary && d.atFrameStart(), !d.enc.Active(now), now.Sub(key.At) > switchPatience:
+	case d.boundary && d.atFrameStart(), now.Sub(key.At) > switchPatience:
 		d.begin(now, best, format)
 	}
 }
 
-// switchKeyframeAge is how old a keyframe may be to switch up to: older, and the
-// subscriber would see the past again.
-const switchKeyframeAge = 500 * time.Millisecond
-
-// switchPatience bounds the wait for the end of a frame, which an encoder that
-// sets no markers never shows.
-const switchPatience = time.Second
-
 // drained tells whether all of an ended encoding has been sent.
 func (d *DownTrack) drained() bool { return d.enc.Ended() && d.enc.hist.Head() <= d.pos }
+
+// silent tells whether the encoding pauses and all of it has been sent.
+func (d *DownTrack) silent(now time.Time) bool {
+	return !d.enc.Active(now) && d.enc.hist.Head() <= d.pos
+}
+
+// release lets go of an encoding that ended once nothing of it is to be sent any
+// more, so that a subscriber who waits for the next publisher does not keep the
+// history of the last one.
+func (d *DownTrack) release() {
+	if d.enc == nil || !d.enc.Ended() || d.state != waiting && !d.drained() {
+		return
+	}
+	if d.encOf != d.pub {
+		d.clockOf = nil
+	}
+	d.enc, d.encOf, d.state, d.seg.keyframe = nil, nil, idle, nil
+}
 
 // atFrameStart tells whether the next packet in order begins another frame.
 func (d *DownTrack) atFrameStart() bool {
@@ -216,16 +218,6 @@ func (d *DownTrack) resume(now time.Time, out *Output) {
 	d.wish(now, d.enc, out)
 }
 
-// wishFirst asks for a keyframe where no encoding has one yet.
-func (d *DownTrack) wishFirst(now time.Time, out *Output) {
-	if d.cfg.Kind != codec.Video || now.Before(d.wishAt) {
-		return
-	}
-	d.wishAt = now.Add(keyframeInterval)
-	out.due(d.wishAt)
-	out.Wishes = append(out.Wishes, d.pub.Encodings(codec.Video)...)
-}
-
 func (d *DownTrack) wish(now time.Time, e *Encoding, out *Output) {
 	if now.Before(d.wishAt) {
 		out.due(d.wishAt)
@@ -240,10 +232,11 @@ func (d *DownTrack) wish(now time.Time, e *Encoding, out *Output) {
 // packet (audio).
 func (d *DownTrack) begin(now time.Time, e *Encoding, format SubscriberFormat) {
 	offset := d.offset(now, e)
-	d.enc, d.format, d.wanted, d.still, d.stall = e, format, nil, nil, time.Time{}
-	if d.pub != nil {
+	if e != d.enc {
 		d.encOf = d.pub
 	}
+	d.enc, d.format = e, format
+	d.wanted, d.still, d.stall, d.misfit = nil, nil, time.Time{}, false
 	live := e.liveTimestamp(now)
 	d.seg = segment{
 		offset: offset, key: live, join: live, start: now,
@@ -266,7 +259,7 @@ func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
 		d.state = waiting
 		return
 	}
-	s.keyframe, s.key, s.base = key, key.Timestamp, key.Seq
+	s.keyframe, s.key, s.base, s.first = key, key.Timestamp, key.Seq, key.Start
 	backlog := duration(int32(s.join-key.Timestamp), s.clock)
 	speed, ok := catchUp(d.enc, backlog)
 	d.pos = key.Index
@@ -275,8 +268,7 @@ func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
 		s.speed, s.catching = speed, speed > 0
 		d.counts.CatchUp = backlog
 	case still != nil && still.key == key:
-		d.still, d.state = still.packets, showing
-		s.speed = 1 << 30 // one frame: its timestamp is now
+		d.still, d.state, s.frozen = still.packets, showing, true
 		d.counts.CatchUp = 0
 	default:
 		d.state = waiting
@@ -294,7 +286,8 @@ func (d *DownTrack) offset(now time.Time, e *Encoding) uint32 {
 		return d.lastTS - live
 	}
 	clock := e.format.Name.ClockRate()
-	next := d.lastTS + max(ticks(now.Sub(d.lastAt), clock), clock/1000)
+	pause := min(now.Sub(d.lastAt), longestPause)
+	next := d.lastTS + max(ticks(pause, clock), clock/1000)
 	if d.enc != nil && !d.enc.Ended() && d.enc.format.Name.ClockRate() == clock {
 		if aligned := d.alignedTimestamp(now, e, live); after(aligned, d.lastTS) {
 			next = aligned

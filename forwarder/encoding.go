@@ -34,7 +34,7 @@ type Encoding struct {
 
 	// owned by the writer
 	ext   extender
-	bad   uint64 // the number a far jump must be followed by; noNumber: none
+	bad   uint64    // the number a far jump must be followed by; noNumber: none
 	since time.Time // arrival of the first packet
 	frame frame
 	sets  codec.ParameterSets
@@ -284,8 +284,6 @@ type rateMeter struct {
 	bits    int64
 	bitrate int64 // bits per second
 }
-
-const rateWindow = 500 * time.Millisecond
 
 func (m *rateMeter) add(now time.Time, bytes int) {
 	if m.since.IsZero() {

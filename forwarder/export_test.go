@@ -25,6 +25,21 @@ func (n *Nacker) Due(now time.Time, rtt time.Duration) []uint16 { return n.due(n
 // Holes returns how many holes are kept.
 func (n *Nacker) Holes() int { return len(n.holes) }
 
+// Streams returns how many SSRCs are kept.
+func (p *Publisher) Streams() int { return len(p.ssrcs) }
+
+// HolesKept returns the most holes any stream keeps.
+func (p *Publisher) HolesKept() int {
+	most := 0
+	for _, s := range p.order {
+		most = max(most, len(s.nack.holes))
+	}
+	return most
+}
+
+// SentKept returns how many sent packets a track can remember.
+func (d *DownTrack) SentKept() int { return len(d.sent.entries) }
+
 // The bounds the tests go to.
 const (
 	HistoryPackets   = historyPackets
@@ -46,6 +61,9 @@ const (
 	PassPackets      = passPackets
 	MaxAnswer        = maxAnswer
 	ActiveWindow     = activeWindow
+	SentAudio        = sentAudio
+	FirstKeyframe    = firstKeyframe
+	LongestPause     = longestPause
 )
 
 // ToNTP and FromNTP convert to and from NTP time.

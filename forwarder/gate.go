@@ -47,8 +47,5 @@ func (g *KeyframeGate) Keyframe(now time.Time) {
 	}
 }
 
-// answerWindow is how soon a keyframe must follow a request to count as its answer.
-const answerWindow = time.Second
-
 // Ignored tells whether the last requests were not answered.
 func (g *KeyframeGate) Ignored() bool { return g.unanswered >= ignoredRequests }

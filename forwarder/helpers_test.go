@@ -30,8 +30,8 @@ func newPublisher() *forwarder.Publisher {
 
 func newSubscriber() *forwarder.Subscriber {
 	return forwarder.NewSubscriber(forwarder.SubscriberConfig{Seed: 1, Tracks: []forwarder.SubscriberTrack{
-		{Kind: codec.Video, SSRC: 2, RTXSSRC: 3, NACK: true, Formats: []forwarder.SubscriberFormat{{Format: vp8, PT: downVideo, RTX: 101}}},
-		{Kind: codec.Audio, SSRC: 1, Formats: []forwarder.SubscriberFormat{{Format: opus, PT: downAudio}}},
+		{Kind: codec.Video, SSRC: 2, RTXSSRC: 3, NACK: true, CNAME: "c", Formats: []forwarder.SubscriberFormat{{Format: vp8, PT: downVideo, RTX: 101}}},
+		{Kind: codec.Audio, SSRC: 1, CNAME: "c", Formats: []forwarder.SubscriberFormat{{Format: opus, PT: downAudio}}},
 	}})
 }
 

@@ -132,7 +132,7 @@ func TestCatchUpIsBoundedByFeedback(t *testing.T) {
 	if out = pull(s, now); len(out.Packets) == 0 {
 		t.Error("feedback does not open the window")
 	}
-	for range 2000 {
+	for range 4000 {
 		pull(s, now)
 		now = now.Add(time.Millisecond)
 	}

@@ -46,6 +46,18 @@ const (
 	ignoredRequests = 3
 	ignoredInterval = 5 * time.Second
 
+	// answerWindow is how soon a keyframe must follow a request to count as its
+	// answer.
+	answerWindow = time.Second
+
+	// firstKeyframe is how long an encoding may send without a keyframe until one
+	// is asked for: encoders begin with one of their own.
+	firstKeyframe = 300 * time.Millisecond
+
+	// lateReach bounds how far back the packets of a keyframe are looked for that
+	// was known as one only by a late packet.
+	lateReach = 512
+
 	// Upstream NACKs: a hole is asked for once it is nackDelay old or nackReorder
 	// later packets came, again each round trip but not under nackRetry, at most
 	// nackTries times; at most nackHoles holes are kept, further ones given up.
@@ -55,31 +67,69 @@ const (
 	nackTries   = 10
 	nackHoles   = 256
 
+	// nackBatch numbers are asked for at once, so that feedback fits a packet.
+	nackBatch = 64
+
 	// nackDead holes asked for in vain, without one answered between them, say
 	// that an encoding never answers; nackProbe later one more try is made.
 	nackDead  = 30
 	nackProbe = 10 * time.Second
 
 	reportInterval = time.Second            // receiver and sender reports (RFC 3550 §6.2 allows less)
-	rembInterval   = 500 * time.Millisecond // REMB, where transport-cc is not negotiated
+	rembInterval   = 100 * time.Millisecond // REMB, where transport-cc is not negotiated
+
+	// feedbackInterval is between two transport-wide feedbacks: often enough for
+	// the sender's estimate, rare enough for the way back.
+	feedbackInterval = 75 * time.Millisecond
 
 	// activeWindow: an encoding without a packet for so long is not active.
 	activeWindow = 1500 * time.Millisecond
+
+	// chooseInterval is how often the best encoding is looked for between keyframes.
+	chooseInterval = 100 * time.Millisecond
+
+	// rateWindow is what a bitrate is measured over, at least.
+	rateWindow = 500 * time.Millisecond
 
 	// clockSkew: a sender report that puts an encoding further from its arrival
 	// than this, compared with the publisher's other encodings, is not believed.
 	clockSkew = 3 * time.Second
 
 	// Fast start: the backlog is sent at up to catchUpSpeed times the live rate
-	// and catchUpBitrate bits per second, frames at least catchUpSpacing apart in
-	// time stamps, in at most catchUpTime; at most catchUpWindow packets are
-	// ahead of feedback, for at most catchUpStall.
+	// and catchUpBitrate bits per second, frames catchUpSpacing apart in time
+	// stamps (at least 1 ms where they come unevenly, but for a few nearer ones
+	// rather than under catchUpSlow times), where that takes at most catchUpTime.
+	// At most catchUpWindow packets are ahead of feedback, and catchUpLeast where
+	// the subscriber asks for many again, for at most catchUpStall: feedback in
+	// receiver reports comes each second, give or take a half. A catch-up that
+	// did not end after catchUpMost is given up; settleTime later nothing of it
+	// is on its way any more.
 	catchUpSpeed   = 20
+	catchUpSlow    = 4
 	catchUpBitrate = 60_000_000
 	catchUpSpacing = 1500 * time.Microsecond
 	catchUpTime    = 2 * time.Second
 	catchUpWindow  = 1000
-	catchUpStall   = time.Second
+	catchUpLeast   = 64
+	catchUpStall   = 2 * time.Second
+	catchUpMost    = 10 * time.Second
+	settleTime     = catchUpMost + 20*time.Second
+
+	// restartGrace is how long a new segment is given to show before a keyframe
+	// request counts: a round trip and the decoding of a catch-up.
+	restartGrace = time.Second
+
+	// switchKeyframeAge is how old a keyframe may be to switch up to: older, and
+	// the subscriber would see the past again.
+	switchKeyframeAge = 500 * time.Millisecond
+
+	// switchPatience bounds the wait for the end of a frame, which an encoder that
+	// sets no markers never shows.
+	switchPatience = time.Second
+
+	// longestPause bounds what a pause adds to timestamps: a 90 kHz clock that
+	// jumps by more than 6.6 h seems to step back.
+	longestPause = 3 * time.Hour
 
 	// passPackets is how many packets one Pull takes at most, so that a keyframe
 	// for one subscriber does not hold up the others' audio.
@@ -94,6 +144,13 @@ const (
 
 	// resends of one packet to one subscriber; more than that reach nobody.
 	maxResends = 10
+
+	// maxAnswer bounds what one step answers, however much was asked for.
+	maxAnswer = 512
+
+	// longestRTT is the longest round trip believed; what reports say is the
+	// subscriber's to choose.
+	longestRTT = 10 * time.Second
 
 	// defaultRTT serves until a round trip is measured, minResend is the least
 	// time between two resends of one packet whatever the round trip.

@@ -71,7 +71,7 @@ func compareHole(h hole, seq uint64) int {
 	return 0
 }
 
-// due appends to out the numbers to ask for now.
+// due appends to out the numbers to ask for now, at most nackBatch.
 func (n *nacker) due(now time.Time, rtt time.Duration, out []uint16) []uint16 {
 	if now.Before(n.deadTill) {
 		n.holes = n.holes[:0]
@@ -84,7 +84,7 @@ func (n *nacker) due(now time.Time, rtt time.Duration, out []uint16) []uint16 {
 			n.giveUp(now)
 			continue
 		}
-		if n.ripe(h, now, retry) {
+		if len(out) < nackBatch && n.ripe(h, now, retry) {
 			h.tries, h.asked = h.tries+1, now
 			out = append(out, uint16(h.seq))
 		}

@@ -51,7 +51,8 @@ func (a *arena) packet() *Packet {
 	return p
 }
 
-// copy returns a copy of b with its capacity cut to its length.
+// copy returns a copy of b with its capacity cut to its length. b is at most
+// maxPacket long.
 func (a *arena) copy(b []byte) []byte {
 	if len(b) > len(a.bytes) {
 		a.bytes = make([]byte, arenaBytes)
@@ -62,10 +63,11 @@ func (a *arena) copy(b []byte) []byte {
 	return c
 }
 
-// extensions copies the values of h that are forwarded to subscribers.
+// extensions copies the values of h that are forwarded to subscribers, each once: a
+// packet that names one value again and again must not cost more than its size.
 func (a *arena) extensions(h *rtp.Header, ids *[256]codec.Extension) []ExtensionValue {
-	n := 0
-	for _, id := range h.GetExtensionIDs() {
+	n, all := 0, h.GetExtensionIDs()
+	for _, id := range all {
 		if ids[id].Forwarded() {
 			n++
 		}
@@ -73,14 +75,17 @@ func (a *arena) extensions(h *rtp.Header, ids *[256]codec.Extension) []Extension
 	if n == 0 {
 		return nil
 	}
+	n = min(n, codec.NumExtensions)
 	if n > len(a.exts) {
-		a.exts = make([]ExtensionValue, max(arenaPackets, n))
+		a.exts = make([]ExtensionValue, arenaPackets)
 	}
 	out := a.exts[:0:n]
 	a.exts = a.exts[n:]
-	for _, id := range h.GetExtensionIDs() {
-		if ids[id].Forwarded() {
-			out = append(out, ExtensionValue{ids[id], a.copy(h.GetExtension(id))})
+	var taken [codec.NumExtensions]bool
+	for _, id := range all {
+		if ext := ids[id]; ext.Forwarded() && !taken[ext] {
+			taken[ext] = true
+			out = append(out, ExtensionValue{ext, a.copy(h.GetExtension(id))})
 		}
 	}
 	return out

@@ -49,8 +49,7 @@ const defaultREMB = 20_000_000
 
 // A Publisher is one publisher session. It sorts packets to encodings, reports
 // reception, asks for lost packets and for keyframes. It is not safe for
-// concurrent use but for Best,
-// Encodings and Ended.
+// concurrent use but for Best, Encodings and Ended.
 type Publisher struct {
 	cfg    PublisherConfig
 	tracks []*upTrack
@@ -62,10 +61,12 @@ type Publisher struct {
 	header rtp.Header
 	arena  arena
 
+	// published for readers
 	best  [codec.Video + 1]atomic.Pointer[Encoding]
 	all   [codec.Video + 1]atomic.Pointer[[]*Encoding]
 	ended atomic.Bool
 
+	nextChoice                         [codec.Video + 1]time.Time
 	nextReport, nextREMB, nextFeedback time.Time
 	recorded                           bool
 	deadline                           time.Time // when Tick must be called next
@@ -83,25 +84,6 @@ type PublisherCounts struct {
 	Nacks          uint64 // packets asked for
 	Requests       uint64 // keyframes asked for
 	LastPacket     time.Time
-}
-
-type upTrack struct {
-	PublisherTrack
-	encodings []*upStream // media only, in order of appearance
-}
-
-// upStream is one SSRC: media, or the retransmissions of another one.
-type upStream struct {
-	track  *upTrack
-	ssrc   uint32
-	rid    string
-	repair bool
-	media  *upStream // of a repair stream; nil until known
-	pt     uint8
-	enc    *Encoding
-	rec    reception
-	nack   nacker
-	fir    uint8 // number of the last full intra request (RFC 5104 §4.3.1.1)
 }
 
 // NewPublisher returns a publisher that has sent nothing yet.
@@ -157,8 +139,12 @@ func (p *Publisher) publish(kind codec.Kind) {
 }
 
 // HandleRTP takes one RTP packet, which it copies, and tells whether subscribers
-// have something new. Packets of unknown origin are counted and dropped.
+// have something new. Packets of unknown origin are counted and dropped; after
+// End all are dropped.
 func (p *Publisher) HandleRTP(now time.Time, b []byte) bool {
+	if p.Ended() {
+		return false
+	}
 	h := &p.header
 	n, err := h.Unmarshal(b)
 	if err != nil || len(b) > maxPacket || h.Version != 2 {
@@ -166,17 +152,10 @@ func (p *Publisher) HandleRTP(now time.Time, b []byte) bool {
 		return false
 	}
 	p.record(now, h)
-	payload := b[n:]
-	if h.Padding {
-		pad := 0
-		if len(payload) > 0 {
-			pad = int(payload[len(payload)-1])
-		}
-		if pad == 0 || pad > len(payload) {
-			p.counts.Malformed++
-			return false
-		}
-		payload = payload[:len(payload)-pad]
+	payload, ok := unpad(h, b[n:])
+	if !ok {
+		p.counts.Malformed++
+		return false
 	}
 	s := p.stream(h)
 	if s == nil {
@@ -186,7 +165,22 @@ func (p *Publisher) HandleRTP(now time.Time, b []byte) bool {
 	if s.repair {
 		return p.repaired(now, s, h, payload)
 	}
-	return p.media(now, s, h, payload, false)
+	return p.media(now, s, h, payload)
+}
+
+// unpad cuts padding off (RFC 3550 §5.1); false if its length makes no sense.
+func unpad(h *rtp.Header, payload []byte) ([]byte, bool) {
+	if !h.Padding {
+		return payload, true
+	}
+	if len(payload) == 0 {
+		return nil, false
+	}
+	pad := int(payload[len(payload)-1])
+	if pad == 0 || pad > len(payload) {
+		return nil, false
+	}
+	return payload[:len(payload)-pad], true
 }
 
 func (p *Publisher) record(now time.Time, h *rtp.Header) {
@@ -204,112 +198,8 @@ func (p *Publisher) record(now time.Time, h *rtp.Header) {
 	}
 }
 
-// repaired unwraps a retransmission (RFC 4588 §4): its payload begins with the
-// original sequence number. An empty one is a bandwidth probe.
-func (p *Publisher) repaired(now time.Time, s *upStream, h *rtp.Header, payload []byte) bool {
-	if len(payload) < 2 {
-		return false
-	}
-	if s.media == nil || s.media.enc == nil {
-		p.counts.Unknown++
-		return false
-	}
-	h.SequenceNumber = uint16(payload[0])<<8 | uint16(payload[1])
-	h.PayloadType = s.media.pt
-	return p.media(now, s.media, h, payload[2:], true)
-}
-
-func (p *Publisher) media(now time.Time, s *upStream, h *rtp.Header, payload []byte, repaired bool) bool {
-	if !p.ensureEncoding(s, h, repaired) {
-		return false
-	}
-	e := s.enc
-	seq := e.ext.extend(h.SequenceNumber)
-	switch {
-	case e.hist.BySeq(seq) != nil:
-		p.counts.Duplicates++
-		return false
-	case e.ext.started && seq < e.ext.highest && e.ext.highest-seq > maxMisorder:
-		p.counts.Late++
-		return false
-	}
-	pkt := p.arena.packet()
-	*pkt = Packet{
-		Seq: seq, Timestamp: h.Timestamp, At: now, Marker: h.Marker,
-		Payload: p.arena.copy(payload), Ext: p.arena.extensions(h, &p.ids),
-	}
-	p.count(s, pkt, repaired)
-	e.push(pkt, codec.Inspect(e.format, pkt.Payload))
-	p.choose(now, s.track.Kind)
-	return true
-}
-
-func (p *Publisher) count(s *upStream, pkt *Packet, repaired bool) {
-	p.counts.Packets++
-	p.counts.Bytes += uint64(len(pkt.Payload))
-	p.counts.LastPacket = pkt.At
-	if repaired {
-		p.counts.Repaired++
-	} else {
-		s.rec.packet(pkt.Seq, pkt.Timestamp, s.enc.format.Name.ClockRate(), pkt.At)
-	}
-	if s.track.NACK {
-		s.nack.packet(pkt.Seq, pkt.At)
-		if s.nack.pending() {
-			p.hurry(pkt.At.Add(nackDelay))
-		}
-	}
-}
-
-// ensureEncoding makes s.enc fit the packet: a new encoding where there is none,
-// where the codec changed, or where the numbers jumped for good.
-func (p *Publisher) ensureEncoding(s *upStream, h *rtp.Header, repaired bool) bool {
-	format, ok := s.track.Formats[h.PayloadType]
-	if !ok {
-		p.counts.Unknown++
-		return false
-	}
-	switch {
-	case s.enc == nil, !repaired && s.enc.format != format:
-	case repaired || !s.enc.jumped(h.SequenceNumber):
-		return true
-	case s.enc.bad != uint64(h.SequenceNumber):
-		s.enc.bad = uint64(h.SequenceNumber + 1)
-		p.counts.Late++
-		return false
-	}
-	if s.enc != nil {
-		s.enc.end()
-	}
-	s.pt = h.PayloadType
-	s.enc = &Encoding{format: format, rid: s.rid, hist: NewHistory(p.cfg.Budget), bad: noNumber}
-	for _, nal := range s.track.ParameterSets[h.PayloadType] {
-		s.enc.sets.KeepNAL(format, nal)
-	}
-	s.rec, s.nack = reception{}, nacker{}
-	p.publish(s.track.Kind)
-	return true
-}
-
-// noNumber is no 16-bit sequence number.
-const noNumber = 1 << 32
-
-// jumped tells whether seq is too far from the last number to belong with it.
-func (e *Encoding) jumped(seq uint16) bool {
-	d := int16(seq - uint16(e.ext.highest))
-	if e.ext.started && (d > maxDropout || d < -maxDropout) {
-		return true
-	}
-	e.bad = noNumber
-	return false
-}
-
-func (e *Encoding) end() {
-	e.ended.Store(true)
-	e.hist.Close()
-}
-
 // End says that no packet will come any more and gives the memory back.
+// Subscribers still get what the histories hold.
 func (p *Publisher) End() {
 	p.ended.Store(true)
 	for _, s := range p.order {
@@ -317,48 +207,4 @@ func (p *Publisher) End() {
 			s.enc.end()
 		}
 	}
-}
-
-// choose keeps the best encoding of a kind: the largest picture among those that
-// are active and have a keyframe, then the highest bitrate, with some hysteresis.
-func (p *Publisher) choose(now time.Time, kind codec.Kind) {
-	current := p.best[kind].Load()
-	best := current
-	if best != nil && !best.Active(now) {
-		best = nil
-	}
-	for _, t := range p.tracks {
-		if t.Kind != kind {
-			continue
-		}
-		for _, s := range t.encodings {
-			if e := s.enc; e != nil && e.Active(now) && e.decodable() && e.better(best) {
-				best = e
-			}
-		}
-	}
-	if best != nil && best != current {
-		p.best[kind].Store(best)
-	}
-}
-
-func (e *Encoding) decodable() bool {
-	return e.format.Name.Kind() == codec.Audio || e.keyframe.Load() != nil
-}
-
-// better tells whether e should take other's place; other may be nil.
-func (e *Encoding) better(other *Encoding) bool {
-	if other == nil {
-		return true
-	}
-	a, b := e.pixels(), other.pixels()
-	if a != b && a != 0 && b != 0 {
-		return a > b
-	}
-	return e.Bitrate() > other.Bitrate()*5/4
-}
-
-func (e *Encoding) pixels() int {
-	w, h := e.Size()
-	return w * h
 }

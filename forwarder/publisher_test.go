@@ -29,7 +29,7 @@ func audioTrack() forwarder.PublisherTrack {
 // from makes a packet with header extensions by id.
 func from(t testing.TB, ssrc uint32, pt uint8, seq uint16, ext map[uint8]string, payload []byte) []byte {
 	t.Helper()
-	h := rtp.Header{Version: 2, SSRC: ssrc, PayloadType: pt, SequenceNumber: seq, Marker: true}
+	h := rtp.Header{Version: 2, SSRC: ssrc, PayloadType: pt, SequenceNumber: seq, Timestamp: uint32(seq) * 3000, Marker: true}
 	for id, v := range ext {
 		if err := h.SetExtension(id, []byte(v)); err != nil {
 			t.Fatal(err)

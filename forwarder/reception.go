@@ -46,7 +46,7 @@ func (r *reception) report(ssrc uint32, now time.Time) rtcp.ReceptionReport {
 	r.lastExpected, r.lastReceived = expected, r.received
 	var fraction uint8
 	if gapReceived < gapExpected {
-		fraction = uint8((gapExpected - gapReceived) * 256 / gapExpected)
+		fraction = uint8(min((gapExpected-gapReceived)*256/gapExpected, 255))
 	}
 	block := rtcp.ReceptionReport{
 		SSRC:               ssrc,
@@ -57,7 +57,7 @@ func (r *reception) report(ssrc uint32, now time.Time) rtcp.ReceptionReport {
 		LastSenderReport:   r.lastReport,
 	}
 	if r.lastReport != 0 {
-		block.Delay = uint32(now.Sub(r.lastReportTime) * (1 << 16) / time.Second)
+		block.Delay = uint32(now.Sub(r.lastReportTime).Seconds() * (1 << 16))
 	}
 	return block
 }

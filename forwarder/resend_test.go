@@ -98,7 +98,7 @@ func TestResendWithoutRTXIsBitIdentical(t *testing.T) {
 		Extensions: map[uint8]codec.Extension{4: codec.VideoOrientation, 9: codec.TransportCC},
 	}}})
 	s := forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: []forwarder.SubscriberTrack{{
-		Kind: codec.Video, SSRC: 2, Formats: []forwarder.SubscriberFormat{{Format: vp8, PT: 100}},
+		Kind: codec.Video, SSRC: 2, NACK: true, Formats: []forwarder.SubscriberFormat{{Format: vp8, PT: 100}},
 		Extensions: map[codec.Extension]uint8{codec.VideoOrientation: 7, codec.TransportCC: 3},
 	}}})
 	s.SetPublisher(p)

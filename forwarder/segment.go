@@ -7,6 +7,7 @@ import "time"
 // skip each begin a new one.
 type segment struct {
 	base, out uint64 // incoming number base is sent as out; lower ones are not sent
+	first     uint64 // from here on all is of the segment; between base and first only what has key's timestamp
 
 	// Live, a timestamp is sent as itself plus offset. A segment that begins in
 	// the past catches up: until the two lines meet, frames are sent faster than
@@ -19,6 +20,8 @@ type segment struct {
 	clock  uint32
 
 	catching bool // the two lines have not met yet
+	frozen   bool // a still: it has one timestamp, that of its start
+	asked    int  // packets the subscriber asked for again while catching up
 	supplied int  // of the parameter sets the keyframe lacks
 	keyframe *Keyframe
 }
@@ -29,16 +32,16 @@ func (s *segment) sequence(in uint64) uint64 { return in - s.base + s.out }
 // tooLate tells whether p is from before the segment: by its number, or of the
 // frame before, whose end may be among the numbers kept free for the first frame.
 func (s *segment) tooLate(p *Packet) bool {
-	if s.base == 0 {
-		return false
-	}
-	return p.Seq < s.base || s.keyframe != nil && after(s.key, p.Timestamp)
+	return p.Seq < s.base || p.Seq < s.first && p.Timestamp != s.key
 }
 
 // timestamp maps an incoming timestamp. It is a function of its argument alone,
 // so that late packets of a frame get the frame's.
 func (s *segment) timestamp(ts uint32) uint32 {
-	if s.speed == 0 {
+	switch {
+	case s.frozen:
+		return s.join + s.offset
+	case s.speed == 0:
 		return ts + s.offset
 	}
 	if c := s.compressed(ts); after(c, ts) {
@@ -66,15 +69,33 @@ func (s *segment) caughtUp(ts uint32) bool {
 	return s.speed == 0 || !after(s.compressed(ts), ts)
 }
 
+// settle forgets the catch-up once nothing from it can come any more. Timestamps
+// wrap, so a comparison with where the segment began must not be made for ever.
+func (s *segment) settle(now time.Time) {
+	if s.speed != 0 && now.Sub(s.start) > settleTime {
+		s.speed = 0
+	}
+}
+
+// window is how many packets of a catch-up may be ahead of feedback. It halves
+// with each 32 packets that the subscriber asks for again: what its network does
+// not carry at once, comes slower.
+func (s *segment) window() uint64 {
+	return max(uint64(catchUpWindow)>>min(s.asked/32, 16), catchUpLeast)
+}
+
 // catchUp chooses how many times faster than live a backlog is sent. ok is false
 // if that would take too long.
 func catchUp(e *Encoding, backlog time.Duration) (speed int32, ok bool) {
 	if backlog <= 0 {
-		return 0, true
+		return 0, backlog > -time.Second // else the publisher's clock stepped back
 	}
 	v := int64(catchUpSpeed)
 	if interval := e.FrameInterval(); interval > 0 {
 		v = min(v, int64(interval/catchUpSpacing))
+	}
+	if least := time.Duration(e.least.Load()); least > 0 {
+		v = min(v, max(int64(least/time.Millisecond), catchUpSlow))
 	}
 	if rate := e.Bitrate(); rate > 0 {
 		v = min(v, catchUpBitrate/rate)

@@ -65,9 +65,11 @@ func (s *Subscriber) Publisher() *Publisher { return s.pub }
 // Pull appends to out what must be sent now: what is new in the histories and
 // what is due. If out.More is set afterwards, call it again soon.
 func (s *Subscriber) Pull(now time.Time, out *Output) {
-	s.chooseClock()
 	for _, d := range s.tracks {
 		d.pull(now, passPackets, out, &s.transport)
+	}
+	s.chooseClock()
+	for _, d := range s.tracks {
 		d.report(now, s.byClock, out)
 	}
 }
@@ -177,7 +179,7 @@ func (s *Subscriber) bySSRC(ssrc uint32) *DownTrack {
 
 func (s *Subscriber) nack(now time.Time, r *rtcp.TransportLayerNack, out *Output) {
 	d := s.bySSRC(r.MediaSSRC)
-	if d == nil {
+	if d == nil || !d.cfg.NACK {
 		return
 	}
 	rtt := s.rtt
@@ -185,6 +187,9 @@ func (s *Subscriber) nack(now time.Time, r *rtcp.TransportLayerNack, out *Output
 		rtt = defaultRTT
 	}
 	for _, pair := range r.Nacks {
+		if len(out.Packets) >= maxAnswer {
+			return
+		}
 		pair.Range(func(seq uint16) bool {
 			s.counts.Nacks++
 			d.resend(now, seq, rtt, out, &s.transport)
@@ -192,9 +197,6 @@ func (s *Subscriber) nack(now time.Time, r *rtcp.TransportLayerNack, out *Output
 		})
 	}
 }
-
-// maxAnswer bounds what one step answers, however much was asked for.
-const maxAnswer = 512
 
 func (s *Subscriber) keyframe(now time.Time, ssrc uint32, out *Output) {
 	if d := s.bySSRC(ssrc); d != nil {
@@ -234,8 +236,8 @@ func (s *Subscriber) transportFeedback(r *rtcp.TransportLayerCC) {
 // ackTransport moves acked to the newest packet sent at or before the
 // transport-wide number given.
 func (d *DownTrack) ackTransport(transport uint16) {
-	if d.ids[codec.TransportCC] == 0 {
-		return
+	if d.ids[codec.TransportCC] == 0 || !d.seg.catching {
+		return // only a catch-up asks
 	}
 	for seq := max(d.acked+1, d.seg.out); seq < d.next; seq++ {
 		s := d.sent.get(seq)

@@ -37,10 +37,14 @@ func (p *Publisher) senderReport(now time.Time, r *rtcp.SenderReport) {
 	c := &clockPoint{at: p.clock.local(r.NTPTime, now), timestamp: r.RTPTime}
 	clock := s.enc.format.Name.ClockRate()
 	skew := duration(int32(c.timestampAt(edge.At, clock)-edge.Timestamp), clock)
-	if skew < -clockSkew || skew > clockSkew {
-		return // not coherent with the other encodings: OBS's lower layers
+	if -clockSkew <= skew && skew <= clockSkew {
+		s.enc.clock.Store(c)
+		return
 	}
-	s.enc.clock.Store(c)
+	if old := s.enc.clock.Load(); old != nil {
+		// It was coherent: the publisher's clock was set. Go on where it was.
+		p.clock.step(old.at.Add(duration(int32(c.timestamp-old.timestamp), clock)).Sub(c.at))
+	} // else it never was with the other encodings: OBS's lower layers
 }
 
 // goodbye ends streams; a packet that still comes starts them anew.
@@ -55,10 +59,15 @@ func (p *Publisher) goodbye(r *rtcp.Goodbye) {
 }
 
 // RequestKeyframe wishes for a keyframe of e. The request goes out with the next
-// Tick that the gate allows.
+// Tick that the gate allows. An encoding that is not, or no longer, p's is passed
+// over: another publisher may own it.
 func (p *Publisher) RequestKeyframe(e *Encoding) {
-	e.gate.Wish()
-	p.hurry(e.gate.next())
+	for _, s := range p.order {
+		if s.enc == e && e != nil {
+			e.gate.Wish()
+			p.hurry(e.gate.next())
+		}
+	}
 }
 
 // Deadline returns when Tick must be called at the latest. Every other call may
@@ -92,6 +101,7 @@ func (p *Publisher) Tick(now time.Time, rtt time.Duration, out []byte) []byte {
 		}
 	}
 	deadline = earlier(deadline, p.nextReport)
+	deadline = earlier(deadline, p.nextREMB)
 	if p.recorded && now.Before(p.nextFeedback) {
 		deadline = earlier(deadline, p.nextFeedback)
 	}
@@ -143,10 +153,6 @@ func (p *Publisher) reports(now time.Time, out []rtcp.Packet) []rtcp.Packet {
 	return append(out, rr)
 }
 
-// feedbackInterval is between two transport-wide feedbacks: often enough for
-// the sender's estimate, rare enough for the way back.
-const feedbackInterval = 75 * time.Millisecond
-
 // transportFeedback appends what a browser needs to leave its start bitrate.
 func (p *Publisher) transportFeedback(now time.Time, out []byte) []byte {
 	if !p.recorded || now.Before(p.nextFeedback) {
@@ -164,8 +170,9 @@ func (p *Publisher) remb(now time.Time, out []rtcp.Packet) []rtcp.Packet {
 	if now.Before(p.nextREMB) {
 		return out
 	}
-	p.nextREMB = now.Add(rembInterval)
+	p.nextREMB = time.Time{} // none
 	if ssrcs := p.rembSSRCs(); len(ssrcs) > 0 {
+		p.nextREMB = now.Add(rembInterval)
 		rate := p.cfg.MaxREMB
 		if rate == 0 {
 			rate = defaultREMB

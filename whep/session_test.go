@@ -1,7 +1,6 @@
 package whep_test
 
 import (
-	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,23 +14,6 @@ import (
 	"github.com/whippet-media/whippet/internal/signaling/signalingtest"
 	"github.com/whippet-media/whippet/whep"
 )
-
-func pathOf(t *testing.T, location string) string {
-	t.Helper()
-	u, err := url.Parse(location)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Path
-}
-
-// wantPlaying fails unless the player gets at least 20 of a second's 30 frames.
-func wantPlaying(t *testing.T, p *client.Player) {
-	t.Helper()
-	if n := signalingtest.Frames(p, time.Second); n < 20 {
-		t.Fatalf("%d frames in a second", n)
-	}
-}
 
 // run runs a test in virtual time with an open node.
 func run(t *testing.T, f func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target), change ...func(*whep.Config)) {
@@ -161,7 +143,7 @@ func TestE41_WaitForThePublisher(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		n.Publish(t, "live")
 		time.Sleep(2 * time.Second)
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 	})
 }
 
@@ -169,13 +151,13 @@ func TestE47_RestartKeepsPlaying(t *testing.T) {
 	run(t, func(t *testing.T, n *signalingtest.Node, _ *signalingtest.Target) {
 		n.Publish(t, "live")
 		player := n.Play(t, "live")
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 		for range 3 {
 			if err := player.Restart(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
-			wantPlaying(t, player)
+			signalingtest.WantPlaying(t, player)
 		}
 	})
 }
@@ -183,7 +165,7 @@ func TestE47_RestartKeepsPlaying(t *testing.T) {
 func TestE47_TrickledCandidates(t *testing.T) {
 	run(t, func(t *testing.T, n *signalingtest.Node, _ *signalingtest.Target) {
 		n.Publish(t, "live", func(o *client.PublishOptions) { o.Trickle = true })
-		wantPlaying(t, n.Play(t, "live", func(o *client.PlayOptions) { o.Trickle = true }))
+		signalingtest.WantPlaying(t, n.Play(t, "live", func(o *client.PlayOptions) { o.Trickle = true }))
 	})
 }
 
@@ -191,7 +173,7 @@ func TestE49_DeleteEndsTransport(t *testing.T) {
 	run(t, func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target) {
 		n.Publish(t, "live")
 		player := n.Play(t, "live")
-		path := pathOf(t, player.URL())
+		path := signalingtest.PathOf(t, player.URL())
 		x.Do(t, signalingtest.Request{Method: "DELETE", Path: path}).Want(t, 200)
 		select {
 		case <-player.Done():
@@ -216,7 +198,7 @@ func TestE51_KilledPlayerEnds(t *testing.T) {
 		player := n.Play(t, "live")
 		wantSubscribers(t, n, 1)
 		player.Kill()
-		x.Gone(t, pathOf(t, player.URL()), 35*time.Second)
+		x.Gone(t, signalingtest.PathOf(t, player.URL()), 35*time.Second)
 		wantSubscribers(t, n, 0)
 	})
 }
@@ -228,7 +210,7 @@ func TestE51_ClosedPlayerEnds(t *testing.T) {
 		if err := player.PeerConnection().Close(); err != nil {
 			t.Fatal(err)
 		}
-		x.Gone(t, pathOf(t, player.URL()), 5*time.Second)
+		x.Gone(t, signalingtest.PathOf(t, player.URL()), 5*time.Second)
 		wantSubscribers(t, n, 0)
 	})
 }
@@ -237,7 +219,7 @@ func TestE24_E52_PublisherComesBack(t *testing.T) {
 	run(t, func(t *testing.T, n *signalingtest.Node, _ *signalingtest.Target) {
 		first := n.Publish(t, "live")
 		player := n.Play(t, "live")
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 		ssrc := player.Stats().Video.SSRC
 		if err := first.Close(t.Context()); err != nil {
 			t.Fatal(err)
@@ -245,7 +227,7 @@ func TestE24_E52_PublisherComesBack(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		n.Publish(t, "live")
 		time.Sleep(2 * time.Second)
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 		if got := player.Stats().Video.SSRC; got != ssrc {
 			t.Errorf("SSRC %d, it was %d", got, ssrc)
 		}
@@ -256,13 +238,13 @@ func TestE52_AnotherCodecComesBack(t *testing.T) {
 	run(t, func(t *testing.T, n *signalingtest.Node, _ *signalingtest.Target) {
 		first := n.Publish(t, "live")
 		player := n.Play(t, "live")
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 		if err := first.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		n.Publish(t, "live", func(o *client.PublishOptions) { publishH264(o, t) })
 		time.Sleep(2 * time.Second)
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 		if got := player.Stats().Video.Codec; got != codec.H264 {
 			t.Errorf("codec %v", got)
 		}

@@ -2,7 +2,6 @@ package whip_test
 
 import (
 	"context"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,24 +13,6 @@ import (
 	"github.com/whippet-media/whippet/internal/signaling/signalingtest"
 	"github.com/whippet-media/whippet/internal/stream"
 )
-
-// pathOf returns the path of a session's URL.
-func pathOf(t *testing.T, location string) string {
-	t.Helper()
-	u, err := url.Parse(location)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Path
-}
-
-// wantPlaying fails unless the player gets at least 20 of a second's 30 frames.
-func wantPlaying(t *testing.T, p *client.Player) {
-	t.Helper()
-	if n := signalingtest.Frames(p, time.Second); n < 20 {
-		t.Fatalf("%d frames in a second", n)
-	}
-}
 
 // run runs a test in virtual time with an open node.
 func run(t *testing.T, cfg stream.Config, f func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target)) {
@@ -45,13 +26,13 @@ func TestW15_ConflictIsRefused(t *testing.T) {
 	run(t, stream.Config{}, func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target) {
 		first := n.Publish(t, "live")
 		player := n.Play(t, "live")
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 		r := x.Post(t, "live", x.Offer(), "").Want(t, 409)
 		if r.Problem.Type != "urn:whippet:problem:stream-busy" {
 			t.Errorf("type %q", r.Problem.Type)
 		}
-		wantPlaying(t, player)
-		x.Do(t, signalingtest.Request{Method: "GET", Path: pathOf(t, first.URL())}).Want(t, 204)
+		signalingtest.WantPlaying(t, player)
+		x.Do(t, signalingtest.Request{Method: "GET", Path: signalingtest.PathOf(t, first.URL())}).Want(t, 204)
 	})
 }
 
@@ -59,16 +40,16 @@ func TestW15_Takeover(t *testing.T) {
 	run(t, stream.Config{Takeover: true}, func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target) {
 		first := n.Publish(t, "live")
 		player := n.Play(t, "live")
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 		n.Publish(t, "live")
-		x.Gone(t, pathOf(t, first.URL()), 2*time.Second)
+		x.Gone(t, signalingtest.PathOf(t, first.URL()), 2*time.Second)
 		select {
 		case <-first.Done(): // it got the DTLS close
 		case <-time.After(2 * time.Second):
 			t.Error("the replaced publisher was not told")
 		}
 		time.Sleep(time.Second) // the next keyframe
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 	})
 }
 
@@ -80,7 +61,7 @@ func TestW16_DeadPublisherDoesNotBlock(t *testing.T) {
 		x.Post(t, "live", x.Offer(), "").Want(t, 409)
 		time.Sleep(2500 * time.Millisecond)
 		n.Publish(t, "live")
-		x.Gone(t, pathOf(t, dead.URL()), time.Second)
+		x.Gone(t, signalingtest.PathOf(t, dead.URL()), time.Second)
 	})
 }
 
@@ -95,8 +76,8 @@ func TestW16_SameTokenTakesOver(t *testing.T) {
 		time.Sleep(time.Second)
 		x.Post(t, "live", x.Offer(), other).Want(t, 409)
 		second := n.Publish(t, "live", withToken)
-		x.Gone(t, pathOf(t, first.URL()), time.Second)
-		x.Do(t, signalingtest.Request{Method: "GET", Path: pathOf(t, second.URL())}).Want(t, 204)
+		x.Gone(t, signalingtest.PathOf(t, first.URL()), time.Second)
+		x.Do(t, signalingtest.Request{Method: "GET", Path: signalingtest.PathOf(t, second.URL())}).Want(t, 204)
 	})
 }
 
@@ -124,7 +105,7 @@ func TestW51_WrongFingerprint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x.Gone(t, pathOf(t, p.URL()), signaling.DefaultConnectTimeout+2*time.Second)
+		x.Gone(t, signalingtest.PathOf(t, p.URL()), signaling.DefaultConnectTimeout+2*time.Second)
 		if info, _ := n.Streams.Lookup("live"); info.Live() {
 			t.Error("media was taken from a peer with the wrong certificate")
 		}
@@ -141,7 +122,7 @@ func TestW63_NoCandidatesNoPatch(t *testing.T) {
 		if d := p.ConnectedAfter(); d > 3*time.Second {
 			t.Errorf("connected after %v", d)
 		}
-		wantPlaying(t, n.Play(t, "live"))
+		signalingtest.WantPlaying(t, n.Play(t, "live"))
 	})
 }
 
@@ -149,7 +130,7 @@ func TestW67_KilledPublisherEnds(t *testing.T) {
 	run(t, stream.Config{}, func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target) {
 		p := n.Publish(t, "live")
 		p.Kill()
-		x.Gone(t, pathOf(t, p.URL()), 35*time.Second)
+		x.Gone(t, signalingtest.PathOf(t, p.URL()), 35*time.Second)
 		if all, _ := n.Service.Sessions(); all != 0 {
 			t.Errorf("%d sessions", all)
 		}
@@ -159,7 +140,7 @@ func TestW67_KilledPublisherEnds(t *testing.T) {
 func TestW68_DeleteRevokesConsent(t *testing.T) {
 	run(t, stream.Config{}, func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target) {
 		p := n.Publish(t, "live")
-		x.Do(t, signalingtest.Request{Method: "DELETE", Path: pathOf(t, p.URL())}).Want(t, 200)
+		x.Do(t, signalingtest.Request{Method: "DELETE", Path: signalingtest.PathOf(t, p.URL())}).Want(t, 200)
 		select {
 		case <-p.Done():
 		case <-time.After(2 * time.Second):
@@ -174,7 +155,7 @@ func TestW69_CloseNotifyEnds(t *testing.T) {
 		if err := p.PeerConnection().Close(); err != nil {
 			t.Fatal(err)
 		}
-		path := pathOf(t, p.URL())
+		path := signalingtest.PathOf(t, p.URL())
 		x.Gone(t, path, 5*time.Second)
 		// OBS does this and takes anything but 200 for a failure.
 		x.Do(t, signalingtest.Request{Method: "DELETE", Path: path}).Want(t, 200)
@@ -189,7 +170,7 @@ func TestW69_GraveIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
-		x.Do(t, signalingtest.Request{Method: "DELETE", Path: pathOf(t, p.URL())}).Want(t, 404)
+		x.Do(t, signalingtest.Request{Method: "DELETE", Path: signalingtest.PathOf(t, p.URL())}).Want(t, 404)
 	})
 }
 
@@ -202,7 +183,7 @@ func TestW71_SessionOutlivesItsRequest(t *testing.T) {
 		}
 		cancel()
 		time.Sleep(10 * time.Second)
-		wantPlaying(t, n.Play(t, "live"))
+		signalingtest.WantPlaying(t, n.Play(t, "live"))
 		if p.Err() != nil {
 			t.Error(p.Err())
 		}
@@ -215,9 +196,16 @@ func TestW77_ExpiredTokenStillDeletes(t *testing.T) {
 		x := n.Target(signaling.WHIP)
 		token := signalingtest.Token(t, auth.Publish, "live", func(c *auth.Claims) { c.Expires = time.Now().Add(2 * time.Second) })
 		p := n.Publish(t, "live", func(o *client.PublishOptions) { o.Token = token })
-		time.Sleep(2 * auth.Leeway)
+		time.Sleep(time.Second + auth.Leeway)
+		select {
+		case <-p.Done():
+			t.Error("the session ended before its grant")
+		default:
+		}
+		time.Sleep(3 * time.Second)
+		<-p.Done() // told by DTLS
 		x.Post(t, "live", x.Offer(), token).Want(t, 401)
-		q := signalingtest.Request{Method: "DELETE", Path: pathOf(t, p.URL())}.With("Authorization", "Bearer "+token)
+		q := signalingtest.Request{Method: "DELETE", Path: signalingtest.PathOf(t, p.URL())}.With("Authorization", "Bearer "+token)
 		x.Do(t, q).Want(t, 200)
 	})
 }
@@ -226,7 +214,7 @@ func TestW78_DeleteFreesTheName(t *testing.T) {
 	run(t, stream.Config{}, func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target) {
 		p := n.Publish(t, "live")
 		time.Sleep(time.Second)
-		x.Do(t, signalingtest.Request{Method: "DELETE", Path: pathOf(t, p.URL())}).Want(t, 200)
+		x.Do(t, signalingtest.Request{Method: "DELETE", Path: signalingtest.PathOf(t, p.URL())}).Want(t, 200)
 		x.Post(t, "live", x.Offer(), "").Want(t, 201)
 	})
 }
@@ -252,7 +240,7 @@ func TestW90_MediaResumesAfterRestart(t *testing.T) {
 	run(t, stream.Config{}, func(t *testing.T, n *signalingtest.Node, _ *signalingtest.Target) {
 		p := n.Publish(t, "live")
 		player := n.Play(t, "live")
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 		for range 3 {
 			was := p.ETag()
 			if err := p.Restart(t.Context()); err != nil {
@@ -262,7 +250,7 @@ func TestW90_MediaResumesAfterRestart(t *testing.T) {
 				t.Error("the tag did not change")
 			}
 			time.Sleep(time.Second)
-			wantPlaying(t, player)
+			signalingtest.WantPlaying(t, player)
 		}
 	})
 }
@@ -275,11 +263,11 @@ func TestW92_W95_RefusedRestartsLeaveMediaAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		path := pathOf(t, p.URL())
+		path := signalingtest.PathOf(t, p.URL())
 		first := credentials(p.Offer())
 		x.Patch(t, path, "*", "a=ice-ufrag:"+first[0]+"\r\na=ice-pwd:"+first[1]+"\r\na=end-of-candidates\r\n").Want(t, 412)
 		x.Patch(t, path, "*", "a=ice-ufrag:abc\r\na=ice-pwd:"+first[1]+"\r\n").Want(t, 400)
-		wantPlaying(t, player)
+		signalingtest.WantPlaying(t, player)
 	})
 }
 

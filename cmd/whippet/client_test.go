@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +51,30 @@ func TestPublishAndPlay(t *testing.T) {
 	lastLine(t, out, &sent)
 	if sent.State != "connected" || sent.Video == nil || sent.Video.Frames < 60 || sent.Audio == nil {
 		t.Errorf("publish: %s", out)
+	}
+	wantCounted(t, s.find(t, `Admin\s+(\S+/metrics)`))
+}
+
+// wantCounted fails unless the metrics tell of media that came and went, also after its
+// publisher has left.
+func wantCounted(t *testing.T, url string) {
+	t.Helper()
+	r, err := http.Get(url) //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		`whippet_packets_total{direction="in"}`, `whippet_packets_total{direction="out"}`,
+		`whippet_bytes_total{direction="in"}`, `whippet_keyframe_requests_total`, `whippet_media_bytes_total{direction="in"}`,
+	} {
+		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(line) + ` [1-9]`).Match(b) {
+			t.Errorf("%s is not counted:\n%s", line, b)
+		}
 	}
 }
 

@@ -3,11 +3,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -62,6 +64,9 @@ func run(ctx context.Context, con *console, args []string, env func(string) (str
 	}
 	if err != nil {
 		fmt.Fprintf(con.Err, "whippet: %v\n", err)
+		if usage := new(kong.ParseError); errors.As(err, &usage) {
+			fmt.Fprintln(con.Err, "See whippet --help for the commands, whippet serve --help for the settings.")
+		}
 		return 1
 	}
 	return 0
@@ -75,8 +80,18 @@ func options(con *console) []kong.Option {
 		kong.Vars{"version": con.Version},
 		kong.Writers(con.Out, con.Err),
 		kong.Exit(func(status int) { panic(exited{status}) }),
+		kong.ValueFormatter(helpText),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
 	}
+}
+
+// helpText adds to a flag's help what it is without the flag.
+func helpText(v *kong.Value) string {
+	text := kong.DefaultHelpValueFormatter(v)
+	if !v.HasDefault || v.Default == "" || strings.Contains(text, "Default:") {
+		return text
+	}
+	return strings.TrimSuffix(text, ".") + ". Default: " + v.Default + "."
 }
 
 // linked is the version a build outside of a repository is told:

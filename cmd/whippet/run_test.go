@@ -34,6 +34,8 @@ func TestHelpAndVersion(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"--help", "serve"},
 		{"serve --help", "--announce"},
+		{"serve --help", "Default: 127.0.0.1:9090."},
+		{"serve --help", "WHIPPET_TLS_CERT"},
 		{"token mint --help", "--action"},
 		{"token inspect --help", "standard input"},
 		{"health --help", "--admin"},
@@ -50,7 +52,10 @@ func TestMistakesEndWithStatus1(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"--http=8080", "whippet: --http:"},
 		{"serve --nonsense", "--nonsense"},
-		{"nonsense", "nonsense"},
+		{"nonsense", "See whippet --help"},
+		{"--lenient=everything", "--lenient: \"everything\" is not known"},
+		{"--max-sessions=20001", "--max-sessions: 20001 is out of range"},
+		{"--log-level=rtc=debug", "--log-level: there is no package \"rtc\""},
 		{"serve --jwt-secret=short", "--jwt-secret: it has 5 bytes"},
 		{"token --life=9999h", "366 days"},
 		{"token --life=-1s", "end after it begins"},
@@ -235,7 +240,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("the secret: %v %v", info, err)
 	}
 
-	if got := s.stop(); got != 0 {
+	if got := s.stop(); got != 0 || !strings.Contains(s.logs.String(), "event=closing") || !strings.Contains(s.logs.String(), "event=closed") {
 		t.Errorf("ended with %d: %s", got, s.logs)
 	}
 	if code, _, _ := command(t, vars{"WHIPPET_ADMIN": admin}, "", "health"); code != 1 {

@@ -22,6 +22,12 @@ type serveCmd struct {
 	config.Flags `embed:""`
 }
 
+// Help is shown by whippet serve --help.
+func (*serveCmd) Help() string {
+	return "Each setting is also an environment variable (--tls-cert is WHIPPET_TLS_CERT) and a key of the --config file " +
+		"(tls-cert). The flag wins over the variable, that over the file."
+}
+
 // Run runs a node until ctx is done.
 func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	cfg, err := c.Flags.Config()

@@ -88,11 +88,11 @@ func (w *welcome) server(b *strings.Builder) {
 	case w.open:
 	case w.publishToken == "":
 		row(b, "Tokens", "signed with your secret; make one with: whippet token --action publish --stream "+exampleStream)
+	case w.secretPath == "":
+		row(b, "Tokens", "good until this node ends, for every stream")
 	default:
 		row(b, "Tokens", "good until "+w.until.Local().Format(time.DateOnly)+", for every stream; others: whippet token mint --help")
-		if w.secretPath != "" {
-			row(b, "Secret", w.secretPath+" (delete it to end all tokens)")
-		}
+		row(b, "Secret", w.secretPath+" (delete it to end all tokens)")
 	}
 }
 

@@ -28,11 +28,13 @@ func TestWelcome(t *testing.T) {
 	open := lan
 	open.open, open.publishToken, open.playToken, open.bothToken = true, "", "", ""
 	open.notes = []string{"Only 127.0.0.1 is announced: media works on this machine alone. Set --announce to an address its users can reach."}
+	memory := lan
+	memory.secretPath = ""
 	given := lan
 	given.publishToken, given.playToken, given.bothToken, given.secretPath = "", "", "", ""
 	given.tls, given.local, given.public = true, "", "https://live.example"
 
-	for name, w := range map[string]welcome{"lan": lan, "open": open, "given-secret-tls": given} {
+	for name, w := range map[string]welcome{"lan": lan, "open": open, "secret-in-memory": memory, "given-secret-tls": given} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join("testdata", "welcome-"+name+".txt")
 			if *update {

@@ -49,7 +49,7 @@ func TestOraclesSeePlantedFaults(t *testing.T) {
 				return true
 			}
 			c, ok := parseContent(p.Packet.Payload)
-			if ok && c.frame == 50 {
+			if ok && c.frame == 150 {
 				dropped++
 				shift++
 				return false
@@ -59,7 +59,7 @@ func TestOraclesSeePlantedFaults(t *testing.T) {
 		}, "decoder: "},
 		"a timestamp that steps back": {func(_ int, p *forwarder.OutPacket) bool {
 			if video(p) {
-				if c, ok := parseContent(p.Packet.Payload); ok && c.frame == 60 {
+				if c, ok := parseContent(p.Packet.Payload); ok && c.frame == 160 {
 					p.Timestamp -= 20000
 				}
 			}
@@ -67,7 +67,7 @@ func TestOraclesSeePlantedFaults(t *testing.T) {
 		}, "steps back"},
 		"a timestamp for two frames": {func(_ int, p *forwarder.OutPacket) bool {
 			if video(p) {
-				if c, ok := parseContent(p.Packet.Payload); ok && c.frame == 60 {
+				if c, ok := parseContent(p.Packet.Payload); ok && c.frame == 160 {
 					p.Timestamp = early.Timestamp
 				}
 				e := *p

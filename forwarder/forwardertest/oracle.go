@@ -118,7 +118,7 @@ func (o *oracle) pair(n uint64, a, b *sentRecord) {
 	case same && b.content.part != a.content.part+1:
 		o.fail("wire: part %d after %d of a frame at %d", b.content.part, a.content.part, uint16(n))
 	case same:
-	case a.content.part != a.content.parts-1 || !a.marker:
+	case a.content.part != a.content.parts-1 || !a.marker && !o.s.w.opt.NoMarkers:
 		o.fail("wire: an unfinished frame passes as whole before %d", uint16(n))
 	case b.content.part != 0:
 		o.fail("wire: a frame begins with part %d at %d", b.content.part, uint16(n))

@@ -28,6 +28,7 @@ type publisher struct {
 	clock   time.Duration // its clock minus ours
 	gone    bool
 	ticking time.Time
+	first   time.Time // when the core had a keyframe to send
 }
 
 // upstream is one RTP stream of a publisher.
@@ -64,8 +65,10 @@ func (w *World) startPublisher() {
 		Repair:     map[uint8]uint8{rtxPT: videoPT},
 		Extensions: map[uint8]codec.Extension{midID: codec.MID, ridID: codec.RID, rrdID: codec.RepairedRID},
 	}
-	p.addStream(codec.Audio, 0)
-	for i := range w.opt.Encodings {
+	if !w.opt.VideoOnly {
+		p.addStream(codec.Audio, 0)
+	}
+	for i := range w.opt.videos() {
 		s := p.addStream(codec.Video, i)
 		s.rid = fmt.Sprint("r", i)
 		video.RIDs = append(video.RIDs, s.rid)
@@ -77,6 +80,9 @@ func (w *World) startPublisher() {
 	}
 	if w.opt.Restart > 0 {
 		w.after(w.around(w.opt.Restart), p.end)
+	}
+	if w.opt.Steps > 0 {
+		w.after(w.around(w.opt.Steps), p.step)
 	}
 }
 
@@ -91,7 +97,7 @@ func (p *publisher) addStream(kind codec.Kind, index int) *upstream {
 	w := p.w
 	s := &upstream{
 		pub: p, index: index, kind: kind, ssrc: w.rnd.Uint32(), rtxSSRC: w.rnd.Uint32(),
-		seq: uint16(w.rnd.Uint32()), base: w.rnd.Uint32(), kept: map[uint16][]byte{}, start: w.now, wantKey: true,
+		seq: uint16(w.rnd.Uint32()), base: w.firstTimestamp(), kept: map[uint16][]byte{}, start: w.now, wantKey: true,
 	}
 	p.streams = append(p.streams, s)
 	if kind == codec.Audio {
@@ -108,6 +114,14 @@ func (p *publisher) addStream(kind codec.Kind, index int) *upstream {
 	return s
 }
 
+// firstTimestamp is any, but often just before the wrap.
+func (w *World) firstTimestamp() uint32 {
+	if w.chance(0.5) {
+		return -uint32(w.rnd.IntN(3_000_000))
+	}
+	return w.rnd.Uint32()
+}
+
 // end kills the session without a word; another one starts later.
 func (p *publisher) end() {
 	p.gone = true
@@ -119,6 +133,14 @@ func (p *publisher) end() {
 		}
 		w.after(w.upTo(2*time.Second), w.startPublisher)
 	})
+}
+
+// step sets the publisher's clock: its reports jump, its timestamps do not.
+func (p *publisher) step() {
+	p.clock += p.w.upTo(4*time.Hour) - 2*time.Hour
+	if !p.gone {
+		p.w.after(p.w.around(p.w.opt.Steps), p.step)
+	}
 }
 
 func (s *upstream) toggle() {
@@ -175,6 +197,20 @@ func (s *upstream) sendFrame() {
 		s.send(c, videoPT, ts, s.header(c))
 	}
 	s.frame++
+	if s.index == 0 {
+		w.sent++
+	}
+	if w.opt.Padding {
+		s.pad(ts)
+	}
+}
+
+// pad sends probes after a frame, as Chromium does where it has no RTX: nothing
+// but padding, with the timestamp of the frame before.
+func (s *upstream) pad(ts uint32) {
+	for range s.pub.w.rnd.IntN(3) {
+		s.transmit(videoPT, ts, false, nil)
+	}
 }
 
 // sendSets sends parameter sets as a packet of their own, with the frame's
@@ -190,12 +226,12 @@ func (s *upstream) header(c content) []byte {
 	b := make([]byte, packetPayload)
 	switch {
 	case s.pub.w.opt.H264 && c.parts == 1:
-		b[0] = 0x61
+		b[0], b[1] = 0x61, 0x88 // the picture's first slice
 		if c.key {
 			b[0] = 0x65
 		}
 	case s.pub.w.opt.H264:
-		b[0], b[1] = 0x7c, 0x01
+		b[0], b[1], b[2] = 0x7c, 0x01, 0x88
 		if c.key {
 			b[1] = 0x05
 		}
@@ -216,7 +252,8 @@ func (s *upstream) header(c content) []byte {
 }
 
 func (s *upstream) send(c content, pt uint8, ts uint32, payload []byte) {
-	s.transmit(pt, ts, c.part == c.parts-1 && s.kind == codec.Video, c.append(payload))
+	marker := c.part == c.parts-1 && s.kind == codec.Video && !s.pub.w.opt.NoMarkers
+	s.transmit(pt, ts, marker, c.append(payload))
 }
 
 func (s *upstream) transmit(pt uint8, ts uint32, marker bool, payload []byte) {
@@ -244,9 +281,19 @@ func (s *upstream) deliver(b []byte) {
 		}
 		if p.core.HandleRTP(p.w.now, b) {
 			p.w.pullAll()
+			p.live()
 		}
 		p.tickLater()
 	})
+}
+
+// live notes when the core first had a keyframe to send, and when the check is
+// due that all subscribers got it.
+func (p *publisher) live() {
+	if p.first.IsZero() && p.core.Best(codec.Video) != nil {
+		p.first = p.w.now
+		p.w.after(resumeWithin, p.checkResumed)
+	}
 }
 
 // tickLater sees to it that the core's deadline is met.

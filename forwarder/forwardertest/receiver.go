@@ -11,14 +11,22 @@ type receiver struct {
 	got     map[uint64][]byte
 	last    content // frame decoded last
 	primed  bool    // last is valid
-	pli     time.Time
-	stuck   time.Time // since when next is missing
-	now     time.Time
+	sets    bool    // parameter sets came
+
+	needSets bool // a keyframe is decodable only after parameter sets
+
+	pli    time.Time
+	stuck  time.Time // since when next is missing
+	looked time.Time // for a keyframe behind it
+	now    time.Time
 }
 
 // patience is how long a receiver waits for a repair before it looks for a
 // keyframe behind the hole.
 const patience = 400 * time.Millisecond
+
+// lookAgain is how often it looks.
+const lookAgain = 30 * time.Millisecond
 
 func (r *receiver) packet(now time.Time, seq uint16, payload []byte) {
 	r.now = now
@@ -62,7 +70,8 @@ func (r *receiver) decode(show func(content)) {
 			}
 			continue
 		}
-		if c.key || r.primed && c.follows(r.last) {
+		r.learn(end)
+		if c.key && (r.sets || !r.needSets) || r.primed && !c.key && c.follows(r.last) {
 			r.last, r.primed = c, true
 			show(c)
 		} else {
@@ -72,6 +81,15 @@ func (r *receiver) decode(show func(content)) {
 			delete(r.got, s)
 		}
 		r.next, r.stuck = end, time.Time{}
+	}
+}
+
+// learn looks for parameter sets in the frame that ends before end.
+func (r *receiver) learn(end uint64) {
+	for s := r.next; s < end; s++ {
+		if p := r.got[s]; len(p) > 0 && p[0]&0x1f == 24 {
+			r.sets = true
+		}
 	}
 }
 
@@ -109,9 +127,10 @@ func (r *receiver) giveUp() bool {
 	if r.stuck.IsZero() {
 		r.stuck = r.now
 	}
-	if r.now.Sub(r.stuck) < patience {
+	if r.now.Sub(r.stuck) < patience || r.now.Sub(r.looked) < lookAgain {
 		return false
 	}
+	r.looked = r.now
 	for s := r.next + 1; s <= r.highest; s++ {
 		if c, ok := parseContent(r.got[s]); ok && c.key && c.part == 0 {
 			if _, _, whole := r.frameAt(s); whole {

@@ -39,6 +39,8 @@ type subscriber struct {
 	longest   time.Duration // between two frames decoded
 	segments  uint64        // begun by the core
 	segmentAt time.Time     // the last of them
+	missed    int           // frames sent before it joined
+	newest    uint16        // publisher of the newest video sent
 }
 
 // sync is how far sender reports put a track's media from its capture.
@@ -60,7 +62,7 @@ type downstream struct {
 }
 
 func (w *World) join() {
-	s := &subscriber{w: w, index: len(w.subs), joined: w.now, lastAt: w.now}
+	s := &subscriber{w: w, index: len(w.subs), joined: w.now, lastAt: w.now, missed: w.sent}
 	ids := map[codec.Extension]uint8{}
 	if w.opt.TransportCC {
 		ids[codec.TransportCC] = subTransportID
@@ -81,11 +83,12 @@ func (w *World) join() {
 	}})
 	s.tracks = []*downstream{
 		{kind: codec.Audio, ssrc: 1000, oracle: newOracle(s, codec.Audio)},
-		{kind: codec.Video, ssrc: 2000, rtx: rtxSSRC, oracle: newOracle(s, codec.Video)},
+		{kind: codec.Video, ssrc: 2000, rtx: rtxSSRC, oracle: newOracle(s, codec.Video), decoder: receiver{needSets: w.opt.H264}},
 	}
 	w.subs = append(w.subs, s)
 	if w.pub != nil && !w.pub.core.Ended() {
 		s.attach(w.pub)
+		s.checkJoin()
 	}
 	w.after(reportEvery, s.feedback)
 	if w.opt.Rejoin > 0 {
@@ -196,6 +199,9 @@ func (s *subscriber) transmit(o *forwarder.OutPacket) {
 	for _, t := range s.tracks {
 		if p.SSRC == t.ssrc || p.SSRC == t.rtx && t.rtx != 0 {
 			t.oracle.packet(&p, b, p.SSRC != t.ssrc)
+			if c, ok := parseContent(p.Payload); ok && o.FirstPayload && t.kind == codec.Video {
+				s.newest = c.publisher
+			}
 			if o.FirstPayload {
 				s.checkSync(t, &p)
 			}

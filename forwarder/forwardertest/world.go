@@ -20,7 +20,12 @@ type Network struct {
 
 // Options say what is simulated; the zero Options is one encoding over perfect networks.
 type Options struct {
-	Encodings        int           // of video; 0 is 1
+	Encodings        int // of video; 0 is 1
+	AudioOnly        bool
+	VideoOnly        bool
+	NoMarkers        bool          // frames end without a marker bit
+	Padding          bool          // packets without payload between frames
+	Steps            time.Duration // mean time after which the publisher's clock is set; 0: never
 	Interval         time.Duration // between keyframes; 0: only on request, and the first
 	IgnoreRequests   bool          // for keyframes, as OBS and FFmpeg do
 	IgnoreNacks      bool
@@ -39,6 +44,20 @@ type Options struct {
 	PauseSubscribers time.Duration // mean time after which a subscriber's sink is full for a while; 0: never
 }
 
+// videos is how many encodings of video there are.
+func (o *Options) videos() int {
+	if o.AudioOnly {
+		return 0
+	}
+	return o.Encodings
+}
+
+// healthy tells whether nothing but time comes between publisher and subscribers.
+func (o *Options) healthy() bool {
+	calm := func(n Network) bool { return n.Loss == 0 && n.Jitter == 0 }
+	return calm(o.Up) && calm(o.Down) && o.PauseSubscribers == 0 && o.Vanish == 0 && o.Fault == nil
+}
+
 // A Fault changes or drops (false) a packet on its way out of the core, before
 // the oracles see it: a planted defect.
 type Fault func(subscriber int, p *forwarder.OutPacket) bool
@@ -48,12 +67,14 @@ type World struct {
 	opt    Options
 	rnd    *rand.Rand
 	now    time.Time
-	events events
+	queue  events
 	order  uint64
 	pub    *publisher
 	subs   []*subscriber
 	errs   []error
 	pubs   int
+	sent   int // video frames of the largest encoding
+	events int // that happened
 }
 
 // maxErrors bounds what one run reports.
@@ -84,9 +105,10 @@ func New(seed uint64, opt Options) *World {
 // Run lets d of virtual time pass.
 func (w *World) Run(d time.Duration) {
 	end := w.now.Add(d)
-	for len(w.events) > 0 && !w.events[0].at.After(end) && len(w.errs) < maxErrors {
-		e := heap.Pop(&w.events).(*event)
+	for len(w.queue) > 0 && !w.queue[0].at.After(end) && len(w.errs) < maxErrors {
+		e := heap.Pop(&w.queue).(*event)
 		w.now = e.at
+		w.events++
 		e.do()
 	}
 	if len(w.errs) < maxErrors {
@@ -103,7 +125,7 @@ func (w *World) fail(format string, args ...any) {
 
 func (w *World) after(d time.Duration, do func()) {
 	w.order++
-	heap.Push(&w.events, &event{w.now.Add(d), w.order, do})
+	heap.Push(&w.queue, &event{w.now.Add(d), w.order, do})
 }
 
 func (w *World) chance(p float64) bool { return p > 0 && w.rnd.Float64() < p }

@@ -34,6 +34,10 @@ const (
 	reorderPackets = 512
 	reorderWait    = 500 * time.Millisecond
 
+	// replayWindow is how late an SRTP packet may come, in packets, as in browsers:
+	// with less, resends under their own numbers are thrown away as replayed.
+	replayWindow = 1024
+
 	// keyframeRequestInterval is the least time between two keyframe requests of
 	// a player.
 	keyframeRequestInterval = time.Second

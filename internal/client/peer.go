@@ -70,6 +70,7 @@ func newSetting(opts *Options, endpoint *url.URL) (*webrtc.SettingEngine, *mutab
 	setting := &webrtc.SettingEngine{LoggerFactory: quiet{}}
 	setting.SetNet(network)
 	setting.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	setting.SetSRTPReplayProtectionWindow(replayWindow)
 	setting.SetIncludeLoopbackCandidate(loopback(endpoint.Hostname()))
 	if opts.TCPOnly {
 		setting.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})

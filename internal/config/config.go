@@ -27,6 +27,10 @@ type Config struct {
 	Audience string // never empty
 	Data     string // folder; "": there is none, everything is kept in memory
 
+	SessionToken   bool // session URLs need a token, too
+	LenientIfMatch bool // a PATCH may come without If-Match
+	BareToken      bool // Authorization may be the token without a scheme
+
 	Takeover     bool // a second publisher replaces the first; else it is refused
 	RejectAbsent bool // a subscriber without a publisher is refused; else it waits
 	MaxSessions  int  // at least 1
@@ -57,7 +61,7 @@ type Log struct {
 }
 
 // LogPackages returns the names --log-level knows.
-func LogPackages() []string { return []string{"http", "node", "rtc", "signaling", "stream"} }
+func LogPackages() []string { return []string{"http", "node", "signaling"} }
 
 // A Secret is bytes that no format verb, logger or encoder shows. The zero Secret
 // is empty. Copies share the bytes, which must not be changed.

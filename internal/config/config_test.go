@@ -72,7 +72,7 @@ func TestEverySettingArrives(t *testing.T) {
 		"--cors-origin=https://Player.example/,http://localhost:3000",
 		"--tls-cert=c.pem", "--tls-key=k.pem", "--ice-server=stun:s.example:3478,turn:t.example?transport=udp",
 		"--turn-secret=turn", "--auth=open", "--jwt-secret="+strings.Repeat("k", 32), "--jwt-audience=tv", "--data=/d",
-		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--log-level=warn,rtc=debug", "--log-format=json")
+		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
 		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
 		Announce:  []config.Announce{{Host: "203.0.113.7"}, {Host: "2001:db8::7", Port: 9000}, {Host: "live.example"}},
@@ -82,7 +82,7 @@ func TestEverySettingArrives(t *testing.T) {
 		ICEServers:     []string{"stun:s.example:3478", "turn:t.example?transport=udp"}, TURNSecret: config.NewSecret("turn"),
 		Open: true, Secret: config.NewSecret(strings.Repeat("k", 32)), Audience: "tv", Data: "/d",
 		Takeover: true, RejectAbsent: true, MaxSessions: 7,
-		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"rtc": slog.LevelDebug}, JSON: true},
+		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
 	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
 	if diff := cmp.Diff(want, got, opts...); diff != "" {
@@ -167,7 +167,7 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--ice-server=turn:t.example", []string{"--turn-secret"}},
 		{"--turn-secret=x", []string{"--ice-server"}},
 		{"--log-level=loud", []string{"--log-level", "debug, info, warn"}},
-		{"--log-level=info,radio=debug", []string{"--log-level", "radio", "rtc"}},
+		{"--log-level=info,radio=debug", []string{"--log-level", "radio", "signaling"}},
 		{"--log-format=xml", []string{"--log-format", "json"}},
 		{"--config=/nowhere.yaml", []string{"--config", "/nowhere.yaml"}},
 		{"--htpt=:1", []string{"--htpt", "--http"}},

@@ -30,8 +30,11 @@ type Network struct {
 
 // Access holds the settings about who may do what.
 type Access struct {
-	Auth string `name:"auth" default:"token" enum:"token,open" help:"token: publishing and playing need a token. open: anyone who reaches the node may do both."`
+	Auth string `name:"auth" default:"token" enum:"token,open" placeholder:"token|open" help:"token: publishing and playing need a token. open: anyone who reaches the node may do both."`
 	Keys `embed:""`
+
+	SessionAuth string   `name:"session-auth" default:"url" enum:"url,token" placeholder:"url|token" help:"What changing and ending a session needs. url: its unguessable URL, and if a token is sent, a good one. token: a token in any case."`
+	Lenient     []string `name:"lenient" placeholder:"WHAT" help:"What clients may leave out against the standard. if-match: the If-Match of a PATCH. bearer: the word Bearer before a token."`
 }
 
 // Keys holds the settings that make and check tokens. The token command has them too.
@@ -44,13 +47,13 @@ type Keys struct {
 
 // Policy holds the settings about streams and sessions.
 type Policy struct {
-	Conflict    string `name:"conflict" default:"reject" enum:"reject,takeover" help:"A second publisher of a live stream is refused (reject) or replaces the first (takeover)."`
-	Absent      string `name:"absent" default:"wait" enum:"wait,reject" help:"A subscriber of a stream without a publisher waits for one (wait) or is refused (reject)."`
+	Conflict    string `name:"conflict" default:"reject" enum:"reject,takeover" placeholder:"reject|takeover" help:"A second publisher of a live stream is refused (reject) or replaces the first (takeover)."`
+	Absent      string `name:"absent" default:"wait" enum:"wait,reject" placeholder:"wait|reject" help:"A subscriber of a stream without a publisher waits for one (wait) or is refused (reject)."`
 	MaxSessions int    `name:"max-sessions" default:"10000" placeholder:"N" help:"Most sessions at a time, publishers and subscribers together."`
 }
 
 // Logging holds the settings about logs.
 type Logging struct {
-	LogLevel  string `name:"log-level" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error; for single packages add name=level: info,rtc=debug."`
-	LogFormat string `name:"log-format" default:"text" enum:"text,json" help:"Logs go to standard error as text or json."`
+	LogLevel  string `name:"log-level" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error; for single packages add name=level: info,signaling=debug."`
+	LogFormat string `name:"log-format" default:"text" enum:"text,json" placeholder:"text|json" help:"Logs go to standard error as text or json."`
 }

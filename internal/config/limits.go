@@ -13,6 +13,6 @@ const (
 	// client's, and answers must stay under 8 KiB for OBS.
 	maxAnnounce = 16
 
-	// maxSessions bounds --max-sessions, so that a slip does not mean "unbounded".
-	maxSessions = 1_000_000
+	// maxSessions bounds --max-sessions: the media transport takes no more peers.
+	maxSessions = 20_000
 )

@@ -30,6 +30,7 @@ func (f Flags) Config() (Config, error) {
 		CORSOrigins:    e.origins("cors-origin", f.CORSOrigin),
 		TLS:            e.tls(f.TLSCert, f.TLSKey),
 		Open:           f.Auth == "open",
+		SessionToken:   f.SessionAuth == "token",
 		Takeover:       f.Conflict == "takeover",
 		RejectAbsent:   f.Absent == "reject",
 		MaxSessions:    e.between("max-sessions", f.MaxSessions, 1, maxSessions),
@@ -40,6 +41,7 @@ func (f Flags) Config() (Config, error) {
 	if f.Media != "" {
 		c.Media = e.address("media", f.Media)
 	}
+	c.LenientIfMatch, c.BareToken = e.lenient(f.Lenient)
 	c.Secret, c.Audience, c.Data = e.keys(f.Keys)
 	e.together(c)
 	return c, e.err()
@@ -151,7 +153,10 @@ func (e *problems) publicURL(s string) string {
 	case u.RawQuery != "", u.Fragment != "", u.User != nil:
 		e.add("public-url", "%q must not have a user, a query or a fragment", s)
 	}
-	return strings.TrimRight(s, "/")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(u.String(), "/") // scheme and host as clients compare them
 }
 
 func (e *problems) prefixes(flag string, values []string) []netip.Prefix {
@@ -183,6 +188,7 @@ func (e *problems) origins(flag string, values []string) []string {
 	var list []string
 	for _, v := range values {
 		v = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(v)), "/")
+		v = withoutUsualPort(v)
 		u, err := url.Parse(v)
 		if v != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != v) {
 			e.add(flag, "%q is no origin; write https://player.example, http://localhost:3000 or *", v)
@@ -191,6 +197,17 @@ func (e *problems) origins(flag string, values []string) []string {
 		list = append(list, v)
 	}
 	return list
+}
+
+// withoutUsualPort writes an origin as browsers do.
+func withoutUsualPort(origin string) string {
+	if strings.HasPrefix(origin, "https:") {
+		return strings.TrimSuffix(origin, ":443")
+	}
+	if strings.HasPrefix(origin, "http:") {
+		return strings.TrimSuffix(origin, ":80")
+	}
+	return origin
 }
 
 func (e *problems) tls(cert, key string) TLS {
@@ -219,15 +236,47 @@ func (e *problems) iceServers(flag string, values []string) []string {
 	var list []string
 	for _, v := range values {
 		v = strings.TrimSpace(v)
-		u, err := url.Parse(v)
-		known := err == nil && slices.Contains([]string{"stun", "stuns", "turn", "turns"}, u.Scheme)
-		if !known || u.Opaque == "" || strings.ContainsAny(v, "<>\",; \t") {
+		uri, ok := iceServer(v)
+		if !ok {
 			e.add(flag, "%q is no STUN or TURN URL; write stun:stun.example:3478 or turn:turn.example:3478", v)
 			continue
 		}
-		list = append(list, v)
+		list = append(list, uri)
 	}
 	return list
+}
+
+// iceServer reads scheme:host[:port][?transport=…].
+func iceServer(s string) (uri string, ok bool) {
+	u, err := url.Parse(s)
+	if err != nil || u.Fragment != "" || strings.ContainsAny(s, "<>\",; \t") {
+		return "", false
+	}
+	host, err := url.Parse("http://" + u.Opaque)
+	if err != nil || host.Hostname() == "" || host.Host != u.Opaque {
+		return "", false
+	}
+	switch u.Scheme {
+	case "stun", "stuns":
+		ok = u.RawQuery == ""
+	case "turn", "turns":
+		ok = slices.Contains([]string{"", "transport=udp", "transport=tcp"}, u.RawQuery)
+	}
+	return u.String(), ok
+}
+
+func (e *problems) lenient(values []string) (ifMatch, bearer bool) {
+	for _, v := range values {
+		switch strings.TrimSpace(v) {
+		case "if-match":
+			ifMatch = true
+		case "bearer":
+			bearer = true
+		default:
+			e.add("lenient", "%q is not known; write if-match, bearer or both", v)
+		}
+	}
+	return ifMatch, bearer
 }
 
 func (e *problems) keys(k Keys) (secret Secret, audience, data string) {

@@ -37,6 +37,9 @@ func down() map[string][]string {
 			"auth", "internal/config", "internal/metrics", "internal/signaling",
 			"internal/udp", "internal/web", "whep", "whip",
 		}, media...),
+		// Whole nodes with their far ends, for tests.
+		"internal/nodetest": {"auth", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
+
 		"cmd": {"auth", "internal/client", "internal/config", "internal/node", "internal/rtc", "forwarder/codec"},
 	}
 }

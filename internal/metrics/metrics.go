@@ -23,17 +23,22 @@ type Snapshot struct {
 	Streams     int // streams with a publisher
 	Subscribers int // subscribers, those who wait for a publisher included
 
-	Media Traffic // datagrams on the media sockets, ICE and DTLS included
+	Media        Traffic           // datagrams on the media sockets, ICE and DTLS included
+	MediaDropped map[string]uint64 // of those read, by a fixed word for the reason
 
 	PacketsIn, PacketsOut uint64 // RTP packets from publishers and to subscribers
 	BytesIn, BytesOut     uint64 // their bytes before encryption
 
-	// Dropped counts RTP packets that were not forwarded, by a fixed word for the
-	// reason.
+	// Dropped counts RTP packets that were not taken or not sent, by a fixed word for
+	// the reason.
 	Dropped map[string]uint64
 
 	KeyframeWishes   uint64 // keyframes subscribers needed
 	KeyframeRequests uint64 // requests that went to publishers for them
+	Nacks            uint64 // packets publishers were asked to send again
+	Repaired         uint64 // packets they sent again
+	FeedbackDropped  uint64 // RTCP packets of subscribers there was no time for
+	HistoryBytes     int64  // memory of all histories
 }
 
 // Traffic counts datagrams and their bytes.
@@ -80,12 +85,15 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	const bytes = "Bytes of these packets before encryption."
 	w.counter("whippet_bytes_total", bytes, s.BytesIn, "direction", "in")
 	w.counter("whippet_bytes_total", bytes, s.BytesOut, "direction", "out")
-	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
-		w.counter("whippet_packets_dropped_total", "RTP packets that were not forwarded.", s.Dropped[reason], "reason", reason)
-	}
+	w.reasons("whippet_packets_dropped_total", "RTP packets that were not taken from publishers, or not sent (write).", s.Dropped)
 	w.counter("whippet_keyframe_wishes_total", "Keyframes that subscribers needed.", s.KeyframeWishes)
 	w.counter("whippet_keyframe_requests_total", "Keyframe requests sent to publishers.", s.KeyframeRequests)
+	w.counter("whippet_nacks_total", "Packets that publishers were asked to send again.", s.Nacks)
+	w.counter("whippet_packets_repaired_total", "Packets that publishers sent again.", s.Repaired)
+	w.counter("whippet_feedback_dropped_total", "RTCP packets of subscribers that there was no time for.", s.FeedbackDropped)
+	w.gauge("whippet_history_bytes", "Memory of all histories.", int(s.HistoryBytes))
 	w.media(s.Media)
+	w.reasons("whippet_media_dropped_total", "Datagrams read from the media sockets and thrown away.", s.MediaDropped)
 }
 
 // A writer sends constant metrics to a collection.
@@ -99,6 +107,13 @@ func (w writer) media(t Traffic) {
 	w.counter("whippet_media_bytes_total", bytes, t.BytesRead, "direction", "in")
 	w.counter("whippet_media_bytes_total", bytes, t.BytesWritten, "direction", "out")
 	w.counter("whippet_media_write_errors_total", "Datagrams the kernel refused to send.", t.WriteErrors)
+}
+
+// reasons writes a counter with one sample a reason.
+func (w writer) reasons(name, help string, counts map[string]uint64) {
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		w.counter(name, help, counts[reason], "reason", reason)
+	}
 }
 
 func (w writer) gauge(name, help string, value int, labels ...string) {

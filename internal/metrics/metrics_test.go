@@ -25,7 +25,8 @@ func TestEveryNumberIsShown(t *testing.T) {
 		Media:     metrics.Traffic{PacketsRead: 11, BytesRead: 12, PacketsWritten: 13, BytesWritten: 14, WriteErrors: 15},
 		PacketsIn: 21, PacketsOut: 22, BytesIn: 23, BytesOut: 24,
 		Dropped:        map[string]uint64{"late": 31, "behind": 32},
-		KeyframeWishes: 41, KeyframeRequests: 42,
+		KeyframeWishes: 41, KeyframeRequests: 42, Nacks: 43, Repaired: 44, FeedbackDropped: 45, HistoryBytes: 46,
+		MediaDropped: map[string]uint64{"oversize": 51},
 	})
 	for _, want := range []string{
 		`whippet_build_info{version="v1.2.3"} 1`,
@@ -46,6 +47,11 @@ func TestEveryNumberIsShown(t *testing.T) {
 		`whippet_packets_dropped_total{reason="behind"} 32`,
 		`whippet_keyframe_wishes_total 41`,
 		`whippet_keyframe_requests_total 42`,
+		`whippet_nacks_total 43`,
+		`whippet_packets_repaired_total 44`,
+		`whippet_feedback_dropped_total 45`,
+		`whippet_history_bytes 46`,
+		`whippet_media_dropped_total{reason="oversize"} 51`,
 		`go_goroutines `,
 		`process_open_fds `,
 	} {

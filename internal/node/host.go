@@ -22,7 +22,8 @@ import (
 // A Host is a node on the real network.
 type Host struct {
 	node   *Node
-	log    *slog.Logger
+	log    *slog.Logger // of HTTP
+	life   *slog.Logger // of the node's beginning and end
 	media  *udp.Socket
 	cert   *certificate // nil: plain HTTP
 	public net.Listener // HTTP part of the public port
@@ -32,7 +33,7 @@ type Host struct {
 // Open opens all sockets of the settings and starts a node on them; Serve lets it
 // answer. verifier nil is an open node. On an error nothing stays open.
 func Open(ctx context.Context, cfg config.Config, verifier *auth.Verifier, logs *Logs, version string) (*Host, error) {
-	h := &Host{log: logs.For("http")}
+	h := &Host{log: logs.For("http"), life: logs.For("node")}
 	announce, err := resolve(ctx, cfg.Announce, lookupNames)
 	if err != nil {
 		return nil, err
@@ -164,15 +165,23 @@ func (h *Host) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	h.node.Drain()
-	shutdown(public)
-	h.node.Close()
-	shutdown(admin)
+	h.close(public, admin)
 	serving.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
+}
+
+// close ends the node in order.
+func (h *Host) close(public, admin *http.Server) {
+	sessions, _ := h.node.Sessions()
+	h.life.Info("node", "event", "closing", "sessions", sessions)
+	h.node.Drain()
+	shutdown(public)
+	h.node.Close()
+	shutdown(admin)
+	h.life.Info("node", "event", "closed")
 }
 
 func (h *Host) servePublic(s *http.Server) error {
@@ -188,6 +197,7 @@ func (h *Host) publicServer() *http.Server {
 	s := h.adminServer()
 	s.Handler = h.node.Handler()
 	s.WriteTimeout = writeTimeout
+	s.ConnState = newCrowd(maxConns).changed
 	if h.cert != nil {
 		s.TLSConfig = h.cert.config()
 	}
@@ -199,6 +209,7 @@ func (h *Host) adminServer() *http.Server {
 	return &http.Server{
 		Handler:           h.node.AdminHandler(),
 		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),

@@ -7,6 +7,15 @@ const (
 	// sends a byte a minute holds a connection for nothing.
 	headerTimeout = 10 * time.Second
 
+	// requestTimeout bounds a whole request. Bodies that are read have bounds of their
+	// own; this one is for those that nobody reads, for which the server would wait
+	// before it answers. It is longer than the header's so that each has its time.
+	requestTimeout = 15 * time.Second
+
+	// maxConns bounds the connections of the public port that are not ICE-TCP. Players
+	// keep one for idleTimeout, and an attacker any number of them for headerTimeout.
+	maxConns = 8192
+
 	// idleTimeout closes kept-alive connections. Players come back within seconds
 	// or not at all.
 	idleTimeout = 60 * time.Second

@@ -83,12 +83,15 @@ func (n *Node) start() error {
 	}
 	n.streams = stream.NewRegistry(stream.Config{
 		Takeover: n.cfg.Takeover,
-		Logger:   n.deps.Logs.For("stream"),
+		MaxNode:  n.cfg.MaxSessions,
 	})
 	limits := n.deps.Limits
 	limits.Sessions = n.cfg.MaxSessions
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.verifier(),
+		RequireBearer:  n.cfg.SessionToken,
+		BareToken:      n.cfg.BareToken,
+		LenientIfMatch: n.cfg.LenientIfMatch,
 		CORSOrigins:    n.cfg.CORSOrigins,
 		PublicURL:      n.cfg.PublicURL,
 		TrustedProxies: n.cfg.TrustedProxies,
@@ -121,7 +124,7 @@ func (n *Node) closeSockets() {
 func (n *Node) routes() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = n.sessions.HandleError
-	e.Use(n.sessions.CORS)
+	e.Use(n.sessions.CORS, n.sessions.Recover)
 	whip.New(whip.Config{Service: n.sessions, Transport: n.media, Streams: n.streams}).Register(e)
 	whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,

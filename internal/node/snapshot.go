@@ -1,22 +1,36 @@
 package node
 
-import "github.com/whippet-media/whippet/internal/metrics"
+import (
+	"github.com/whippet-media/whippet/internal/metrics"
+	"github.com/whippet-media/whippet/internal/rtc"
+)
 
 // snapshot collects the numbers of all parts for /metrics.
 func (n *Node) snapshot() metrics.Snapshot {
 	c := n.streams.Counts()
 	s := metrics.Snapshot{
 		Subscribers: c.Subscribers,
-		PacketsOut:  c.PacketsOut, BytesOut: c.BytesOut,
+		PacketsIn:   c.Received.Packets, BytesIn: c.Received.Bytes,
+		PacketsOut: c.PacketsOut, BytesOut: c.BytesOut,
 		Dropped: map[string]uint64{
-			"write": c.WriteErrors,
+			"duplicate": c.Received.Duplicates,
+			"late":      c.Received.Late,
+			"malformed": c.Received.Malformed,
+			"unknown":   c.Received.Unknown,
+			"write":     c.WriteErrors,
 		},
-		KeyframeWishes: c.KeyframeWishes,
+		MediaDropped:   map[string]uint64{},
+		KeyframeWishes: c.KeyframeWishes, KeyframeRequests: c.Received.Requests,
+		Nacks: c.Received.Nacks, Repaired: c.Received.Repaired,
+		FeedbackDropped: c.FeedbackDropped, HistoryBytes: c.HistoryBytes,
 	}
 	for _, info := range n.streams.List() {
 		if info.Live() {
 			s.Streams++
 		}
+	}
+	for _, reason := range rtc.DropReasons() {
+		s.MediaDropped[reason.String()] = n.media.Drops(reason)
 	}
 	s.Sessions, s.HalfOpen = n.sessions.Sessions()
 	if n.deps.Traffic != nil {

@@ -2,9 +2,10 @@ package node
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -15,7 +16,11 @@ import (
 	"github.com/whippet-media/whippet/internal/stream"
 )
 
-const streamsPath = "/streams.json"
+// streamsPath is where the list of live streams is, listMethods how it can be asked.
+const (
+	streamsPath = "/streams.json"
+	listMethods = "OPTIONS, GET, HEAD"
+)
 
 // listed is a live stream as /streams.json shows it.
 type listed struct {
@@ -45,18 +50,27 @@ func (n *Node) listStreams(c echo.Context) error {
 	h.Set("Cache-Control", "no-store")
 	switch c.Request().Method {
 	case http.MethodOptions:
-		h.Set("Allow", "OPTIONS, GET, HEAD")
-		return c.NoContent(http.StatusOK)
+		h.Set("Allow", listMethods)
+		h.Set("Content-Length", "0")
+		c.Response().WriteHeader(http.StatusOK)
+		return nil
 	case http.MethodGet, http.MethodHead:
 	default:
-		h.Set("Allow", "OPTIONS, GET, HEAD")
-		return signaling.NewProblem(http.StatusMethodNotAllowed, "method-not-allowed", "Use one of the methods in the Allow header.")
+		return signaling.MethodNotAllowed(listMethods)
 	}
-	grant, err := n.listGrant(c)
+	grant, err := n.sessions.Grant(c.Request())
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, list(n.streams.List(), grant))
+	if !slices.Contains(grant.Actions, auth.Subscribe) {
+		return signaling.Forbidden(auth.Subscribe)
+	}
+	body, err := json.Marshal(list(n.streams.List(), grant))
+	if err != nil {
+		return err
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	return c.JSONBlob(http.StatusOK, body)
 }
 
 // list describes the live streams the grant may play.
@@ -85,38 +99,4 @@ func describe(s stream.Info) listed {
 func describeVideo(e *forwarder.Encoding) *listedVideo {
 	width, height := e.Size()
 	return &listedVideo{Codec: e.Format().Name.String(), Width: width, Height: height, Bitrate: e.Bitrate()}
-}
-
-// listGrant decides who asks. Listing needs the right to play something.
-func (n *Node) listGrant(c echo.Context) (auth.Grant, error) {
-	if n.deps.Verifier == nil {
-		return auth.Anyone(), nil
-	}
-	const challenge = `Bearer realm="whippet"`
-	h := c.Response().Header()
-	token := bearer(c.Request().Header.Get("Authorization"))
-	if token == "" {
-		h.Set("WWW-Authenticate", challenge)
-		return auth.Grant{}, signaling.NewProblem(http.StatusUnauthorized, "token-required",
-			"Send a token with the action play in the Authorization header: Bearer <token>.")
-	}
-	grant, err := n.deps.Verifier.Verify(token, time.Now())
-	if err != nil {
-		h.Set("WWW-Authenticate", challenge+`, error="invalid_token"`)
-		return auth.Grant{}, signaling.NewProblem(http.StatusUnauthorized, "token-invalid", "The token cannot be used: "+err.Error()+".")
-	}
-	if !slices.Contains(grant.Actions, auth.Subscribe) {
-		h.Set("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="play"`)
-		return auth.Grant{}, signaling.NewProblem(http.StatusForbidden, "not-allowed", "The token does not allow play.")
-	}
-	return grant, nil
-}
-
-// bearer returns the token of an Authorization header, "" if it is another scheme.
-func bearer(header string) string {
-	scheme, token, _ := strings.Cut(strings.TrimSpace(header), " ")
-	if !strings.EqualFold(scheme, "bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
 }

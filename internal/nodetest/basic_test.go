@@ -15,6 +15,9 @@ func run(t *testing.T, f func(t *testing.T, w *nodetest.World), options ...nodet
 	synctest.Test(t, func(t *testing.T) { f(t, nodetest.New(t, options...)) })
 }
 
+// share returns how many of n repetitions are made.
+func share(n int) int { return max(1, n*percent/100) }
+
 func TestPublishJoinLeave(t *testing.T) {
 	run(t, func(t *testing.T, w *nodetest.World) {
 		pub := w.Publish("studio")

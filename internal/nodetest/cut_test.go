@@ -14,7 +14,9 @@ func TestCutThatHeals(t *testing.T) {
 	for name, of := range map[string]func(w *nodetest.World, p *nodetest.Publisher, s *nodetest.Subscriber) *nodetest.Host{
 		"publisher":  func(_ *nodetest.World, p *nodetest.Publisher, _ *nodetest.Subscriber) *nodetest.Host { return p.Host },
 		"subscriber": func(_ *nodetest.World, _ *nodetest.Publisher, s *nodetest.Subscriber) *nodetest.Host { return s.Host },
-		"node":       func(w *nodetest.World, _ *nodetest.Publisher, _ *nodetest.Subscriber) *nodetest.Host { return w.Server() },
+		"node": func(w *nodetest.World, _ *nodetest.Publisher, _ *nodetest.Subscriber) *nodetest.Host {
+			return w.Server()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(t *testing.T, w *nodetest.World) {

@@ -17,7 +17,8 @@
 // from the seed of its World and do not depend on the machine; random numbers of ICE,
 // DTLS and RTP, and the order of goroutines within one instant, do.
 //
-// Each [Subscriber] is watched by two oracles while it plays: the wire oracle wants one
-// SSRC per track for life and timestamps that never step back; the decoder oracle says
-// which pictures a player could show. Both fail the test at its end if a test forgets to ask.
+// Each [Subscriber] is watched by two oracles while it plays. The wire oracle wants one
+// SSRC per track for life and timestamps that never step back; what it finds fails the
+// test at its end. The decoder oracle says which pictures a player could show; tests ask
+// it with WantMedia and Pictures.
 package nodetest

@@ -95,6 +95,9 @@ func (h *Host) Heal() { h.up.setCut(false); h.down.setCut(false) }
 // keep the packet.
 func (h *Host) Refuse(drop func(packet []byte) bool) { h.up.refuse(drop) }
 
+// Miss loses what the host is sent and drop says yes to, as Refuse does.
+func (h *Host) Miss(drop func(packet []byte) bool) { h.down.refuse(drop) }
+
 // Traffic returns what went through the host's link.
 func (h *Host) Traffic() (up, down Traffic) { return h.up.traffic(), h.down.traffic() }
 

@@ -63,6 +63,32 @@ func TestE27_JoinsOverABadPath(t *testing.T) {
 	})
 }
 
+// TestE27_FirstPacketLost: a player cannot ask for what came before the first packet it
+// got, only for a keyframe, which such an encoder does not make. What it gets then is the
+// last keyframe again, once the encoder is known to ignore requests.
+func TestE27_FirstPacketLost(t *testing.T) {
+	run(t, func(t *testing.T, w *nodetest.World) {
+		w.Publish("studio", likeOBS(t))
+		w.Run(12 * time.Second)
+		h := w.Host(nodetest.Link{})
+		lost := 0
+		h.Miss(func(b []byte) bool { // RTP of the size of a keyframe's packets
+			if len(b) < 1000 || b[0]>>6 != 2 || lost == 1 {
+				return false
+			}
+			lost++
+			return true
+		})
+		sub := h.Subscribe("studio")
+		w.Run(6 * time.Second)
+		if p := sub.Pictures(); lost != 1 || p.Shown == 0 || p.First > 5*time.Second {
+			t.Errorf("%d lost, %d pictures, the first after %v", lost, p.Shown, p.First)
+		}
+		sub.WantMedia(5 * time.Second)
+		sub.WantLive(100 * time.Millisecond)
+	})
+}
+
 func TestE41_WaitsForThePublisher(t *testing.T) {
 	run(t, func(t *testing.T, w *nodetest.World) {
 		sub := w.Subscribe("studio")

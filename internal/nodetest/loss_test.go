@@ -62,7 +62,7 @@ func testRepair(t *testing.T, w *nodetest.World, edit func(string) string) {
 	w.Run(time.Second)
 	sub := to.Subscribe("studio", func(o *client.PlayOptions) { o.EditOffer = edit })
 	w.Run(2 * time.Second)
-	sub.WantPictures(time.Minute)
+	sub.WantPictures(30 * time.Second)
 	for _, h := range []*nodetest.Host{from, to} {
 		h.Set(nodetest.Link{})
 	}

@@ -16,27 +16,24 @@ type Pictures struct {
 	Freeze    time.Duration // the longest time between two that were shown
 }
 
-// A decoder is the oracle for pictures of synthetic sources: one that is no keyframe
-// needs the one made before it. Not safe for concurrent use.
+// A decoder is the oracle for pictures of Video: one that is no keyframe needs the one
+// its source made before it. Not safe for concurrent use.
 type decoder struct {
 	Pictures
-	number int       // of the last one shown
-	made   time.Time // when it was made
+	source [sourceBytes]byte // of the last one shown
+	number int
 	at     time.Time // when it came
 	lost   bool      // nothing can be shown before a keyframe
 }
 
-// frameGap is more than the time between two frames of any source, and less than
-// between frames of two publishers that follow one another.
-const frameGap = 150 * time.Millisecond
-
 // push takes a whole frame that came at now; since is the time since the POST.
 func (d *decoder) push(now time.Time, since time.Duration, f client.Frame) {
 	number, made, ok := client.ReadStamp(f.Data)
-	if !ok {
-		return // no synthetic source
+	if !ok || len(f.Data) < sourceBytes {
+		return // not made by Video
 	}
-	follows := number == d.number+1 && !d.lost && d.Shown > 0 && made.Sub(d.made) < frameGap
+	source := [sourceBytes]byte(f.Data[len(f.Data)-sourceBytes:])
+	follows := d.Shown > 0 && !d.lost && source == d.source && number == d.number+1
 	if !f.Keyframe && !follows {
 		d.lost = true
 		d.Broken++
@@ -51,5 +48,5 @@ func (d *decoder) push(now time.Time, since time.Duration, f client.Frame) {
 	d.Freeze = max(d.Freeze, now.Sub(d.at))
 	d.Shown++
 	d.Lag = now.Sub(made)
-	d.number, d.made, d.at, d.lost = number, made, now, false
+	d.source, d.number, d.at, d.lost = source, number, now, false
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/internal/client"
 )
 
@@ -14,23 +13,6 @@ import (
 type Publisher struct {
 	*client.Publisher
 	Host *Host
-}
-
-// Video makes a video source; zero fields are VP8 of 360 lines at 30 frames a second,
-// 300 kbit/s, with a keyframe every two seconds.
-func Video(t testing.TB, o client.SyntheticOptions) client.Source {
-	t.Helper()
-	if o.Codec == 0 {
-		o.Codec = codec.VP8
-	}
-	if o.Bitrate == 0 {
-		o.Bitrate = 300_000
-	}
-	s, err := client.NewSynthetic(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // connectTime is how long a client may take to connect.

@@ -2,5 +2,5 @@
 
 package nodetest_test
 
-// many is 1, or smaller where everything is ten times slower.
-const many = 1.0
+// percent is how much of a long test runs.
+const percent = 100

@@ -40,7 +40,7 @@ var ways = []func(w *nodetest.World, p *nodetest.Publisher, s *nodetest.Subscrib
 // TestSessionCycles wants nothing to be left of any of many sessions. That no goroutine
 // is left is the bubble's to find.
 func TestSessionCycles(t *testing.T) {
-	const cycles = int(1000 * many)
+	cycles := share(1000) // a publisher's and a subscriber's session each
 	run(t, func(t *testing.T, w *nodetest.World) {
 		from, to := w.Host(nodetest.Link{}), w.Host(nodetest.Link{})
 		for i := range cycles {

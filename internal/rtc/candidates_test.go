@@ -11,7 +11,7 @@ import (
 )
 
 // W62: the first line is UDP over IPv4, component 1, host.
-func TestCandidateLines(t *testing.T) {
+func TestW62_FirstCandidateIsHostIPv4(t *testing.T) {
 	got := candidateLines(
 		addrPorts("127.0.0.1:8080", "[2001:db8::1]:8080", "192.0.2.1:8080", "192.0.2.2:9090"),
 		addrPorts("[2001:db8::1]:8080", "192.0.2.1:8080"),

@@ -126,6 +126,7 @@ type clientOptions struct {
 	networks  []webrtc.NetworkType
 	publishes bool
 	lite      bool
+	settings  func(*webrtc.SettingEngine) // nil: none beside these
 }
 
 func newClient(t testing.TB, o clientOptions) *client {
@@ -145,6 +146,9 @@ func newClient(t testing.TB, o clientOptions) *client {
 	se.SetLite(o.lite)
 	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	se.SetICETimeouts(5*time.Second, 20*time.Second, time.Second)
+	if o.settings != nil {
+		o.settings(&se)
+	}
 	me := &webrtc.MediaEngine{}
 	must(t, me.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, PayloadType: 96,

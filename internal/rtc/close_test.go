@@ -15,7 +15,7 @@ import (
 )
 
 // W68: Close reaches the client by close_notify, and nothing goes on after it.
-func TestCloseByUs(t *testing.T) {
+func TestW68_CloseByUs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c, r := w.client(false), newRecorder()
@@ -47,7 +47,7 @@ func TestCloseByUs(t *testing.T) {
 }
 
 // W69: the client's close_notify ends the session at once.
-func TestCloseByClient(t *testing.T) {
+func TestW69_CloseByClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c, r := w.client(true), newRecorder()
@@ -66,7 +66,7 @@ func TestCloseByClient(t *testing.T) {
 }
 
 // W67: when the client vanishes, consent is lost and the session ends.
-func TestConsentLost(t *testing.T) {
+func TestW67_ConsentLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c, r := w.client(true), newRecorder()
@@ -112,7 +112,7 @@ func TestDisconnectedAndBack(t *testing.T) {
 
 // W67: a client that sends no STUN after the handshake (FFmpeg 8.0) lives as long
 // as its media comes, and loses its session without.
-func TestMediaIsConsent(t *testing.T) {
+func TestW67_MediaIsConsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c, r := w.client(true), newRecorder()

@@ -49,7 +49,7 @@ type TrackSSRC struct {
 // A PeerConfig is what an offer says about its sender's transport.
 type PeerConfig struct {
 	Ufrag, Pwd   string
-	Fingerprints []Fingerprint // any of them may match the peer's certificate; none is an error
+	Fingerprints []Fingerprint // one of those with the strongest hash must match the certificate; none is an error
 	Setup        Setup         // as offered
 	Lite         bool          // the offerer is ICE-lite: we do the checks and nominate
 	Candidates   []string      // "candidate:…" values; unusable ones are ignored

@@ -14,6 +14,7 @@ const (
 	DropBadIntegrity                       // a request from a new address that does not know the password
 	DropUnknownAddress                     // anything else from an address that no request came from
 	DropTooManyAddresses                   // a session that uses too many addresses
+	DropUnwantedSTUN                       // Binding indications and errors: anybody may have sent them
 	DropQueueFull                          // the session does not keep up
 
 	dropReasons // their number
@@ -21,7 +22,7 @@ const (
 
 var dropNames = [dropReasons]string{
 	"unknown-class", "oversize", "malformed-stun", "unknown-ufrag",
-	"bad-integrity", "unknown-address", "too-many-addresses", "queue-full",
+	"bad-integrity", "unknown-address", "too-many-addresses", "unwanted-stun", "queue-full",
 }
 
 // String returns the reason as a metrics label.

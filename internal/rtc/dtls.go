@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ func (p *Peer) newDTLS(cert tls.Certificate) (*dtls.Conn, error) {
 		dtls.WithInsecureSkipVerify(true), // by fingerprint instead
 		dtls.WithVerifyPeerCertificate(p.verify),
 		dtls.WithFlightInterval(flightInterval),
+		dtls.WithDisableRetransmitBackoff(true),
 		dtls.WithLoggerFactory(quiet{}),
 	}
 	conn := (*dtlsPacketConn)(p)
@@ -68,10 +70,26 @@ func (p *Peer) verify(raw [][]byte, _ [][]*x509.Certificate) error {
 			continue
 		}
 		if value, err := fingerprint.Fingerprint(cert, hash); err == nil && strings.EqualFold(value, f.Value) {
+			p.approved = raw[0]
 			return nil
 		}
 	}
 	return errFingerprint
+}
+
+// strongest returns the fingerprints with the strongest hash function of those given,
+// which are the ones that count (RFC 8122 §5.1). MD5 must not be used and counts for
+// nothing, as do unknown ones; SHA-1 serves where a client names no other.
+func strongest(all []Fingerprint) []Fingerprint {
+	for _, algorithm := range []string{"sha-512", "sha-384", "sha-256", "sha-224", "sha-1"} {
+		found := slices.DeleteFunc(slices.Clone(all), func(f Fingerprint) bool {
+			return !strings.EqualFold(f.Algorithm, algorithm)
+		})
+		if len(found) > 0 {
+			return found
+		}
+	}
+	return nil
 }
 
 // runDTLS does the handshake, puts the keys in place, and stays until the
@@ -109,13 +127,23 @@ func (c *dtlsPacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 		if err != nil {
 			return 0, nil, err
 		}
-		if classify(pk.bytes()) == classDTLS {
-			n := copy(b, pk.bytes())
-			p.transport.mux.pool.put(pk)
+		if classify(pk.bytes()) != classDTLS {
+			p.media(pk)
+			continue
+		}
+		n, ok := copy(b, pk.bytes()), p.guard.pass(pk.bytes(), p.isSecure())
+		p.transport.mux.pool.put(pk)
+		if ok {
 			return n, placeholder(), nil
 		}
-		p.media(pk)
+		p.rejected.Add(1)
 	}
+}
+
+func (p *Peer) isSecure() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.secure
 }
 
 // WriteTo sends a DTLS datagram along the selected pair.

@@ -7,10 +7,13 @@ import (
 	"time"
 )
 
-// A packetIO is a socket that spares an allocation per packet.
+// A packetIO is a socket that spares an allocation per packet and knows of packets
+// which of our addresses they were sent to, and shall come from. An invalid address is
+// any: the socket has one alone, or the system decides.
 type packetIO interface {
-	ReadFromAddrPort(b []byte) (int, netip.AddrPort, error)
-	WriteToAddrPort(b []byte, to netip.AddrPort) (int, error)
+	ReadFromTo(b []byte) (n int, from netip.AddrPort, to netip.Addr, err error)
+	WriteToFrom(b []byte, to netip.AddrPort, from netip.Addr) (int, error)
+	SourceFor(to netip.AddrPort, from netip.Addr) netip.Addr
 }
 
 // An endpoint is one media socket in one address family.
@@ -29,34 +32,45 @@ type socket struct {
 // adapt returns the socket's own methods, or wraps those of net.PacketConn.
 func adapt(c net.PacketConn) packetIO {
 	switch c := c.(type) {
-	case *net.UDPConn:
-		return udpConn{c}
 	case packetIO:
 		return c
+	case *net.UDPConn:
+		return udpConn{c, oneAddress{}}
 	}
-	return plainConn{c}
+	return plainConn{c, oneAddress{}}
 }
 
-type udpConn struct{ *net.UDPConn }
+// oneAddress is a socket that does not tell its addresses apart.
+type oneAddress struct{}
 
-func (c udpConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+func (oneAddress) SourceFor(netip.AddrPort, netip.Addr) netip.Addr { return netip.Addr{} }
+
+type udpConn struct {
+	*net.UDPConn
+	oneAddress
+}
+
+func (c udpConn) ReadFromTo(b []byte) (int, netip.AddrPort, netip.Addr, error) {
 	n, from, err := c.ReadFromUDPAddrPort(b)
-	return n, unmap(from), err
+	return n, unmap(from), netip.Addr{}, err
 }
 
-func (c udpConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+func (c udpConn) WriteToFrom(b []byte, to netip.AddrPort, _ netip.Addr) (int, error) {
 	return c.WriteToUDPAddrPort(b, to)
 }
 
-type plainConn struct{ net.PacketConn }
-
-func (c plainConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	n, addr, err := c.ReadFrom(b)
-	from, _ := addrPortOf(addr)
-	return n, from, err
+type plainConn struct {
+	net.PacketConn
+	oneAddress
 }
 
-func (c plainConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+func (c plainConn) ReadFromTo(b []byte) (int, netip.AddrPort, netip.Addr, error) {
+	n, addr, err := c.ReadFrom(b)
+	from, _ := addrPortOf(addr)
+	return n, from, netip.Addr{}, err
+}
+
+func (c plainConn) WriteToFrom(b []byte, to netip.AddrPort, _ netip.Addr) (int, error) {
 	return c.WriteTo(b, net.UDPAddrFromAddrPort(to))
 }
 
@@ -125,7 +139,7 @@ func (m *mux) read(s *socket) {
 	p := m.pool.get()
 	pause := time.Duration(0)
 	for {
-		n, from, err := s.ReadFromAddrPort(p.buf[:])
+		n, from, to, err := s.ReadFromTo(p.buf[:])
 		if errors.Is(err, net.ErrClosed) || m.closing.Load() {
 			m.pool.put(p)
 			return
@@ -136,7 +150,7 @@ func (m *mux) read(s *socket) {
 			continue
 		}
 		pause = 0
-		p.n, p.from = n, from
+		p.n, p.from, p.to = n, from, to
 		if m.take(p, s.endpoint(from)) {
 			p = m.pool.get()
 		}

@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/stun/v4"
 )
 
 // A generation is one ICE agent of a peer with its credentials. A peer starts with
@@ -17,17 +19,21 @@ type generation struct {
 	inMux      *muxGeneration
 	ufrag, pwd string // ours
 	remote     string // the peer's ufrag
+	loopback   bool   // the peer may be on this machine
 	candidates int    // restartMu: those taken from the peer
 	failed     bool   // mu
+
+	selected  atomic.Pointer[selection] // nil before the first
+	nominated time.Time                 // the agent's goroutine; when the peer last nominated the selected pair
 }
 
 // newGeneration makes an agent with fresh credentials of ours, and its candidates.
 // It does nothing on the network before start.
 func (p *Peer) newGeneration(remoteUfrag string) (*generation, error) {
-	g := &generation{ufrag: randomICE(16), pwd: randomICE(32), remote: remoteUfrag}
+	g := &generation{ufrag: randomICE(16), pwd: randomICE(32), remote: remoteUfrag, loopback: p.transport.loopback}
 	m := p.transport.mux
 	var err error
-	if g.agent, err = p.transport.newAgent(g.ufrag, g.pwd); err != nil {
+	if g.agent, err = p.transport.newAgent(g, p); err != nil {
 		return nil, fmt.Errorf("make ICE agent: %w", err)
 	}
 	g.inMux = m.add(p.session, g.ufrag, g.pwd) // not before: a new agent removes its ufrag from the mux
@@ -48,9 +54,12 @@ func randomICE(n int) string {
 	return s[:n]
 }
 
-func (t *Transport) newAgent(ufrag, pwd string) (*ice.Agent, error) {
+func (t *Transport) newAgent(g *generation, p *Peer) (*ice.Agent, error) {
 	return ice.NewAgentWithOptions(
-		ice.WithLocalCredentials(ufrag, pwd),
+		ice.WithLocalCredentials(g.ufrag, g.pwd),
+		ice.WithBindingRequestHandler(func(m *stun.Message, _, remote ice.Candidate, pair *ice.CandidatePair) bool {
+			return p.request(g, m, remote, pair)
+		}),
 		ice.WithUDPMux(t.mux),
 		ice.WithNet(t.agentNet),
 		ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
@@ -60,7 +69,7 @@ func (t *Transport) newAgent(ufrag, pwd string) (*ice.Agent, error) {
 		ice.WithIncludeLoopback(),
 		ice.WithDisconnectedTimeout(t.cfg.DisconnectedTimeout),
 		ice.WithFailedTimeout(t.cfg.FailedTimeout),
-		ice.WithKeepaliveInterval(t.cfg.KeepAlive),
+		ice.WithKeepaliveInterval(t.keepAlive()),
 		ice.WithHostAcceptanceMinWait(0),
 		ice.WithPrflxAcceptanceMinWait(0),
 		ice.WithLoggerFactory(quiet{}),
@@ -107,9 +116,10 @@ func (p *Peer) start(g *generation, remotePwd string, candidates []remoteCandida
 	return nil
 }
 
-// add gives the agent a candidate of the peer; those beyond the bound are ignored.
+// add gives the agent a candidate of the peer. Those beyond the bound are ignored, and
+// loopback where no peer can be there: it would be our checks knocking at our own ports.
 func (g *generation) add(c remoteCandidate) {
-	if g.candidates == maxRemoteCandidates {
+	if g.candidates == maxRemoteCandidates || c.addr.Addr().IsLoopback() && !g.loopback {
 		return
 	}
 	g.candidates++
@@ -119,7 +129,7 @@ func (g *generation) add(c remoteCandidate) {
 }
 
 // selected makes media take a pair. The first one starts DTLS; the first one of a
-// restarted generation ends the generation before it.
+// restarted generation ends the generation before it, whose states no longer count.
 func (p *Peer) selected(g *generation, local, remote ice.Candidate) {
 	from, ok1 := candidateAddr(local)
 	to, ok2 := candidateAddr(remote)
@@ -132,6 +142,7 @@ func (p *Peer) selected(g *generation, local, remote ice.Candidate) {
 		p.mu.Unlock()
 		return
 	}
+	g.selected.Store(&selection{remote, to, time.Now()})
 	old := p.current
 	if g == p.next {
 		p.current, p.next = g, nil
@@ -145,14 +156,22 @@ func (p *Peer) selected(g *generation, local, remote ice.Candidate) {
 	if old != g {
 		p.wg.Go(func() { _ = old.agent.GracefulClose() })
 	}
+	secure := p.secure
 	p.mu.Unlock()
+	if secure { // a new generation's agent said so before it was the current one's
+		p.notify(Connected)
+	}
 }
 
-// iceState follows an agent's state. Only the current generation's is the peer's.
+// iceState follows an agent's state. Only the current generation's is the peer's. When
+// it has failed nothing may be sent any more, though a restart may yet bring a new pair.
 func (p *Peer) iceState(g *generation, s ice.ConnectionState) {
 	p.mu.Lock()
 	if s == ice.ConnectionStateFailed {
 		g.failed = true
+		if g == p.current {
+			p.route.Store(nil)
+		}
 	}
 	current, hopeless := g == p.current, p.hopelessLocked()
 	secure := p.secure

@@ -20,9 +20,12 @@ const (
 	// message and our keys being in place: a first keyframe, some hundred packets.
 	maxEarlyMedia = 256
 
-	// maxSessionAddresses bounds the remote addresses of one session: its
-	// candidates, and those it wanders through. Further ones are ignored.
+	// maxSessionAddresses bounds the remote addresses of one session at a time: its
+	// candidates, and those it wanders through. The oldest yields to the next.
+	// maxAddressesEver bounds all that one generation ever has, as its ICE agent
+	// keeps each for good, in a KB or two; further ones are ignored until a restart.
 	maxSessionAddresses = 64
+	maxAddressesEver    = 1024
 
 	// maxRemoteCandidates bounds the candidates taken from one peer per
 	// generation. Browsers send about ten; each costs checks on every local one.
@@ -42,9 +45,9 @@ const (
 	maxUnsniffed = 1024
 	sniffTimeout = 10 * time.Second
 
-	// maxHalfOpenTCP bounds the ICE-TCP connections that have not named a session,
-	// firstCheckTimeout how long they may take. maxTCP bounds all of them,
-	// maxSessionTCP those of one session.
+	// maxHalfOpenTCP bounds the ICE-TCP connections that have not named a session;
+	// beyond, the oldest is closed. firstCheckTimeout is how long one may take.
+	// maxTCP bounds all of them, maxSessionTCP those of one session.
 	maxHalfOpenTCP    = 256
 	firstCheckTimeout = 5 * time.Second
 	maxTCP            = 10_000
@@ -58,11 +61,31 @@ const (
 	// certificateLife is how long new sessions get the same certificate.
 	certificateLife = 24 * time.Hour
 
-	// handshakeTimeout bounds the DTLS handshake, flightInterval is when its first
-	// message is repeated; then the interval doubles (RFC 6347 §4.2.4.1 says 1 s
-	// but allows less where the round trip is known to be short: ICE just did one).
+	// handshakeTimeout bounds the DTLS handshake, flightInterval is how often what
+	// was not answered is repeated. RFC 6347 §4.2.4.1 would have 1 s, doubled each
+	// time, for fear of congestion. But ICE has just measured the way and keeps its
+	// consent, a flight is 1 KB or two, and somebody waits for a picture: doubling
+	// makes one lost packet in five cost twelve seconds now and then.
 	handshakeTimeout = 20 * time.Second
 	flightInterval   = 300 * time.Millisecond
+
+	// maxHandshakeBytes bounds what one peer's handshake messages may come to, all
+	// told: a handshake of 5 KB with a chain of certificates, repeated ten times.
+	maxHandshakeBytes = 64 << 10
+
+	// consentLife is how long what we send to a subscriber may go without an answer
+	// to our checks (RFC 7675 §5.1).
+	consentLife = 30 * time.Second
+
+	// A pair is abandoned when the peer nominates another one and was not heard on
+	// it for silentPair, which is longer than the interval of checks, or did not
+	// nominate it for unnominatedPair: browsers do so every 2.5 s at the least.
+	silentPair      = 2500 * time.Millisecond
+	unnominatedPair = 8 * time.Second
+
+	// reconnectGrace is how long a peer whose ICE-TCP connection ended may take to
+	// come back: browsers connect anew within a second or two.
+	reconnectGrace = 5 * time.Second
 
 	// replayWindow is how late a packet may come, in packets. A repair without
 	// RTX is as late as a round trip: at 30 Mbit/s 600 packets in 200 ms.

@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -53,8 +54,8 @@ func (p *Peer) contexts() (in, out *srtp.Context, err error) {
 	}
 	cfg := srtp.Config{Profile: srtp.ProtectionProfile(selected)}
 	state, ok := p.dtls.ConnectionState()
-	if !ok {
-		return nil, nil, errors.New("rtc: no DTLS state after the handshake")
+	if !ok || len(state.PeerCertificates) == 0 || !bytes.Equal(state.PeerCertificates[0], p.approved) {
+		return nil, nil, errFingerprint
 	}
 	if err = cfg.ExtractSessionKeysFromDTLS(&state, p.setup == Active); err != nil {
 		return nil, nil, fmt.Errorf("export SRTP keys: %w", err)
@@ -91,9 +92,13 @@ func (p *Peer) media(pk *packet) {
 	}
 }
 
-// deliverLocked decrypts a packet, hands it to the handler and puts it back.
+// deliverLocked decrypts a packet, hands it to the handler and puts it back. One that
+// follows on what closed the peer is dropped: there are no keys any more.
 func (p *Peer) deliverLocked(pk *packet) {
 	defer p.transport.mux.pool.put(pk)
+	if p.in == nil {
+		return
+	}
 	var ok bool
 	if isRTCP(pk.bytes()) {
 		ok = p.rtcpLocked(pk.bytes())
@@ -157,9 +162,10 @@ func (p *Peer) knownLocked(known *[]uint32, ssrc uint32) bool {
 	return true
 }
 
-// alive lets authenticated media count as a sign of life, as a Binding indication
-// that the agent gets from the same address: FFmpeg 8.0 sends no STUN once it is
-// connected. The round trip is read on this occasion.
+// alive lets a publisher's authenticated media count as a sign of life, as a Binding
+// indication that the agent gets from the same address: FFmpeg 8.0 sends no STUN once
+// it is connected. Subscribers must answer checks. The round trip is read on this
+// occasion.
 func (p *Peer) alive(pk *packet) {
 	now := time.Now()
 	if now.Sub(p.lastAlive) < livenessInterval {
@@ -169,7 +175,9 @@ func (p *Peer) alive(pk *packet) {
 	p.mu.Lock()
 	g := p.current
 	p.mu.Unlock()
-	p.transport.mux.indicate(g.inMux, pk.from, pk.endpoint)
+	if !p.send {
+		p.transport.mux.indicate(g.inMux, pk.from, pk.endpoint)
+	}
 	p.refreshRTT()
 }
 

@@ -25,15 +25,18 @@ type mux struct {
 	closing    atomic.Bool // the sockets are being closed
 
 	mu          sync.RWMutex
-	generations map[string]*muxGeneration         // by our ufrag
-	bindings    map[netip.AddrPort]*muxGeneration // UDP only: frames of ICE-TCP know theirs
+	generations map[string]*muxGeneration   // by our ufrag
+	bindings    map[netip.AddrPort]*binding // UDP only: frames of ICE-TCP know theirs
 }
 
 // A muxSession is a peer as the mux sees it.
 type muxSession struct {
-	media *queue                      // DTLS, RTP and RTCP
-	tcp   map[netip.AddrPort]*tcpConn // mux.mu
-	gone  bool                        // mux.mu
+	media   *queue         // DTLS, RTP and RTCP
+	dropped func(*tcpConn) // told when an ICE-TCP connection of the session has ended
+
+	tcp      map[netip.AddrPort]*tcpConn // mux.mu
+	selected netip.AddrPort              // mux.mu; where its media goes
+	gone     bool                        // mux.mu
 }
 
 // A muxGeneration is one ICE agent of a session.
@@ -41,7 +44,28 @@ type muxGeneration struct {
 	session    *muxSession
 	ufrag, pwd string
 	conns      []*muxConn       // mux.mu; by endpoint, nil where the agent has none
-	addrs      []netip.AddrPort // mux.mu; those bound to it
+	addrs      []netip.AddrPort // mux.mu; those bound to it, the oldest first
+	everBound  int              // mux.mu; with those that are no more
+}
+
+// A binding is a remote address and the generation that its packets are for.
+type binding struct {
+	gen   *muxGeneration
+	local netip.Addr // mux.mu; which of our addresses the peer talks to from there
+
+	// source is what to send from for the peer to see local; nil: the system knows.
+	source atomic.Pointer[netip.Addr]
+}
+
+// from returns what to name as the source of packets to the binding's address.
+func (b *binding) from() netip.Addr {
+	if b == nil {
+		return netip.Addr{}
+	}
+	if a := b.source.Load(); a != nil {
+		return *a
+	}
+	return netip.Addr{}
 }
 
 func newMux(endpoints []*endpoint) *mux {
@@ -50,12 +74,12 @@ func newMux(endpoints []*endpoint) *mux {
 		indication:  bindingIndication(),
 		endpoints:   endpoints,
 		generations: make(map[string]*muxGeneration),
-		bindings:    make(map[netip.AddrPort]*muxGeneration),
+		bindings:    make(map[netip.AddrPort]*binding),
 	}
 }
 
 func (m *mux) newSession() *muxSession {
-	return &muxSession{media: newQueue(m.pool, maxMediaQueue)}
+	return &muxSession{media: newQueue(m.pool, maxMediaQueue), dropped: func(*tcpConn) {}}
 }
 
 // add makes a generation known by its ufrag.
@@ -98,66 +122,116 @@ func (m *mux) dispatch(p *packet) bool {
 		return false
 	}
 	if c == classSTUN && isBindingRequest(b) {
-		g := m.request(b, p.from)
+		g := m.request(p)
 		return g != nil && m.pushSTUN(g, p)
 	}
 	m.mu.RLock()
-	g := m.bindings[p.from]
+	to := m.bindings[p.from]
 	m.mu.RUnlock()
-	if g == nil {
+	if to == nil {
 		m.drops.count(DropUnknownAddress)
 		return false
 	}
 	if c == classSTUN {
-		return m.pushSTUN(g, p)
+		return m.answer(to.gen, p)
 	}
-	return m.pushMedia(g.session, p)
+	return m.pushMedia(to.gen.session, p)
+}
+
+// answer hands on a response to a check of ours. Other STUN messages are dropped:
+// the agent would take them for signs of life, and they are not authentic.
+func (m *mux) answer(g *muxGeneration, p *packet) bool {
+	if !isBindingSuccess(p.bytes()) {
+		m.drops.count(DropUnwantedSTUN)
+		return false
+	}
+	return m.pushSTUN(g, p)
 }
 
 // request returns the generation that a Binding request is for, after binding the
 // address it came from. It counts the drop when there is none.
-func (m *mux) request(b []byte, from netip.AddrPort) *muxGeneration {
-	ufrag, ok := localUfrag(b)
+func (m *mux) request(p *packet) *muxGeneration {
+	b := p.bytes()
+	ufrag, nominates, ok := readCheck(b)
 	if !ok {
 		m.drops.count(DropMalformedSTUN)
 		return nil
 	}
 	m.mu.RLock()
-	g, owner := m.generations[string(ufrag)], m.bindings[from]
+	g, bound := m.generations[string(ufrag)], m.bindings[p.from]
+	known := bound != nil && bound.gen == g && (!nominates || bound.local == p.to)
 	m.mu.RUnlock()
 	switch {
 	case g == nil:
 		m.drops.count(DropUnknownUfrag)
 		return nil
-	case g == owner:
+	case known:
 		return g
 	case !authentic(b, g.pwd):
 		m.drops.count(DropBadIntegrity)
 		return nil
-	case !m.bind(from, g, true):
+	}
+	if bound = m.bind(p.from, g, true); bound == nil {
 		m.drops.count(DropTooManyAddresses)
 		return nil
 	}
+	m.locate(bound, p)
 	return g
 }
 
-// bind makes packets from the address go to the generation. With move it takes
-// the address from whoever has it. It returns false if that cannot be.
-func (m *mux) bind(addr netip.AddrPort, g *muxGeneration, move bool) bool {
+// locate makes what is sent to a binding's address come from where p was sent to:
+// our address that the peer asked first, or nominated since. On a machine with several
+// it drops what comes from another.
+func (m *mux) locate(b *binding, p *packet) {
+	source := m.endpoints[p.endpoint].SourceFor(p.from, p.to)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	owner := m.bindings[addr]
-	if owner == g {
-		return true
+	b.local = p.to
+	b.source.Store(nil)
+	if source.IsValid() {
+		b.source.Store(&source)
 	}
-	if m.generations[g.ufrag] != g || len(g.addrs) == maxSessionAddresses || owner != nil && !move {
+}
+
+// bind makes packets from the address go to the generation. With move it takes the
+// address from whoever has it, and room from the generation's oldest. nil: it cannot be.
+func (m *mux) bind(addr netip.AddrPort, g *muxGeneration, move bool) *binding {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.bindings[addr]
+	if old != nil && old.gen == g {
+		return old
+	}
+	if m.generations[g.ufrag] != g || old != nil && !move || !m.roomLocked(g, move) {
+		return nil
+	}
+	if old != nil {
+		old.gen.addrs = slices.DeleteFunc(old.gen.addrs, func(a netip.AddrPort) bool { return a == addr })
+	}
+	b := &binding{gen: g}
+	m.bindings[addr] = b
+	g.addrs = append(g.addrs, addr)
+	g.everBound++
+	return b
+}
+
+// roomLocked tells whether a generation may have one more address, after taking the
+// oldest one from it where that makes the room; never the one that media goes to.
+func (m *mux) roomLocked(g *muxGeneration, yield bool) bool {
+	switch {
+	case g.everBound >= maxAddressesEver:
+		return false
+	case len(g.addrs) < maxSessionAddresses:
+		return true
+	case !yield:
 		return false
 	}
-	if owner != nil {
-		owner.addrs = slices.DeleteFunc(owner.addrs, func(a netip.AddrPort) bool { return a == addr })
+	oldest := 0
+	if g.addrs[0] == g.session.selected {
+		oldest = 1
 	}
-	m.bindings[addr] = g
-	g.addrs = append(g.addrs, addr)
+	delete(m.bindings, g.addrs[oldest])
+	g.addrs = slices.Delete(g.addrs, oldest, oldest+1)
 	return true
 }
 
@@ -179,7 +253,7 @@ func (m *mux) pushSTUN(g *muxGeneration, p *packet) bool {
 // indicate gives a generation's agent a Binding indication from an address.
 func (m *mux) indicate(g *muxGeneration, from netip.AddrPort, endpoint int) {
 	p := m.pool.get()
-	p.from, p.endpoint = from, endpoint
+	p.from, p.to, p.endpoint = from, netip.Addr{}, endpoint
 	p.n = copy(p.buf[:], m.indication)
 	if !m.pushSTUN(g, p) {
 		m.pool.put(p)

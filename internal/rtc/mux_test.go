@@ -36,10 +36,14 @@ func testMux(t testing.TB) (*mux, *muxGeneration) {
 
 type nowhere struct{}
 
-func (nowhere) ReadFromAddrPort([]byte) (int, netip.AddrPort, error) {
-	return 0, netip.AddrPort{}, net.ErrClosed
+func (nowhere) ReadFromTo([]byte) (int, netip.AddrPort, netip.Addr, error) {
+	return 0, netip.AddrPort{}, netip.Addr{}, net.ErrClosed
 }
-func (nowhere) WriteToAddrPort(b []byte, _ netip.AddrPort) (int, error) { return len(b), nil }
+
+func (nowhere) WriteToFrom(b []byte, _ netip.AddrPort, _ netip.Addr) (int, error) {
+	return len(b), nil
+}
+func (nowhere) SourceFor(_ netip.AddrPort, from netip.Addr) netip.Addr { return from }
 
 func request(t testing.TB, ufrag, pwd string) []byte {
 	t.Helper()
@@ -147,7 +151,7 @@ func TestOwnChecksBindFreeAddresses(t *testing.T) {
 		_, err := conn.(*muxConn).WriteToAddrPort(request(t, "theirs", "theirpassword"), to) //nolint:forcetypeassert // ours
 		must(t, err)
 	}
-	if m.bindings[addrPorts("198.51.100.7:1234")[0]] != g || m.bindings[addrPorts("198.51.100.8:1234")[0]] != other {
+	if m.bindings[addrPorts("198.51.100.7:1234")[0]].gen != g || m.bindings[addrPorts("198.51.100.8:1234")[0]].gen != other {
 		t.Error("bound to the wrong session")
 	}
 }

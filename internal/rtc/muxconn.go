@@ -3,6 +3,8 @@ package rtc
 import (
 	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -21,6 +23,10 @@ type muxConn struct {
 	endpoint int
 	in       *queue
 	refs     int // mux.mu
+
+	askedMu sync.Mutex
+	asker   netip.AddrPort // askedMu; where the packet that was read last came from
+	asked   netip.Addr     // askedMu; ours that it was sent to
 }
 
 // ReadFromAddrPort returns the next STUN packet for the agent.
@@ -30,7 +36,21 @@ func (c *muxConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 		return 0, netip.AddrPort{}, err
 	}
 	defer c.mux.pool.put(p)
+	c.askedMu.Lock()
+	c.asker, c.asked = p.from, p.to
+	c.askedMu.Unlock()
 	return copy(b, p.bytes()), p.from, nil
+}
+
+// answering returns which of our addresses an answer to a peer must come from: where
+// its request was sent to. The agent answers a packet before it reads the next.
+func (c *muxConn) answering(to netip.AddrPort) netip.Addr {
+	c.askedMu.Lock()
+	defer c.askedMu.Unlock()
+	if c.asker != to {
+		return netip.Addr{}
+	}
+	return c.asked
 }
 
 // WriteToAddrPort sends a packet at once, over ICE-TCP where the peer uses it.
@@ -44,10 +64,14 @@ func (c *muxConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if via != nil {
 		return via.send(b, true)
 	}
-	if bound == nil && classify(b) == classSTUN && isBindingRequest(b) {
-		m.bind(to, c.gen, false)
+	from := c.answering(to)
+	if classify(b) == classSTUN && isBindingRequest(b) {
+		if bound == nil {
+			bound = m.bind(to, c.gen, false)
+		}
+		from = bound.from()
 	}
-	return m.endpoints[c.endpoint].WriteToAddrPort(b, to)
+	return m.endpoints[c.endpoint].WriteToFrom(b, to, from)
 }
 
 // ReadFrom is ReadFromAddrPort for net.PacketConn.
@@ -88,18 +112,24 @@ type route struct {
 	endpoint *endpoint
 	via      *tcpConn // ICE-TCP if not nil
 	to       netip.AddrPort
+	binding  *binding // of to, may be nil
 }
 
-// route finds the way for media from the listen address local to the peer.
+// route finds the way for media from the listen address local to the peer, and keeps
+// it: from now on the address does not yield to others of the session.
 func (m *mux) route(s *muxSession, local, to netip.AddrPort) (*route, bool) {
-	for _, e := range m.endpoints {
-		if e.listed.AddrPort() == local {
-			m.mu.RLock()
-			defer m.mu.RUnlock()
-			return &route{endpoint: e, via: s.tcp[to], to: to}, true
-		}
+	i := slices.IndexFunc(m.endpoints, func(e *endpoint) bool { return e.listed.AddrPort() == local })
+	if i < 0 {
+		return nil, false
 	}
-	return nil, false
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.selected = to
+	r := &route{endpoint: m.endpoints[i], via: s.tcp[to], to: to}
+	if b := m.bindings[to]; b != nil && b.gen.session == s {
+		r.binding = b
+	}
+	return r, true
 }
 
 // send writes one packet; urgent ones may use the reserve of a full TCP queue.
@@ -108,7 +138,7 @@ func (r *route) send(b []byte, urgent bool) error {
 	if r.via != nil {
 		_, err = r.via.send(b, urgent)
 	} else {
-		_, err = r.endpoint.WriteToAddrPort(b, r.to)
+		_, err = r.endpoint.WriteToFrom(b, r.to, r.binding.from())
 	}
 	return err
 }

@@ -18,3 +18,11 @@ func clientFilter(keep func(b []byte) bool) vnet.ChunkFilter {
 		return !ok || from.IP.String() != clientIP || keep(c.UserData())
 	}
 }
+
+// fromPort passes what keep allows of what the client sends, by its port there.
+func fromPort(keep func(port uint16) bool) vnet.ChunkFilter {
+	return func(c vnet.Chunk) bool {
+		from, ok := c.SourceAddr().(*net.UDPAddr)
+		return !ok || from.IP.String() != clientIP || keep(from.AddrPort().Port())
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,12 +23,15 @@ type Peer struct {
 	localPrint   string
 	setup        Setup // ours
 	lite         bool  // the far end is ICE-lite
+	send         bool  // the far end is a subscriber
 	ssrcList     []TrackSSRC
 	session      *muxSession
 	dtls         *dtls.Conn
-	ctx          context.Context // ends the handshake
+	guard        dtlsGuard
+	approved     []byte          // the certificate that matched; set by the handshake, before secured
+	ctx          context.Context // ends with the peer
 	cancel       context.CancelFunc
-	wg           sync.WaitGroup // runDTLS, agents being closed
+	wg           sync.WaitGroup // runDTLS, agents being closed, awaitReconnect
 	closeOnce    sync.Once
 	failOnce     sync.Once
 	done         chan struct{} // closed when everything is gone
@@ -71,13 +73,15 @@ func (t *Transport) newPeer(cfg PeerConfig, cert *certificate) (*Peer, error) {
 	p := &Peer{
 		transport:    t,
 		handler:      cfg.Handler,
-		fingerprints: slices.Clone(cfg.Fingerprints),
+		fingerprints: strongest(cfg.Fingerprints),
 		localPrint:   cert.fingerprint,
 		setup:        Passive,
 		lite:         cfg.Lite,
+		send:         cfg.Send,
 		session:      t.mux.newSession(),
 		done:         make(chan struct{}),
 	}
+	p.session.dropped = p.connectionEnded
 	if cfg.Setup == Passive {
 		p.setup = Active
 	}

@@ -13,7 +13,8 @@ type packet struct {
 	buf      [maxDatagram]byte
 	n        int
 	from     netip.AddrPort
-	endpoint int // where it came in, an index into mux.endpoints
+	to       netip.Addr // ours that it was sent to, if known
+	endpoint int        // where it came in, an index into mux.endpoints
 }
 
 func (p *packet) bytes() []byte { return p.buf[:p.n] }

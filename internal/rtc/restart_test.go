@@ -21,7 +21,7 @@ func (c *client) restart(t *testing.T, p *Peer) {
 }
 
 // W90, W93, W94: a restart changes our credentials and loses no media.
-func TestRestart(t *testing.T) {
+func TestW90_W94_Restart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c, r := w.client(true), newRecorder()
@@ -72,7 +72,7 @@ func TestMediaDuringRestart(t *testing.T) {
 }
 
 // W95: a restart that is refused leaves everything as it was.
-func TestRefusedRestart(t *testing.T) {
+func TestW95_RefusedRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c, r := w.client(true), newRecorder()
@@ -102,7 +102,7 @@ func TestRefusedRestart(t *testing.T) {
 }
 
 // W68, W94: which credentials get an answer to a check.
-func TestChecksOnlyWithLiveCredentials(t *testing.T) {
+func TestW68_W94_ChecksOnlyWithLiveCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c, r := w.client(true), newRecorder()

@@ -11,7 +11,9 @@ const (
 	stunHeader         = 20
 	stunCookie         = 0x2112A442
 	stunBindingRequest = 0x0001
+	stunBindingSuccess = 0x0101
 	stunUsername       = 0x0006
+	stunUseCandidate   = 0x0025
 )
 
 // A class is what the first byte says of a packet (RFC 7983 §7).
@@ -48,26 +50,33 @@ func isBindingRequest(b []byte) bool {
 	return binary.BigEndian.Uint16(b) == stunBindingRequest
 }
 
-// localUfrag returns the part of USERNAME before the colon: the receiver's ufrag
-// (RFC 8445 §7.2.2). The slice aliases b, which must be of classSTUN.
-func localUfrag(b []byte) ([]byte, bool) {
+func isBindingSuccess(b []byte) bool {
+	return binary.BigEndian.Uint16(b) == stunBindingSuccess
+}
+
+// readCheck returns of a Binding request the part of USERNAME before the colon, which
+// is the receiver's ufrag (RFC 8445 §7.2.2), and whether it nominates its pair. ok is
+// false without a ufrag. The slice aliases b, which must be of classSTUN.
+func readCheck(b []byte) (ufrag []byte, nominates, ok bool) {
 	end := stunHeader + int(binary.BigEndian.Uint16(b[2:]))
 	if end > len(b) {
-		return nil, false
+		return nil, false, false
 	}
 	for b = b[stunHeader:end]; len(b) >= 4; {
 		typ, size := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
 		b = b[4:]
 		if size > len(b) {
-			return nil, false
+			return nil, false, false
 		}
-		if typ == stunUsername {
-			ufrag, _, ok := bytes.Cut(b[:size], []byte{':'})
-			return ufrag, ok
+		switch {
+		case typ == stunUsername && !ok:
+			ufrag, _, ok = bytes.Cut(b[:size], []byte{':'})
+		case typ == stunUseCandidate:
+			nominates = true
 		}
 		b = b[min((size+3)&^3, len(b)):]
 	}
-	return nil, false
+	return ufrag, nominates, ok
 }
 
 // authentic checks MESSAGE-INTEGRITY of a request with our password. It keeps b.

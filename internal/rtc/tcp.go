@@ -2,6 +2,7 @@ package rtc
 
 import (
 	"bufio"
+	"container/list"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -22,12 +23,12 @@ type tcpServer struct {
 
 	mu       sync.Mutex
 	conns    map[*tcpConn]struct{}
-	halfOpen int
+	halfOpen *list.List // of *tcpConn, in order of arrival
 	closed   bool
 }
 
 func newTCPServer(m *mux, l net.Listener) *tcpServer {
-	return &tcpServer{mux: m, listener: l, conns: make(map[*tcpConn]struct{})}
+	return &tcpServer{mux: m, listener: l, conns: make(map[*tcpConn]struct{}), halfOpen: list.New()}
 }
 
 // serve accepts until the listener is closed.
@@ -45,20 +46,26 @@ func (s *tcpServer) serve() {
 	}
 }
 
-// admit starts a connection, or closes it when there are too many.
+// admit starts a connection, or closes it when there are too many. Of those that have
+// not named a session the oldest yields: a client that means it does so at once.
 func (s *tcpServer) admit(c net.Conn) {
 	remote, ok := addrPortOf(c.RemoteAddr())
 	endpoint := s.mux.endpointFor(remote.Addr())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !ok || endpoint < 0 || s.closed || s.halfOpen >= maxHalfOpenTCP || len(s.conns) >= maxTCP {
+	if !ok || endpoint < 0 || s.closed || len(s.conns) >= maxTCP {
 		_ = c.Close()
 		return
+	}
+	if s.halfOpen.Len() >= maxHalfOpenTCP {
+		oldest := s.halfOpen.Front().Value.(*tcpConn) //nolint:forcetypeassert // the list holds nothing else
+		s.namedLocked(oldest)
+		oldest.close()
 	}
 	t := &tcpConn{server: s, conn: c, remote: remote, endpoint: endpoint}
 	t.wake.L = &t.wmu
 	s.conns[t] = struct{}{}
-	s.halfOpen++
+	t.waiting = s.halfOpen.PushBack(t)
 	s.wg.Go(t.run)
 }
 
@@ -66,17 +73,23 @@ func (s *tcpServer) admit(c net.Conn) {
 func (s *tcpServer) opened(t *tcpConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.halfOpen--
+	s.namedLocked(t)
 	s.wg.Go(t.write)
+}
+
+// namedLocked takes a connection out of those that have not named a session, once.
+func (s *tcpServer) namedLocked(t *tcpConn) {
+	if t.waiting != nil {
+		s.halfOpen.Remove(t.waiting)
+		t.waiting = nil
+	}
 }
 
 func (s *tcpServer) gone(t *tcpConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, t)
-	if t.gen == nil {
-		s.halfOpen--
-	}
+	s.namedLocked(t)
 }
 
 // close closes the listener and all connections, and waits for their goroutines.
@@ -97,6 +110,7 @@ type tcpConn struct {
 	conn     net.Conn
 	remote   netip.AddrPort
 	endpoint int
+	waiting  *list.Element  // in tcpServer.halfOpen, nil once it named a session; tcpServer.mu
 	gen      *muxGeneration // whom the last authenticated request was for; written by run under mux.mu
 
 	wmu     sync.Mutex
@@ -117,7 +131,7 @@ func (t *tcpConn) run() {
 	r := bufio.NewReaderSize(t.conn, maxDatagram)
 	for {
 		p := pool.get()
-		p.from, p.endpoint = t.remote, t.endpoint
+		p.from, p.to, p.endpoint = t.remote, netip.Addr{}, t.endpoint
 		err := readFrame(r, p)
 		if err == nil && t.take(p) {
 			continue
@@ -158,6 +172,8 @@ func (t *tcpConn) take(p *packet) bool {
 	case t.gen == nil:
 		m.drops.count(DropUnknownAddress)
 		return false
+	case c == classSTUN && !isBindingRequest(b):
+		return m.answer(t.gen, p)
 	case c == classSTUN:
 		return m.pushSTUN(t.gen, p)
 	}
@@ -211,6 +227,13 @@ func (t *tcpConn) write() {
 	}
 }
 
+// ended tells whether nothing can be sent any more.
+func (t *tcpConn) ended() bool {
+	t.wmu.Lock()
+	defer t.wmu.Unlock()
+	return t.closed
+}
+
 // close ends both goroutines. It is safe to call more than once.
 func (t *tcpConn) close() {
 	t.wmu.Lock()
@@ -233,7 +256,7 @@ func (m *mux) endpointFor(a netip.Addr) int {
 // requestTCP binds a connection to the generation that a Binding request on it is
 // for. It returns false if the request must be dropped.
 func (m *mux) requestTCP(b []byte, t *tcpConn) bool {
-	ufrag, ok := localUfrag(b)
+	ufrag, _, ok := readCheck(b)
 	if !ok {
 		m.drops.count(DropMalformedSTUN)
 		return false
@@ -267,9 +290,10 @@ func (m *mux) bindTCP(t *tcpConn, g *muxGeneration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := g.session
-	if s.gone || len(s.tcp) >= maxSessionTCP && s.tcp[t.remote] != t {
+	if s.gone || len(s.tcp) >= maxSessionTCP && s.tcp[t.remote] != t || g.everBound >= maxAddressesEver {
 		return false
 	}
+	g.everBound++
 	if t.gen != nil && t.gen.session != s {
 		m.unbindTCPLocked(t)
 	}
@@ -281,10 +305,15 @@ func (m *mux) bindTCP(t *tcpConn, g *muxGeneration) bool {
 	return true
 }
 
+// unbindTCP takes a connection that has ended from its session, and tells it.
 func (m *mux) unbindTCP(t *tcpConn) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	g := t.gen
 	m.unbindTCPLocked(t)
+	m.mu.Unlock()
+	if g != nil {
+		g.session.dropped(t)
+	}
 }
 
 func (m *mux) unbindTCPLocked(t *tcpConn) {

@@ -213,7 +213,7 @@ func TestTCPHalfOpen(t *testing.T) {
 		t.Errorf("those beyond the bound were closed after %s", d)
 	}
 	tr.tcp.mu.Lock()
-	if n := tr.tcp.halfOpen; n > maxHalfOpenTCP {
+	if n := tr.tcp.halfOpen.Len(); n > maxHalfOpenTCP {
 		t.Errorf("%d half-open", n)
 	}
 	tr.tcp.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,15 +22,16 @@ const (
 	// Failed and closed. The sum stays under the 30 s after which consent to
 	// send has lapsed (RFC 7675 §5.1).
 	DefaultFailedTimeout = 20 * time.Second
-	// DefaultKeepAlive is how often a connection is checked.
+	// DefaultKeepAlive is how often a connection is checked at the least; each peer has
+	// its own interval of 0.8 to 1 times it, and the agent knows none above 2 s. RFC
+	// 7675 §5.1 would have 5 s: more often, a few lost packets in a row end nothing.
 	DefaultKeepAlive = 2 * time.Second
 )
 
 // A Config says what a Transport stands on. It must not change after New.
 type Config struct {
 	// UDP are the media sockets: one dual-stack socket of internal/udp, or those
-	// of a virtual network. They belong to the Transport, which closes them. A
-	// socket that has ReadFromAddrPort and WriteToAddrPort is used through them.
+	// of a virtual network. They belong to the Transport, which closes them.
 	UDP []net.PacketConn
 	// TCP hands over connections that speak ICE-TCP (RFC 6544), as the second
 	// listener of SplitListener does; nil means no ICE-TCP. The Transport closes it.
@@ -63,7 +65,7 @@ var (
 	// ErrBadCredentials: ICE credentials outside the bounds of RFC 8839 §5.4, or
 	// a restart with the ufrag in use.
 	ErrBadCredentials = errors.New("rtc: bad ICE credentials")
-	// ErrBadConfig: a PeerConfig without fingerprint or Handler.
+	// ErrBadConfig: a PeerConfig without Handler or a fingerprint of use.
 	ErrBadConfig = errors.New("rtc: bad peer configuration")
 )
 
@@ -75,6 +77,7 @@ type Transport struct {
 	tcp        *tcpServer // nil without ICE-TCP
 	agentNet   transport.Net
 	candidates []string
+	loopback   bool           // a loopback address is announced
 	wg         sync.WaitGroup // readers, the TCP server, peers being closed
 
 	certMu sync.Mutex
@@ -118,6 +121,7 @@ func New(cfg Config) (*Transport, error) {
 		mux:        newMux(ends),
 		agentNet:   noInterfaces{n},
 		candidates: candidateLines(a.udp, a.tcp),
+		loopback:   slices.ContainsFunc(a.udp, func(a netip.AddrPort) bool { return a.Addr().IsLoopback() }),
 		peers:      make(map[*Peer]struct{}),
 	}
 	if _, err := t.certificate(); err != nil {
@@ -161,7 +165,7 @@ func (t *Transport) Entries() (generations, addresses int) { return t.mux.sizes(
 // returns. It fails with ErrClosed, ErrTooManyPeers, ErrBadCredentials,
 // ErrBadConfig, or an error of the machine, and then leaves nothing behind.
 func (t *Transport) NewPeer(cfg PeerConfig) (*Peer, error) {
-	if len(cfg.Fingerprints) == 0 || cfg.Handler == nil {
+	if len(strongest(cfg.Fingerprints)) == 0 || cfg.Handler == nil {
 		return nil, ErrBadConfig
 	}
 	if err := checkCredentials(cfg.Ufrag, cfg.Pwd); err != nil {

@@ -64,6 +64,14 @@ func bearer(h http.Header, bare bool) (string, error) {
 	return strings.Trim(token, " \t\r\n"), nil
 }
 
+// Grant returns what the sender of a request may do: on an open node publish and play
+// everything, else what its bearer token says. An error is a *Problem with a challenge.
+// For handlers outside of sessions; see also [Forbidden].
+func (s *Service) Grant(r *http.Request) (auth.Grant, error) {
+	c, err := s.authenticate(r)
+	return c.grant, err
+}
+
 // authenticate finds out who sends the request. On an open node everyone may publish
 // and play, and the header is not looked at.
 func (s *Service) authenticate(r *http.Request) (caller, error) {
@@ -121,7 +129,7 @@ func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess 
 		return err
 	}
 	if !c.grant.Allows(k.Action(), stream) || sess != nil && sess.caller.grant.Subject != c.grant.Subject {
-		return forbidden(k)
+		return Forbidden(k.Action())
 	}
 	return nil
 }
@@ -140,9 +148,8 @@ func invalidToken(reason string) *Problem {
 		with("WWW-Authenticate", challenge+`, error="invalid_token", error_description="`+reason+`"`)
 }
 
-func forbidden(k Kind) *Problem {
-	action := string(k.Action())
-	return NewProblem(http.StatusForbidden, "not-allowed",
-		"The token does not allow "+action+" on this stream.").
-		with("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="`+action+`"`)
+// Forbidden returns the 403 for a valid token that lacks the action (RFC 6750 §3.1).
+func Forbidden(a auth.Action) *Problem {
+	return NewProblem(http.StatusForbidden, "not-allowed", "The token does not allow "+string(a)+" here.").
+		with("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="`+string(a)+`"`)
 }

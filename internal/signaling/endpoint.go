@@ -44,17 +44,25 @@ const (
 )
 
 // Register adds the routes of one protocol: /whip/:stream and its sessions, or those of
-// WHEP. Every method is routed here, so that none is answered by the router.
+// WHEP. Every method is routed here, so that none is answered by the router, and so is
+// a URL that lacks the stream's name: whoever forgot it is told so.
 func (s *Service) Register(e *echo.Echo, k Kind, o Opener) {
 	ep := &endpoint{Service: s, kind: k, opener: o}
-	path := "/" + k.String() + "/:stream"
-	for path, serve := range map[string]echo.HandlerFunc{
-		path:               drained(ep.serve),
-		path + "/:session": drained(ep.serveSession),
-	} {
+	root := "/" + k.String()
+	serve := drained(ep.route)
+	for _, path := range []string{root, root + "/", root + "/:stream", root + "/:stream/", root + "/:stream/:session"} {
 		e.Any(path, serve)
 		e.RouteNotFound(path, serve)
 	}
+}
+
+// route tells a session's URL from its endpoint's, which may end in a slash: it is no
+// resource of its own, and redirects are not for POST.
+func (ep *endpoint) route(c echo.Context) error {
+	if _, session := ep.kind.target(c.Request()); session != "" {
+		return ep.serveSession(c)
+	}
+	return ep.serve(c)
 }
 
 // drained reads what a refused request still has to send before it is answered.
@@ -82,12 +90,7 @@ func (ep *endpoint) serve(c echo.Context) error {
 	case http.MethodPost:
 		return ep.post(c)
 	}
-	return methodNotAllowed(endpointMethods)
-}
-
-func methodNotAllowed(allow string) *Problem {
-	return NewProblem(http.StatusMethodNotAllowed, "method-not-allowed",
-		"Use one of the methods in the Allow header.").with("Allow", allow)
+	return MethodNotAllowed(endpointMethods)
 }
 
 // options answers browsers and clients alike, without credentials. A client that shows a
@@ -174,7 +177,7 @@ func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
 		return "", caller{}, err
 	}
 	if !who.grant.Allows(ep.kind.Action(), stream) {
-		return "", caller{}, forbidden(ep.kind)
+		return "", caller{}, Forbidden(ep.kind.Action())
 	}
 	return stream, who, nil
 }
@@ -208,6 +211,7 @@ func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Open
 	answer.Tracks = o.Tracks
 	body := offer.Answer(answer)
 	tag := s.ice.begin(offer, o.Peer)
+	s.endWithGrant()
 	if !ep.table.publish(s) {
 		return Overloaded("session-ended", "The session ended while it began. Try again.")
 	}
@@ -255,7 +259,7 @@ func (ep *endpoint) serveSession(c echo.Context) error {
 	case http.MethodDelete:
 		return ep.delete(c, s)
 	}
-	return methodNotAllowed(sessionMethods)
+	return MethodNotAllowed(sessionMethods)
 }
 
 func noSession() *Problem {

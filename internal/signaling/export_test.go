@@ -5,5 +5,5 @@ func (s *Service) Entries() int {
 	t := s.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.live) + len(t.halfOpen) + len(t.urls) + len(t.graves)
+	return len(t.live) + len(t.ending) + len(t.halfOpen) + len(t.urls) + len(t.graves)
 }

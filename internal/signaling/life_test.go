@@ -3,13 +3,17 @@ package signaling_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/internal/rtc"
@@ -43,11 +47,15 @@ func TestW14_FailedOpenIsUndoneInReverse(t *testing.T) {
 func TestW131_InternalErrorsSayNothing(t *testing.T) {
 	o := &fakeOpener{err: errors.New("secret detail")}
 	x := newTarget(t, signaling.WHIP, o, signaling.Config{})
-	r, err := http.Post(x.Server(t).URL+"/whip/live", "application/sdp", http.NoBody)
+	r, err := http.Post(x.Server(t).URL+"/whip/live", "application/sdp", strings.NewReader(x.Offer()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = r.Body.Close()
+	defer r.Body.Close()
+	if body := signalingtest.ReadAll(t, r.Body); r.StatusCode != 500 || !strings.Contains(body, "internal-error") || strings.Contains(body, "secret") {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	wantSessions(t, x.Service, 0, 0)
 	for _, err := range []error{rtc.ErrClosed, rtc.ErrTooManyPeers, fmt.Errorf("x: %w", rtc.ErrClosed)} {
 		o.err = err
 		x.Post(t, "live", x.Offer(), "").Want(t, 503)
@@ -144,10 +152,109 @@ func TestW77_TokenOfTheSession(t *testing.T) {
 		token := signalingtest.Token(t, auth.Publish, "live", func(c *auth.Claims) { c.Expires = time.Now().Add(2 * time.Second) })
 		s := x.Create(t, "live", token)
 		o.last().session.OnState(rtc.Connected)
-		time.Sleep(time.Hour)
-		x.Do(t, del(s.Path+"x").With("Authorization", "Bearer "+token)).Want(t, 401)
-		x.Do(t, del(s.Path).With("Authorization", "Bearer "+token)).Want(t, 200)
+		mine := func(q signalingtest.Request) signalingtest.Request {
+			return q.With("Authorization", "Bearer "+token)
+		}
+		time.Sleep(time.Second + auth.Leeway)
+		x.Do(t, mine(get(s.Path))).Want(t, 204)
+		time.Sleep(2 * time.Second) // the grant ends, and the session with it
+		wantSessions(t, x.Service, 0, 0)
+		if want := []string{"peer token-expired", "name token-expired"}; !slices.Equal(o.steps, want) {
+			t.Errorf("undone: %q, want %q", o.steps, want)
+		}
+		x.Do(t, mine(get(s.Path))).Want(t, 404)
+		x.Do(t, mine(del(s.Path+"x"))).Want(t, 401)
+		x.Do(t, mine(del(s.Path))).Want(t, 200)
+		x.Do(t, mine(del(s.Path))).Want(t, 404)
+		time.Sleep(10 * time.Second)
+		if n := x.Service.Entries(); n != 0 {
+			t.Errorf("%d entries are left", n)
+		}
 	})
+}
+
+// TestCloseWaitsForSessionsThatEndAlready: what a DELETE is giving back is not left
+// behind by Close.
+func TestCloseWaitsForSessionsThatEndAlready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &fakeOpener{}
+		x := newTarget(t, signaling.WHIP, o, signaling.Config{})
+		s := x.Create(t, "live", "")
+		gate := make(chan struct{})
+		o.last().session.OnEnd(func(signaling.Reason) { <-gate })
+		deleted, closed := make(chan struct{}), make(chan struct{})
+		go func() { x.Do(t, del(s.Path)); close(deleted) }()
+		synctest.Wait()
+		go func() { x.Service.Close(); close(closed) }()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("closed before the session had ended")
+		default:
+		}
+		close(gate)
+		<-deleted
+		<-closed
+	})
+}
+
+// TestGrant: handlers outside of sessions ask who sends a request.
+func TestGrant(t *testing.T) {
+	open := newTarget(t, signaling.WHEP, &fakeOpener{}, signaling.Config{}).Service
+	guarded := newTarget(t, signaling.WHEP, &fakeOpener{}, signaling.Config{Verifier: signalingtest.Verifier(t)}).Service
+	r := httptest.NewRequest("GET", "/streams.json", http.NoBody)
+	if g, err := open.Grant(r); err != nil || !g.Allows(auth.Subscribe, "live") {
+		t.Errorf("open: %+v, %v", g, err)
+	}
+	var problem *signaling.Problem
+	if _, err := guarded.Grant(r); !errors.As(err, &problem) || problem.Status != 401 || problem.Header.Get("WWW-Authenticate") == "" {
+		t.Errorf("without a token: %v", err)
+	}
+	r.Header.Set("Authorization", "Bearer "+signalingtest.Token(t, auth.Subscribe, "live"))
+	if g, err := guarded.Grant(r); err != nil || !g.Allows(auth.Subscribe, "live") || g.Allows(auth.Publish, "live") {
+		t.Errorf("%+v, %v", g, err)
+	}
+}
+
+func TestW131_PanicsAreAnswered(t *testing.T) {
+	var log strings.Builder
+	s, err := signaling.New(signaling.Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	e := echo.New()
+	e.HTTPErrorHandler = s.HandleError
+	e.Use(s.CORS, s.Recover)
+	e.GET("/bug", func(echo.Context) error { panic("secret detail") })
+	e.GET("/abort", func(echo.Context) error { panic(http.ErrAbortHandler) })
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, httptest.NewRequest("GET", "/bug", http.NoBody))
+	if w.Code != 500 || w.Header().Get("Content-Type") != "application/problem+json" ||
+		w.Header().Get("Access-Control-Allow-Origin") != "*" || strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if text := log.String(); !strings.Contains(text, "secret detail") || !strings.Contains(text, "life_test.go") {
+		t.Errorf("the log does not say where: %s", text)
+	}
+	defer func() {
+		if recover() != http.ErrAbortHandler {
+			t.Error("an abort was not passed on")
+		}
+	}()
+	e.ServeHTTP(w, httptest.NewRequest("GET", "/abort", http.NoBody))
+}
+
+func TestW3_HostsInLocation(t *testing.T) {
+	x := newTarget(t, signaling.WHIP, &fakeOpener{}, signaling.Config{})
+	for i, host := range []string{"[2001:db8::7]:8080", "[::1]", "live.example:8443", "192.0.2.1"} {
+		q := x.OfferRequest(fmt.Sprint("s", i), x.Offer(), "")
+		path := q.Path
+		q.Path = "http://" + host + path
+		if got := signalingtest.NewCreated(t, x.Do(t, q)).URL; !strings.HasPrefix(got, "http://"+host+path+"/") {
+			t.Errorf("%s: Location %q", host, got)
+		}
+	}
 }
 
 func TestW95_RefusedRestart(t *testing.T) {

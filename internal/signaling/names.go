@@ -30,8 +30,8 @@ func isAlnum(c byte) bool {
 // escaped, and the session's id. The router's own parameters are empty for methods it does
 // not know.
 func (k Kind) target(r *http.Request) (stream, session string) {
-	path := strings.TrimPrefix(r.URL.EscapedPath(), "/"+k.String()+"/")
-	stream, session, _ = strings.Cut(path, "/")
+	path := strings.TrimPrefix(r.URL.EscapedPath(), "/"+k.String())
+	stream, session, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	return stream, session
 }
 
@@ -40,7 +40,8 @@ func streamName(escaped string) (string, error) {
 	name, err := url.PathUnescape(escaped)
 	if err != nil || !ValidStreamName(name) {
 		return "", NewProblem(http.StatusNotFound, "no-such-stream",
-			"A stream name has 1 to 128 letters, digits, dots, underscores and dashes and begins with a letter or digit.")
+			"Name a stream: /whip/{stream} to publish, /whep/{stream} to play. A name has 1 to 128 letters, digits, "+
+				"dots, underscores and dashes and begins with a letter or digit.")
 	}
 	return name, nil
 }

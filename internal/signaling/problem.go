@@ -1,9 +1,12 @@
 package signaling
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +58,10 @@ type problemJSON struct {
 }
 
 func (p *Problem) body() []byte {
-	b, err := json.Marshal(problemJSON{
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // people read it in a terminal: <token>, not \u003ctoken\u003e
+	err := e.Encode(problemJSON{
 		Type:   "urn:whippet:problem:" + p.Code,
 		Title:  title(p.Code),
 		Status: p.Status,
@@ -64,7 +70,7 @@ func (p *Problem) body() []byte {
 	if err != nil {
 		panic("signaling: a problem cannot be marshalled: " + err.Error())
 	}
-	return append(b, '\n')
+	return b.Bytes()
 }
 
 // title makes the short summary of a problem type from its code, so that the two
@@ -93,6 +99,12 @@ func (p *Problem) write(c echo.Context) error {
 	}
 	_, err := c.Response().Write(body)
 	return err
+}
+
+// MethodNotAllowed returns a 405 that lists the methods there are, as Allow does.
+func MethodNotAllowed(allow string) *Problem {
+	return NewProblem(http.StatusMethodNotAllowed, "method-not-allowed",
+		"Use one of the methods in the Allow header.").with("Allow", allow)
 }
 
 // Overloaded returns a 503 with Retry-After: the node cannot take another session now.
@@ -161,6 +173,23 @@ func routerProblem(status int) *Problem {
 	}
 	text := http.StatusText(status)
 	return NewProblem(status, strings.ReplaceAll(strings.ToLower(text), " ", "-"), text+".")
+}
+
+// Recover is middleware that makes an error of a handler's panic, so that the client
+// gets an answer and the log the stack. Use it globally.
+func (s *Service) Recover(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			switch bug := recover(); bug {
+			case nil:
+			case http.ErrAbortHandler: //nolint:errorlint // a panic value, not an error
+				panic(bug)
+			default:
+				err = fmt.Errorf("panic: %v\n%s", bug, debug.Stack())
+			}
+		}()
+		return next(c)
+	}
 }
 
 // HandleError writes err as a problem. Set it as echo's HTTPErrorHandler. Errors that

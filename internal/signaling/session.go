@@ -57,8 +57,13 @@ const (
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
 	Replaced  Reason = "replaced"        // another publisher took the name over
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
+	Expired   Reason = "token-expired"   // the grant it was made with ended
 	Shutdown  Reason = "shutdown"        // the node closes
 )
+
+// buried tells whether a client may still DELETE what ended for the reason: it closed
+// DTLS just before, or must learn that its token has ended.
+func (r Reason) buried() bool { return r == PeerLeft || r == Expired }
 
 // A Session is one publisher or subscriber. Its Opener gives it what it holds while
 // its POST is answered; see the package comment for its life.
@@ -142,6 +147,16 @@ func (s *Session) Owns(c io.Closer) {
 	})
 }
 
+// endWithGrant lets the session end when the grant it was made with does.
+func (s *Session) endWithGrant() {
+	end := s.caller.grant.Expires
+	if end.IsZero() {
+		return
+	}
+	timer := time.AfterFunc(time.Until(end), func() { s.End(Expired) })
+	s.OnEnd(func(Reason) { timer.Stop() })
+}
+
 // OnState is for the Handler of the session's peer. It does not block.
 func (s *Session) OnState(state rtc.State) {
 	switch state {
@@ -175,7 +190,7 @@ func (s *Session) onConnected() {
 // the session's peer and of its stream. Only the first reason counts.
 func (s *Session) End(reason Reason) {
 	if s.claimEnd(reason) {
-		s.service.table.ending.Go(func() { s.finish(reason) })
+		go s.finish(reason)
 	}
 }
 
@@ -199,6 +214,7 @@ func (s *Session) claimEnd(reason Reason) bool {
 	return true
 }
 
+// finish undoes what the session was given. Whoever closes the table waits for it.
 func (s *Session) finish(reason Reason) {
 	s.service.table.remove(s, reason)
 	s.mu.Lock()
@@ -206,6 +222,7 @@ func (s *Session) finish(reason Reason) {
 	s.undo = nil
 	s.mu.Unlock()
 	defer close(s.done)
+	defer s.service.table.forget(s)
 	for i := len(undo) - 1; i >= 0; i-- {
 		undo[i](reason)
 	}
@@ -221,12 +238,12 @@ func (s *Session) ended() bool {
 }
 
 // delete ends the session for a DELETE and reports whether the client may be told so:
-// it is the first DELETE, and the session was there or ended because the same client
-// just closed DTLS. OBS does that first and takes anything but 200 for a failure.
+// it is the first DELETE, and the session was there or is buried. OBS closes DTLS first
+// and takes anything but 200 for a failure.
 func (s *Session) delete() bool {
 	s.end(Deleted)
 	s.mu.Lock()
-	first := !s.deleted && (s.reason == Deleted || s.reason == PeerLeft)
+	first := !s.deleted && (s.reason == Deleted || s.reason.buried())
 	s.deleted = true
 	s.mu.Unlock()
 	if first {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// graveLife is how long a session that its peer left can still be DELETEd: OBS sends
-// the DELETE right after it closed DTLS.
+// graveLife is how long a session that ended without a DELETE can still get one, see
+// Reason.buried: OBS sends it right after DTLS was closed.
 const graveLife = 5 * time.Second
 
 // closers is how many sessions end at the same time when the node closes.
@@ -18,7 +18,6 @@ const closers = 32
 // that never connect.
 type table struct {
 	limits Limits
-	ending sync.WaitGroup // goroutines of Session.End
 	sweep  sync.WaitGroup
 	stop   chan struct{}
 
@@ -27,6 +26,7 @@ type table struct {
 	mu       sync.Mutex
 	closed   bool
 	live     map[*Session]bool   // reserved ones included
+	ending   map[*Session]bool   // gone from live, what they hold not yet given back
 	halfOpen map[*Session]bool   // of these, those not yet connected
 	urls     map[string]*Session // those a URL finds, graves included
 	graves   map[*Session]time.Time
@@ -37,6 +37,7 @@ func newTable(l Limits) *table {
 		limits:   l,
 		stop:     make(chan struct{}),
 		live:     map[*Session]bool{},
+		ending:   map[*Session]bool{},
 		halfOpen: map[*Session]bool{},
 		urls:     map[string]*Session{},
 		graves:   map[*Session]time.Time{},
@@ -112,17 +113,26 @@ func (t *table) connected(s *Session) {
 	delete(t.halfOpen, s)
 }
 
-// remove takes a session that ends out of the table, but for its grave.
+// remove takes a session that ends out of the table, but for its grave. Call forget
+// when it has ended.
 func (t *table) remove(s *Session, reason Reason) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.live, s)
 	delete(t.halfOpen, s)
-	if reason == PeerLeft && !t.closed && t.urls[s.id] == s && len(t.graves) < t.limits.HalfOpen {
+	t.ending[s] = true
+	if reason.buried() && !t.closed && t.urls[s.id] == s && len(t.graves) < t.limits.HalfOpen {
 		t.graves[s] = time.Now().Add(graveLife)
 		return
 	}
 	delete(t.urls, s.id)
+}
+
+// forget notes that a removed session has given everything back.
+func (t *table) forget(s *Session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.ending, s)
 }
 
 func (t *table) sweepLoop() {
@@ -164,14 +174,13 @@ func (t *table) close() {
 	t.mu.Lock()
 	first := !t.closed
 	t.closed = true
-	all := slices.Collect(maps.Keys(t.live))
+	all := slices.AppendSeq(slices.Collect(maps.Keys(t.live)), maps.Keys(t.ending))
 	t.mu.Unlock()
 	if first {
 		close(t.stop)
 	}
 	t.sweep.Wait()
 	endAll(all)
-	t.ending.Wait()
 }
 
 func endAll(sessions []*Session) {
@@ -180,7 +189,7 @@ func endAll(sessions []*Session) {
 	for range min(closers, len(sessions)) {
 		wg.Go(func() {
 			for s := range work {
-				s.End(Shutdown) // or it ends already
+				s.End(Shutdown) // unless it ends already
 				<-s.done
 			}
 		})

@@ -95,6 +95,7 @@ func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 		return nil
 	}
 	c.pub = p
+	c.stream.reg.received.begin(p)
 	c.stream.live.Store(p)
 	p.wg.Add(1)
 	go p.feedback()
@@ -109,6 +110,7 @@ func (p *Publication) stop() {
 	p.mu.Lock()
 	p.up.End()
 	p.mu.Unlock()
+	p.stream.reg.received.end(p)
 	p.stream.live.CompareAndSwap(p, nil)
 	p.stream.wake()
 }

@@ -80,6 +80,8 @@ type Registry struct {
 	budget *forwarder.Budget
 	shards []*shard
 
+	received received
+
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.
 	mu      sync.Mutex
@@ -225,6 +227,9 @@ type Counts struct {
 	Streams, Subscribers int
 	HistoryBytes         int64
 
+	// Received sums up all publishers, those that left included. LastPacket is zero.
+	Received forwarder.PublisherCounts
+
 	PacketsOut, BytesOut uint64
 	WriteErrors          uint64 // packets a Sink refused
 	FeedbackDropped      uint64 // a shard's mailbox was full
@@ -236,6 +241,7 @@ func (r *Registry) Counts() Counts {
 	r.mu.Lock()
 	c := Counts{Streams: len(r.streams), Subscribers: r.subs, HistoryBytes: r.budget.Used()}
 	r.mu.Unlock()
+	c.Received = r.received.sum()
 	for _, sh := range r.shards {
 		c.PacketsOut += sh.packets.Load()
 		c.BytesOut += sh.bytes.Load()

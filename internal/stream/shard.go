@@ -16,6 +16,10 @@ import (
 // subscribers send some 20 packets a second each, so this is 20 ms of it.
 const maxFeedback = 4096
 
+// maxWaiting bounds what one subscriber may have of it: one that floods its shard with
+// feedback drops its own, not that of others. A player sends some 20 packets a second.
+const maxWaiting = 128
+
 // shard is one goroutine that serves a disjoint set of subscribers.
 type shard struct {
 	wake chan struct{} // capacity 1
@@ -70,13 +74,14 @@ func (s *shard) close() {
 // post puts a message into the mailbox. Only feedback is ever dropped.
 func (s *shard) post(m message) {
 	s.mu.Lock()
-	if m.kind == feedback && s.feedback == maxFeedback {
+	if m.kind == feedback && (s.feedback == maxFeedback || m.sub.waiting == maxWaiting) {
 		s.mu.Unlock()
 		s.dropped.Add(1)
 		return
 	}
 	if m.kind == feedback {
 		s.feedback++
+		m.sub.waiting++
 	}
 	s.box = append(s.box, m)
 	s.mu.Unlock()
@@ -153,6 +158,9 @@ func (s *shard) takeWork() ([]message, []*members) {
 	defer s.mu.Unlock()
 	box, dirty := s.box, s.dirty
 	s.box, s.dirty, s.feedback = s.boxSpare, s.dirSpare, 0
+	for i := range box {
+		box[i].sub.waiting = 0
+	}
 	return box, dirty
 }
 

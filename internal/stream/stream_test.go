@@ -271,9 +271,9 @@ func TestBounds(t *testing.T) {
 func TestFeedbackIsDroppedAtTheBound(t *testing.T) {
 	s := &shard{wake: make(chan struct{}, 1)} // without its goroutine
 	for range maxFeedback + 7 {
-		s.post(message{kind: feedback})
+		s.post(message{kind: feedback, sub: &Subscription{}})
 	}
-	s.post(message{kind: leave})
+	s.post(message{kind: leave, sub: &Subscription{}})
 	if len(s.box) != maxFeedback+1 || s.dropped.Load() != 7 {
 		t.Errorf("%d messages kept, %d dropped", len(s.box), s.dropped.Load())
 	}

@@ -17,6 +17,8 @@ type Subscription struct {
 	closed atomic.Bool
 	counts atomic.Pointer[SubscriptionCounts]
 
+	waiting int // feedback in the shard's mailbox; shard.mu
+
 	// owned by the shard
 	core     *forwarder.Subscriber
 	pub      *Publication
@@ -73,7 +75,8 @@ func (s *stream) lightest() *members {
 func (s *Subscription) Start() { s.member.shard.post(message{kind: join, sub: s}) }
 
 // PushRTCP takes one RTCP packet from the subscriber, which it copies. At the
-// bound of the shard's mailbox it is dropped and counted.
+// bound of the shard's mailbox, or of the subscriber's part of it, it is dropped
+// and counted.
 func (s *Subscription) PushRTCP(b []byte) {
 	if !s.closed.Load() {
 		s.member.shard.post(message{kind: feedback, sub: s, data: append([]byte(nil), b...)})

@@ -1,9 +1,11 @@
 // Package udp is the media socket: one UDP port for all sessions, IPv4 and IPv6,
-// as a net.PacketConn with the two methods that allocate nothing.
+// as a net.PacketConn with methods beside it that allocate nothing.
 //
-// On a machine with several addresses a reply may leave from another address than
-// the one the peer talks to, as the kernel's routing table has it. ICE notices, and
-// peers then do not connect: name one address in the listen address there.
+// On a machine with several addresses the kernel would send a reply from the one its
+// routing table likes, and a peer that talks to another address drops it: ICE wants
+// answers from where it sent its checks to (RFC 8445 §7.2.5.2.1). ReadFromTo says
+// which of our addresses a packet was sent to, WriteToFrom sends from it. That works
+// on Linux; elsewhere name one address in the listen address on such a machine.
 package udp
 
 import (
@@ -12,6 +14,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -26,7 +29,9 @@ const wantedBuffer = 8 << 20
 type Socket struct {
 	conn        *net.UDPConn
 	dual        bool // an IPv6 socket that takes IPv4 too
+	tells       bool // the kernel says where packets were sent to
 	read, write int  // buffers granted
+	controls    sync.Pool
 
 	packetsRead, bytesRead, packetsWritten, bytesWritten, writeErrors atomic.Uint64
 }
@@ -61,7 +66,8 @@ func listen(network, addr string) (*Socket, error) {
 	}
 	conn := c.(*net.UDPConn)                                   //nolint:forcetypeassert // what "udp" gives
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr() //nolint:forcetypeassert // as above
-	s := &Socket{conn: conn, dual: local.Is6() && local.IsUnspecified()}
+	s := &Socket{conn: conn, dual: local.Is6() && local.IsUnspecified(), tells: tellDestinations(conn, local)}
+	s.controls.New = func() any { return new([controlSize]byte) }
 	_ = conn.SetReadBuffer(wantedBuffer) // what was granted is what counts
 	_ = conn.SetWriteBuffer(wantedBuffer)
 	s.read, s.write = granted(conn)
@@ -76,18 +82,41 @@ func (s *Socket) Buffers() (read, write, wanted int) { return s.read, s.write, w
 
 // ReadFromAddrPort reads one datagram. A larger one than b is cut off.
 func (s *Socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	n, from, err := s.conn.ReadFromUDPAddrPort(b)
+	n, from, _, err := s.ReadFromTo(b)
+	return n, from, err
+}
+
+// ReadFromTo is ReadFromAddrPort and says which of our addresses the datagram was
+// sent to. That is invalid where the socket has only one, the system does not tell,
+// or it was no address of one machine's alone.
+func (s *Socket) ReadFromTo(b []byte) (n int, from netip.AddrPort, to netip.Addr, err error) {
+	if s.tells {
+		control := s.controls.Get().(*[controlSize]byte) //nolint:forcetypeassert // the pool makes nothing else
+		var size int
+		n, size, _, from, err = s.conn.ReadMsgUDPAddrPort(b, control[:])
+		to = destination(control[:size])
+		s.controls.Put(control)
+	} else {
+		n, from, err = s.conn.ReadFromUDPAddrPort(b)
+	}
 	if err != nil {
-		return n, netip.AddrPort{}, err //nolint:wrapcheck // callers compare it with net.ErrClosed
+		return n, netip.AddrPort{}, netip.Addr{}, err //nolint:wrapcheck // callers compare it with net.ErrClosed
 	}
 	s.packetsRead.Add(1)
 	s.bytesRead.Add(uint64(n)) //nolint:gosec // not negative
-	return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), nil
+	return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), to, nil
 }
 
 // WriteToAddrPort sends one datagram.
 func (s *Socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	n, err := s.conn.WriteToUDPAddrPort(b, to)
+	return s.WriteToFrom(b, to, netip.Addr{})
+}
+
+// WriteToFrom sends one datagram from the given address of ours, as ReadFromTo had
+// it. Where that is invalid, or not of the family of to, the kernel chooses. It fails
+// if the address is not ours any more.
+func (s *Socket) WriteToFrom(b []byte, to netip.AddrPort, from netip.Addr) (int, error) {
+	n, err := s.send(b, to, from)
 	if err != nil {
 		s.writeErrors.Add(1)
 		return n, err //nolint:wrapcheck // it names operation and addresses
@@ -95,6 +124,34 @@ func (s *Socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	s.packetsWritten.Add(1)
 	s.bytesWritten.Add(uint64(n)) //nolint:gosec // not negative
 	return n, nil
+}
+
+func (s *Socket) send(b []byte, to netip.AddrPort, from netip.Addr) (int, error) {
+	if !s.tells || !from.IsValid() || from.Is4() != to.Addr().Unmap().Is4() {
+		return s.conn.WriteToUDPAddrPort(b, to)
+	}
+	control := s.controls.Get().(*[controlSize]byte) //nolint:forcetypeassert // the pool makes nothing else
+	defer s.controls.Put(control)
+	n, _, err := s.conn.WriteMsgUDPAddrPort(b, appendSource(control[:0], from, s.dual), to)
+	return n, err
+}
+
+// SourceFor returns what to give WriteToFrom for packets that shall come from the
+// address of ours: invalid where the kernel would choose it anyway, as naming it costs
+// a sixth of a write. It sends nothing.
+func (s *Socket) SourceFor(to netip.AddrPort, from netip.Addr) netip.Addr {
+	if !s.tells || !from.IsValid() {
+		return netip.Addr{}
+	}
+	probe, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return from
+	}
+	defer probe.Close()
+	if a, ok := probe.LocalAddr().(*net.UDPAddr); ok && a.AddrPort().Addr().Unmap().WithZone("") == from {
+		return netip.Addr{}
+	}
+	return from
 }
 
 // ReadFrom is ReadFromAddrPort for net.PacketConn; it allocates the address.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"testing"
 )
 
@@ -79,6 +80,74 @@ func echo(t *testing.T, s *Socket, to netip.AddrPort) {
 	}
 }
 
+// On a machine with several addresses an answer leaves from the one that was asked.
+// Loopback has as many as wanted: the kernel would choose 127.0.0.1.
+func TestAnswersFromTheAddressAsked(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only 127.0.0.1 here")
+	}
+	for _, listen := range []string{":0", "0.0.0.0:0"} {
+		s, port := open(t, listen)
+		c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for _, host := range []string{"127.0.0.2", "127.0.0.3", "127.0.0.1"} {
+			asked := netip.AddrPortFrom(netip.MustParseAddr(host), port)
+			if _, err := c.WriteTo([]byte("who"), net.UDPAddrFromAddrPort(asked)); err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, 10)
+			n, from, to, err := s.ReadFromTo(b)
+			if err != nil || to != asked.Addr() {
+				t.Fatalf("%s: sent to %s, said to be to %s: %v", listen, asked, to, err)
+			}
+			if _, err := s.WriteToFrom(b[:n], from, to); err != nil {
+				t.Fatal(err)
+			}
+			if _, back, err := c.ReadFrom(b); err != nil || back.String() != asked.String() {
+				t.Errorf("%s: asked %s, answered by %s: %v", listen, asked, back, err)
+			}
+		}
+	}
+}
+
+// A source is named only where the kernel would choose another.
+func TestSourceFor(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("no sources to name here")
+	}
+	own, other := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
+	to := netip.AddrPortFrom(own, 9)
+	s, _ := open(t, ":0")
+	if a := s.SourceFor(to, own); a.IsValid() {
+		t.Errorf("the kernel's own choice is named: %s", a)
+	}
+	if a := s.SourceFor(to, other); a != other {
+		t.Errorf("%s, want %s", a, other)
+	}
+	single, _ := open(t, "127.0.0.1:0")
+	if a := single.SourceFor(to, other); a.IsValid() {
+		t.Errorf("a socket of one address names %s", a)
+	}
+}
+
+// An address that is not ours fails; one of the other family is the kernel's choice.
+func TestForeignSource(t *testing.T) {
+	s, port := open(t, ":0")
+	self := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+	if _, err := s.WriteToFrom([]byte("x"), self, netip.MustParseAddr("2001:db8::1")); err != nil {
+		t.Errorf("other family: %v", err)
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	if _, err := s.WriteToFrom([]byte("x"), self, netip.MustParseAddr("192.0.2.77")); err == nil || s.Stats().WriteErrors != 1 {
+		t.Errorf("foreign address: %v, %+v", err, s.Stats())
+	}
+}
+
 func TestBuffers(t *testing.T) {
 	s, _ := open(t, "127.0.0.1:0")
 	read, write, wanted := s.Buffers()
@@ -97,17 +166,39 @@ func TestBadAddress(t *testing.T) {
 }
 
 func TestNoAllocations(t *testing.T) {
-	s, port := open(t, "127.0.0.1:0")
-	to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
-	b := make([]byte, 1200)
-	if n := testing.AllocsPerRun(100, func() {
-		if _, err := s.WriteToAddrPort(b, to); err != nil {
-			t.Fatal(err)
+	for _, listen := range []string{"127.0.0.1:0", ":0"} {
+		s, port := open(t, listen)
+		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+		b := make([]byte, 1200)
+		local := netip.Addr{}
+		if n := testing.AllocsPerRun(100, func() {
+			if _, err := s.WriteToFrom(b, to, local); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if _, _, local, err = s.ReadFromTo(b); err != nil {
+				t.Fatal(err)
+			}
+		}); n >= 1 { // the race detector makes pools forget
+			t.Errorf("%s: %v allocations per packet", listen, n)
 		}
-		if _, _, err := s.ReadFromAddrPort(b); err != nil {
-			t.Fatal(err)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations per packet", n)
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	s, err := Listen(":0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	to := netip.MustParseAddrPort("127.0.0.1:9")
+	for _, from := range []netip.Addr{{}, to.Addr()} {
+		b.Run("from "+from.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			packet := make([]byte, 1200)
+			for b.Loop() {
+				_, _ = s.WriteToFrom(packet, to, from)
+			}
+		})
 	}
 }

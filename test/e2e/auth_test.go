@@ -14,8 +14,8 @@ import (
 func TestTokens(t *testing.T) {
 	data := t.TempDir()
 	l := newLab(t, "--auth", "token", "--data", data)
-	publishToken := mint(t, data, "publish")
-	playToken := mint(t, data, "play")
+	publishToken := l.mint(t, data, "publish")
+	playToken := l.mint(t, data, "play")
 	publish, play := l.open(t), l.open(t)
 
 	for name, token := range map[string]string{"none": "", "wrong": "x.y.z", "of a player": playToken} {
@@ -39,9 +39,9 @@ func refused(err error) bool {
 }
 
 // mint makes a token with the secret the node keeps in its data folder.
-func mint(t *testing.T, data, action string) string {
+func (l *lab) mint(t *testing.T, data, action string) string {
 	t.Helper()
-	cmd := exec.Command(harness.Binary(t, harness.Build{Race: true}), "token", "--data", data, "--action", action, "--stream", "closed")
+	cmd := exec.Command(l.binary, "token", "--data", data, "--action", action, "--stream", "closed")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("whippet token: %v", err)

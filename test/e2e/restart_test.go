@@ -33,6 +33,28 @@ func TestPublisherRestart(t *testing.T) {
 	}
 }
 
+// The publisher comes back with another codec, which the subscriber's answer has as well.
+func TestOtherCodecAfterRestart(t *testing.T) {
+	l := newLab(t)
+	page := l.open(t)
+	first := l.whippet(t, "publish", l.node.WHIP("codecs"), "--codec", "vp8", "--json")
+	awaitLine(t, first, connectedLine)
+	subscriber := page.Watch(t, "watch", harness.Watching{URL: l.node.WHEP("codecs")})
+	wantPicture(t, subscriber)
+	wantCodec(t, subscriber, "VP8")
+
+	first.Kill()
+	second := l.whippet(t, "publish", l.node.WHIP("codecs"), "--codec", "h264", "--json", "--retry")
+	awaitLine(t, second, connectedLine)
+	subscriber.AwaitFrames(t, 1, startsWithin)
+	wantPicture(t, subscriber)
+	wantCodec(t, subscriber, "H264")
+	wantSync(t, subscriber)
+	if n := posts(page.Requests(t)); n != 1 {
+		t.Errorf("the page made %d POSTs, want 1", n)
+	}
+}
+
 // publishUntilAccepted starts FFmpeg until the node takes it, as a script around it would: the
 // node refuses a second publisher while it heard of the first in the last two seconds.
 func publishUntilAccepted(t *testing.T, l *lab, stream string) *harness.Process {

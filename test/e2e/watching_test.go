@@ -36,6 +36,7 @@ const (
 
 // lab is one node and one browser.
 type lab struct {
+	binary  string // of whippet, with the race detector
 	node    *harness.Node
 	browser *harness.Browser
 	page    string // URL of the test page, on another origin than the node
@@ -43,11 +44,26 @@ type lab struct {
 
 func newLab(t *testing.T, flags ...string) *lab {
 	t.Helper()
-	return &lab{
-		node:    harness.StartNode(t, harness.Binary(t, harness.Build{Race: true}), flags...),
-		browser: harness.NewBrowser(t),
-		page:    harness.ServePages(t),
-	}
+	return newNode(t, harness.StartNode, flags...).withBrowser(t)
+}
+
+// newNode returns a lab that has no browser yet; start is harness.StartNode or its like.
+func newNode(t *testing.T, start func(testing.TB, string, ...string) *harness.Node, flags ...string) *lab {
+	t.Helper()
+	binary := harness.Binary(t, harness.Build{Race: true})
+	return &lab{binary: binary, node: start(t, binary, flags...)}
+}
+
+func (l *lab) withBrowser(t *testing.T) *lab {
+	t.Helper()
+	l.browser, l.page = harness.NewBrowser(t), harness.ServePages(t)
+	return l
+}
+
+// whippet starts one of whippet's commands; it ends with the test.
+func (l *lab) whippet(t *testing.T, args ...string) *harness.Process {
+	t.Helper()
+	return harness.Start(t, harness.Command{Path: l.binary, Args: args})
 }
 
 func (l *lab) open(t *testing.T) *harness.Page {

@@ -2,8 +2,10 @@ package harness
 
 import (
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,9 +54,46 @@ const (
 	beeps   = "0.5*sin(2*PI*1000*t)*" + whileOn + "+0.01*sin(2*PI*220*t)"
 )
 
-// catchUp is how many times faster than real time FFmpeg makes up for the handshake, during which
-// it reads nothing. Its default, 1.05, lets sound and picture drift for half a minute.
-const catchUp = "4"
+// picture returns the arguments that make the clip's picture FFmpeg's input.
+func (c Clip) picture() []string {
+	return []string{"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=%dx%d:rate=%d,%s,format=yuv420p", c.Width, c.Height, c.FPS, flashes)}
+}
+
+// sound returns the arguments that make the clip's sound FFmpeg's input.
+func (c Clip) sound() []string {
+	return []string{"-f", "lavfi", "-i", "aevalsrc=" + beeps + "|" + beeps + ":sample_rate=48000"}
+}
+
+// h264 returns the arguments that encode the picture for WebRTC.
+func (c Clip) h264() []string {
+	keyframes := c.interval()
+	return []string{
+		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1", "-profile:v", "baseline",
+		"-bf", "0", "-g", keyframes, "-keyint_min", keyframes, "-sc_threshold", "0", "-b:v", "1M",
+	}
+}
+
+func (c Clip) vp8() []string {
+	return []string{"-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-g", c.interval(), "-b:v", "1M"}
+}
+
+func (c Clip) opus() []string {
+	return []string{"-c:a", "libopus", "-ac", "2", "-b:a", "64k", "-frame_duration", "20", "-application", "lowdelay"}
+}
+
+// interval is the time between keyframes in frames.
+func (c Clip) interval() string {
+	return strconv.Itoa(max(1, int(c.Keyframes.Seconds()*float64(c.FPS))))
+}
+
+func (c Clip) length() []string { return []string{"-t", strconv.Itoa(int(c.For.Seconds()))} }
+
+// quietly is how every FFmpeg is started.
+func quietly() []string { return []string{"-hide_banner", "-loglevel", "warning", "-y"} }
+
+// inRealTime lets FFmpeg read an input as fast as it would be shown. What the handshake held up is
+// made up for four times as fast: with the default, 1.05, sound and picture drift for half a minute.
+func inRealTime() []string { return []string{"-re", "-readrate_catchup", "4"} }
 
 // FFmpegPublish publishes a clip as H.264 and Opus by FFmpeg's own WHIP muxer. It ignores
 // keyframe requests. It ends with the test, by [Process.Stop] (the session is deleted) or by
@@ -62,18 +101,7 @@ const catchUp = "4"
 func FFmpegPublish(t testing.TB, endpoint, token string, c Clip) *Process {
 	t.Helper()
 	c = c.withDefaults()
-	keyframes := strconv.Itoa(max(1, int(c.Keyframes.Seconds()*float64(c.FPS))))
-	size := strconv.Itoa(c.Width) + "x" + strconv.Itoa(c.Height)
-	args := []string{
-		"-hide_banner", "-loglevel", "warning",
-		"-re", "-readrate_catchup", catchUp, "-f", "lavfi", "-i", "testsrc2=size=" + size + ":rate=" + strconv.Itoa(c.FPS),
-		"-re", "-readrate_catchup", catchUp, "-f", "lavfi", "-i", "aevalsrc=" + beeps + "|" + beeps + ":sample_rate=48000",
-		"-vf", flashes + ",format=yuv420p",
-		"-t", strconv.Itoa(int(c.For.Seconds())),
-		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1",
-		"-profile:v", "baseline", "-bf", "0", "-g", keyframes, "-keyint_min", keyframes, "-sc_threshold", "0", "-b:v", "1M",
-		"-c:a", "libopus", "-ac", "2", "-b:a", "64k", "-frame_duration", "20", "-application", "lowdelay",
-	}
+	args := slices.Concat(quietly(), inRealTime(), c.picture(), inRealTime(), c.sound(), c.length(), c.h264(), c.opus())
 	if token != "" {
 		args = append(args, "-authorization", token)
 	}

@@ -59,10 +59,21 @@ func StartNode(t testing.TB, binary string, flags ...string) *Node {
 // StartNodeAt is [StartNode] on a given port: the one of a node that was killed.
 func StartNodeAt(t testing.TB, binary string, port int, flags ...string) *Node {
 	t.Helper()
-	address := loopback(port)
+	return startNode(t, binary, "127.0.0.1", port, flags)
+}
+
+// StartNodeIPv6 is [StartNode] on the loopback address of IPv6, which alone it announces.
+func StartNodeIPv6(t testing.TB, binary string, flags ...string) *Node {
+	t.Helper()
+	return startNode(t, binary, "::1", FreePort(t), flags)
+}
+
+func startNode(t testing.TB, binary, host string, port int, flags []string) *Node {
+	t.Helper()
+	address := net.JoinHostPort(host, strconv.Itoa(port))
 	admin := loopback(FreePort(t))
 	args := []string{
-		"serve", "--http", address, "--admin", admin, "--announce", "127.0.0.1",
+		"serve", "--http", address, "--admin", admin, "--announce", host,
 		"--auth", "open", "--data", t.TempDir(),
 	}
 	n := &Node{

@@ -3,6 +3,7 @@ package signalingtest
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -104,6 +105,24 @@ func Frames(p *client.Player, during time.Duration) int64 {
 	before := p.Stats().Video.Frames
 	time.Sleep(during)
 	return p.Stats().Video.Frames - before
+}
+
+// WantPlaying fails the test unless the player gets at least 20 of a second's 30 frames.
+func WantPlaying(t testing.TB, p *client.Player) {
+	t.Helper()
+	if n := Frames(p, time.Second); n < 20 {
+		t.Fatalf("%d frames in a second", n)
+	}
+}
+
+// PathOf returns the path of a session's URL.
+func PathOf(t testing.TB, location string) string {
+	t.Helper()
+	u, err := url.Parse(location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Path
 }
 
 // Gone returns how long it takes until the session's URL is 404, at most limit.

@@ -88,7 +88,15 @@ func testStreamNames(t *testing.T, k Kit) {
 		x.Do(t, x.OfferRequest(name, x.Offer(), token)).Want(t, 404)
 		x.Do(t, x.OfferRequest(name, x.Offer(), "")).Want(t, 401)
 	}
-	for _, name := range []string{"a", "0", "Cam-1.low_2", "a%2Db", strings.Repeat("a", 128)} {
-		x.Do(t, x.OfferRequest(name, x.Offer(), token)).Want(t, 201)
+	root := "/" + k.Kind.String()
+	for _, path := range []string{root, root + "/"} {
+		r := x.Do(t, Request{Method: "POST", Path: path}.With("Authorization", "Bearer "+token)).Want(t, 404)
+		if !strings.Contains(r.Problem.Detail, root+"/{stream}") {
+			t.Errorf("%s: %q does not say what to write", path, r.Problem.Detail)
+		}
+	}
+	for _, name := range []string{"slash/", "a", "0", "Cam-1.low_2", "a%2Db", strings.Repeat("a", 128)} {
+		r := NewCreated(t, x.Do(t, x.OfferRequest(name, x.Offer(), token)))
+		x.Do(t, Request{Method: "GET", Path: r.Path}).Want(t, 204)
 	}
 }

@@ -64,6 +64,9 @@ func testPostAuth(t *testing.T, k Kit) {
 		if c.code == "" && strings.Contains(challenge, "error") || c.code != "" && !strings.Contains(challenge, `error="`+c.code+`"`) {
 			t.Errorf("%s: challenge %q", name, challenge)
 		}
+		if name == "none" && !strings.Contains(r.Body, "Bearer <token>") {
+			t.Errorf("not readable: %s", r.Body)
+		}
 		if c.token != "" && strings.Contains(r.Body, c.token) {
 			t.Errorf("%s: the token is in the body", name)
 		}

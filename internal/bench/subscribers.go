@@ -1,0 +1,215 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	tickInterval = 10 * time.Millisecond // how precisely feedback is timed
+	maxJoining   = 64                    // sessions that are being opened at the same time
+	churnLife    = 2 * time.Second       // of a session that comes and goes
+)
+
+// subscribers are all of a generator.
+type subscribers struct {
+	*generator
+	ctx context.Context //nolint:containedctx // of the generator, ends before close
+	wg  sync.WaitGroup
+
+	churned, churnFailed atomic.Int64
+
+	// mu guards the fields below.
+	mu       sync.Mutex
+	all      []*subscriber // those that are connected; owned by tick's goroutine while it runs
+	staying  []*subscriber // those that joined by command
+	left     meter         // what those who left again received in the window
+	firstErr string
+}
+
+func newSubscribers(ctx context.Context, g *generator) *subscribers {
+	s := &subscribers{generator: g, ctx: ctx}
+	s.wg.Go(s.ticks)
+	return s
+}
+
+func (s *subscribers) do(ctx context.Context, c *command) error {
+	switch c.Do {
+	case doJoin:
+		s.join(ctx, c.Streams, c.Count)
+	case doLeave:
+		s.leave()
+	case doMeasure:
+		s.wg.Go(func() { s.measure(c.Window) })
+	default:
+		return fmt.Errorf("subscribers cannot %q", c.Do)
+	}
+	return nil
+}
+
+// ticks lets every subscriber send what feedback is due.
+func (s *subscribers) ticks() {
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case now := <-ticker.C:
+			s.mu.Lock()
+			for _, sub := range s.all {
+				sub.tick(now)
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// join lets count subscribers of each stream join at the ramp's pace.
+func (s *subscribers) join(ctx context.Context, streams []string, count int) {
+	var joining sync.WaitGroup
+	slots := make(chan struct{}, maxJoining)
+	var failed atomic.Int64
+	due, every := time.Now(), time.Duration(float64(time.Second)/s.job.Load.Ramp)
+	for i := range count * len(streams) {
+		if !wait(ctx, due) {
+			break
+		}
+		due = due.Add(every)
+		slots <- struct{}{}
+		stream := i % len(streams)
+		joining.Go(func() {
+			defer func() { <-slots }()
+			if sub := s.one(ctx, streams[stream], stream); sub == nil {
+				failed.Add(1)
+			} else {
+				s.add(sub, true)
+			}
+		})
+	}
+	joining.Wait()
+	s.mu.Lock()
+	e := event{Kind: eventJoined, Sessions: len(s.staying), Failed: int(failed.Load()), Error: s.firstErr}
+	s.mu.Unlock()
+	s.tell(e)
+}
+
+// one opens a session; nil if it failed.
+func (s *subscribers) one(ctx context.Context, name string, stream int) *subscriber {
+	sub, err := subscribe(ctx, s.network, s.site, s.cert, &s.job.Load, name, stream)
+	if err == nil {
+		return sub
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.firstErr == "" {
+		s.firstErr = err.Error()
+	}
+	return nil
+}
+
+func (s *subscribers) add(sub *subscriber, stays bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, sub)
+	if stays {
+		s.staying = append(s.staying, sub)
+	} else {
+		sub.measure(s.window.Load())
+	}
+}
+
+// leave lets all leave, many at a time.
+func (s *subscribers) leave() {
+	s.mu.Lock()
+	leaving := s.all
+	s.all, s.staying = nil, nil
+	s.mu.Unlock()
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, maxJoining)
+	for _, sub := range leaving {
+		slots <- struct{}{}
+		wg.Go(func() {
+			sub.leave()
+			<-slots
+		})
+	}
+	wg.Wait()
+	s.tell(event{Kind: eventLeft, Sessions: len(leaving)})
+}
+
+// measure tells everybody the window, lets others come and go in it, and reports.
+func (s *subscribers) measure(w *Window) {
+	s.window.Store(w)
+	s.mu.Lock()
+	for _, sub := range s.all {
+		sub.measure(w)
+	}
+	s.mu.Unlock()
+	if !wait(s.ctx, w.From) {
+		return
+	}
+	s.churn(w)
+	if wait(s.ctx, w.To.Add(settle)) {
+		s.tell(event{Kind: eventMeasured, Received: s.received()})
+	}
+}
+
+// churn returns when the last of those who came has gone.
+func (s *subscribers) churn(w *Window) {
+	if s.job.Load.Churn == 0 {
+		return
+	}
+	var visits sync.WaitGroup
+	defer visits.Wait()
+	every := time.Duration(float64(time.Second) / s.job.Load.Churn)
+	for i, due := 0, w.From; due.Before(w.To); i, due = i+1, due.Add(every) {
+		if !wait(s.ctx, due) {
+			return
+		}
+		visits.Go(func() { s.visit(i%len(s.job.Streams), w) })
+	}
+}
+
+// visit is one session that comes and goes.
+func (s *subscribers) visit(stream int, w *Window) {
+	sub := s.one(s.ctx, s.job.Streams[stream], stream)
+	if sub == nil {
+		s.churnFailed.Add(1)
+		return
+	}
+	s.churned.Add(1)
+	s.add(sub, false)
+	wait(s.ctx, earliest(time.Now().Add(churnLife), w.To))
+	s.mu.Lock()
+	if i := slices.Index(s.all, sub); i >= 0 {
+		s.all = slices.Delete(s.all, i, i+1)
+	}
+	s.mu.Unlock()
+	sub.leave()
+	s.mu.Lock()
+	s.left.packets += sub.meter.packets
+	s.left.bytes += sub.meter.bytes
+	s.mu.Unlock()
+}
+
+func (s *subscribers) progress() event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := event{Sessions: len(s.all)}
+	for _, sub := range s.all {
+		sub.mu.Lock()
+		e.Packets += int64(sub.meter.checked) //nolint:gosec // below 2^63
+		sub.mu.Unlock()
+	}
+	return e
+}
+
+func (s *subscribers) close() {
+	s.wg.Wait()
+	s.leave()
+}

@@ -1,0 +1,86 @@
+package node_test
+
+import (
+	"io"
+	"net"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/node"
+)
+
+// settings reads flags as the command does.
+func settings(t *testing.T, args ...string) (config.Config, error) {
+	t.Helper()
+	var f struct{ config.Flags }
+	none := func(string) (string, bool) { return "", false }
+	if _, err := config.Parse(&f, args, none, kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {})); err != nil {
+		return config.Config{}, err
+	}
+	return f.Config()
+}
+
+// TestMistakesAreFoundByTheirFlag: what the settings let through starts, so that no part
+// of the node complains about a value without naming the flag.
+func TestMistakesAreFoundByTheirFlag(t *testing.T) {
+	for _, arg := range []string{
+		"--public-url=https://live.example", "--public-url=HTTPS://Live.example:8443/m/", "--public-url=http://[::1]:8080",
+		"--public-url=ftp://x", "--public-url=https://u@x", "--public-url=https://x/?q", "--public-url=https://", "--public-url=https://x/#f",
+		"--cors-origin=https://a.example,http://localhost:3000", "--cors-origin=*", "--cors-origin=null", "--cors-origin=a.example",
+		"--cors-origin=https://a.example/path", "--cors-origin=https://u@a.example", "--cors-origin=https://[::1]:8443/", "--cors-origin=chrome-extension://abc",
+		"--ice-server=stun:a.example", "--ice-server=stuns:[::1]:5349", "--ice-server=stun:a?transport=udp", "--ice-server=stun:",
+		"--ice-server=stun:a b", "--ice-server=stun:a/b", "--ice-server=stun:a@b", "--ice-server=http:a", "--ice-server=stun://a.example",
+		"--ice-server=STUN:a.example", "--ice-server=turn:a.example?transport=tcp", "--ice-server=turn:a?transport=sctp", "--ice-server=turn:a#f",
+	} {
+		args := []string{arg}
+		if len(arg) > 17 && arg[13:17] == "turn" {
+			args = append(args, "--turn-secret=s")
+		}
+		cfg, err := settings(t, args...)
+		if err != nil {
+			continue
+		}
+		n, err := node.New(cfg, node.Deps{UDP: []net.PacketConn{udpSocket(t)}})
+		if err != nil {
+			t.Errorf("%s is taken, then: %v", arg, err)
+			continue
+		}
+		n.Close()
+	}
+}
+
+// TestW76_W85_E48_E55_Settings: what clients may leave out can be set.
+func TestW76_W85_E48_E55_Settings(t *testing.T) {
+	for _, test := range []struct {
+		args   []string
+		method string
+		header []string
+		want   int // on a session's URL that leads nowhere
+	}{
+		{nil, "DELETE", nil, 404},
+		{[]string{"--session-auth=token"}, "DELETE", nil, 401},
+		{nil, "DELETE", []string{"Authorization", token(t, "*", "publish")}, 401},
+		{[]string{"--lenient=bearer"}, "DELETE", []string{"Authorization", token(t, "*", "publish")}, 404},
+	} {
+		cfg, err := settings(t, test.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := node.New(cfg, node.Deps{UDP: []net.PacketConn{udpSocket(t)}, Verifier: verifier(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := get(n.Handler(), test.method, "/whip/live/none", test.header...).StatusCode; got != test.want {
+			t.Errorf("%q: %d, want %d", test.args, got, test.want)
+		}
+		n.Close()
+	}
+	if cfg, err := settings(t, "--lenient=bearer,if-match"); err != nil || !cfg.LenientIfMatch || !cfg.BareToken {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+	if _, err := settings(t, "--lenient=all"); err == nil {
+		t.Error("--lenient=all is taken")
+	}
+}

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package udp
+
+import (
+	"net"
+	"net/netip"
+)
+
+const controlSize = 0
+
+func tellDestinations(*net.UDPConn, netip.Addr) bool { return false }
+
+func destination([]byte) netip.Addr { return netip.Addr{} }
+
+func appendSource(b []byte, _ netip.Addr, _ bool) []byte { return b }
