@@ -40,6 +40,9 @@ type Encoding struct {
 	sets  codec.ParameterSets
 	rate  rateMeter
 	gate  KeyframeGate
+
+	// reordered counts frames sent before one that is shown earlier: B-frames.
+	reordered uint64
 }
 
 // A Keyframe is where a picture that is decodable alone begins in a history.
@@ -183,6 +186,9 @@ func (e *Encoding) learn(p *Packet, info codec.Info) {
 
 func (e *Encoding) beginFrame(p *Packet, before uint64) {
 	f := &e.frame
+	if f.started && after(f.timestamp, p.Timestamp) {
+		e.reordered++
+	}
 	if d := duration(int32(p.Timestamp-f.timestamp), e.format.Name.ClockRate()); f.started && d > 0 {
 		e.interval.Store(int64(smooth(e.FrameInterval(), d)))
 		if least := e.least.Load(); least == 0 || int64(d) < least {

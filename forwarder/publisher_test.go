@@ -252,3 +252,22 @@ func TestBestEncodingIsMeasured(t *testing.T) {
 	round("0", "1", "2")
 	want("1")
 }
+
+// E28: B-frames are sent before frames that are shown earlier; late and repaired
+// packets are not.
+func TestE28_BFramesAreCounted(t *testing.T) {
+	p := newPublisher()
+	for i, at := range []uint32{0, 3, 1, 2, 6, 4, 5} { // IPBB order
+		p.HandleRTP(start, packet(t, 7, upVideo, uint16(i), at*3000, true, vp8Frame(i == 0)))
+	}
+	if n := p.Counts().Reordered; n != 2 {
+		t.Errorf("%d frames out of order, want 2", n)
+	}
+	p = newPublisher()
+	for _, i := range []uint16{0, 2, 1, 3, 5, 6, 4} {
+		p.HandleRTP(start, packet(t, 7, upVideo, i, uint32(i)*3000, true, vp8Frame(i == 0)))
+	}
+	if n := p.Counts().Reordered; n != 0 {
+		t.Errorf("%d late packets count as frames out of order", n)
+	}
+}

@@ -88,7 +88,9 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	}
 	p.count(s, pkt, repaired)
 	before := e.keyframe.Load()
+	reordered := e.reordered
 	e.push(pkt, codec.Inspect(e.format, pkt.Payload))
+	p.counts.Reordered += e.reordered - reordered
 	if next := &p.nextChoice[s.track.Kind]; e.keyframe.Load() != before || !now.Before(*next) {
 		*next = now.Add(chooseInterval)
 		p.choose(now, s.track.Kind)

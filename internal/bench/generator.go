@@ -92,35 +92,35 @@ func (g *generator) run(ctx context.Context, lines *bufio.Scanner) (err error) {
 	defer wg.Wait()
 	defer cancel()
 	wg.Go(func() { g.report(ctx, r) })
-	return g.commands(ctx, lines, r)
+	read := make(chan command)
+	go readCommands(ctx, cancel, lines, read)
+	return obey(ctx, read, r)
 }
 
-// commands obeys until the input ends. Reading does not end with ctx; so it has a
-// goroutine that is left behind in a process that is about to exit.
-func (g *generator) commands(ctx context.Context, lines *bufio.Scanner, r generatorRole) error {
-	read := make(chan command)
-	go func() {
-		defer close(read)
-		for lines.Scan() {
-			var c command
-			if json.Unmarshal(lines.Bytes(), &c) != nil {
-				return
-			}
-			select {
-			case read <- c:
-			case <-ctx.Done():
-				return
-			}
+// readCommands passes commands on. The end of the input cancels what is under way.
+// Reading does not end with ctx: this goroutine is left behind in a process that is
+// about to exit.
+func readCommands(ctx context.Context, cancel func(), lines *bufio.Scanner, to chan<- command) {
+	defer cancel()
+	for lines.Scan() {
+		var c command
+		if json.Unmarshal(lines.Bytes(), &c) != nil {
+			return
 		}
-	}()
+		select {
+		case to <- c:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func obey(ctx context.Context, read <-chan command, r generatorRole) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case c, ok := <-read:
-			if !ok {
-				return nil
-			}
+		case c := <-read:
 			if err := r.do(ctx, &c); err != nil {
 				return err
 			}

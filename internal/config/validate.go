@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,39 +108,6 @@ func (e *problems) announce(values []string) []Announce {
 	return list
 }
 
-func parseAnnounce(s string) (Announce, bool) {
-	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return Announce{Host: ip.Unmap().String()}, usable(ip)
-	}
-	host, port := s, ""
-	if h, p, err := net.SplitHostPort(s); err == nil {
-		host, port = h, p
-	}
-	if port == "" {
-		return Announce{Host: host}, validHost(host)
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	return Announce{Host: host, Port: uint16(n)}, err == nil && n > 0 && validHost(host)
-}
-
-// usable refuses addresses nobody can send to.
-func usable(ip netip.Addr) bool {
-	return !ip.IsUnspecified() && !ip.IsMulticast() && ip.Zone() == ""
-}
-
-// validHost tells whether s is an address or looks like a DNS name.
-func validHost(s string) bool {
-	if ip, err := netip.ParseAddr(s); err == nil {
-		return usable(ip)
-	}
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	return strings.IndexFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(".-_", r))
-	}) < 0
-}
-
 func (e *problems) publicURL(s string) string {
 	if s == "" {
 		return ""
@@ -199,17 +165,6 @@ func (e *problems) origins(flag string, values []string) []string {
 	return list
 }
 
-// withoutUsualPort writes an origin as browsers do.
-func withoutUsualPort(origin string) string {
-	if strings.HasPrefix(origin, "https:") {
-		return strings.TrimSuffix(origin, ":443")
-	}
-	if strings.HasPrefix(origin, "http:") {
-		return strings.TrimSuffix(origin, ":80")
-	}
-	return origin
-}
-
 func (e *problems) tls(cert, key string) TLS {
 	switch {
 	case cert != "" && key == "":
@@ -225,44 +180,6 @@ func (e *problems) between(flag string, n, low, high int) int {
 		e.add(flag, "%d is out of range; write a number from %d to %d", n, low, high)
 	}
 	return n
-}
-
-func isTURN(s string) bool { return strings.HasPrefix(s, "turn:") || strings.HasPrefix(s, "turns:") }
-
-// iceServers checks URIs of RFC 7064 and RFC 7065. Commas and semicolons would break
-// the Link header for clients that do not parse it properly.
-func (e *problems) iceServers(flag string, values []string) []string {
-	e.bounded(flag, values)
-	var list []string
-	for _, v := range values {
-		v = strings.TrimSpace(v)
-		uri, ok := iceServer(v)
-		if !ok {
-			e.add(flag, "%q is no STUN or TURN URL; write stun:stun.example:3478 or turn:turn.example:3478", v)
-			continue
-		}
-		list = append(list, uri)
-	}
-	return list
-}
-
-// iceServer reads scheme:host[:port][?transport=…].
-func iceServer(s string) (uri string, ok bool) {
-	u, err := url.Parse(s)
-	if err != nil || u.Fragment != "" || strings.ContainsAny(s, "<>\",; \t") {
-		return "", false
-	}
-	host, err := url.Parse("http://" + u.Opaque)
-	if err != nil || host.Hostname() == "" || host.Host != u.Opaque {
-		return "", false
-	}
-	switch u.Scheme {
-	case "stun", "stuns":
-		ok = u.RawQuery == ""
-	case "turn", "turns":
-		ok = slices.Contains([]string{"", "transport=udp", "transport=tcp"}, u.RawQuery)
-	}
-	return u.String(), ok
 }
 
 func (e *problems) lenient(values []string) (ifMatch, bearer bool) {
@@ -336,30 +253,4 @@ func (e *problems) log(level, format string) Log {
 		}
 	}
 	return l
-}
-
-func parseLevel(s string) (slog.Level, bool) {
-	switch strings.ToLower(s) {
-	case "debug":
-		return slog.LevelDebug, true
-	case "info":
-		return slog.LevelInfo, true
-	case "warn":
-		return slog.LevelWarn, true
-	case "error":
-		return slog.LevelError, true
-	}
-	return 0, false
-}
-
-// defaultData returns the folder of the XDG base directory specification, "" if
-// there is no home.
-func defaultData(env func(string) string) string {
-	if dir := env("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "whippet")
-	}
-	if home := env("HOME"); filepath.IsAbs(home) {
-		return filepath.Join(home, ".local", "share", "whippet")
-	}
-	return ""
 }

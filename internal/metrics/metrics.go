@@ -35,6 +35,7 @@ type Snapshot struct {
 
 	KeyframeWishes   uint64 // keyframes subscribers needed
 	KeyframeRequests uint64 // requests that went to publishers for them
+	Reordered        uint64 // frames after one that is shown later: B-frames
 	Nacks            uint64 // packets publishers were asked to send again
 	Repaired         uint64 // packets they sent again
 	FeedbackDropped  uint64 // RTCP packets of subscribers there was no time for
@@ -87,6 +88,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	w.counter("whippet_bytes_total", bytes, s.BytesOut, "direction", "out")
 	w.reasons("whippet_packets_dropped_total", "RTP packets that were not taken from publishers, or not sent (write).", s.Dropped)
 	w.counter("whippet_keyframe_wishes_total", "Keyframes that subscribers needed.", s.KeyframeWishes)
+	w.counter("whippet_reordered_frames_total", "Frames received after one that is shown later: B-frames, which browsers cannot play.", s.Reordered)
 	w.counter("whippet_keyframe_requests_total", "Keyframe requests sent to publishers.", s.KeyframeRequests)
 	w.counter("whippet_nacks_total", "Packets that publishers were asked to send again.", s.Nacks)
 	w.counter("whippet_packets_repaired_total", "Packets that publishers sent again.", s.Repaired)

@@ -21,7 +21,8 @@ func (n *Node) snapshot() metrics.Snapshot {
 		},
 		MediaDropped:   map[string]uint64{},
 		KeyframeWishes: c.KeyframeWishes, KeyframeRequests: c.Received.Requests,
-		Nacks: c.Received.Nacks, Repaired: c.Received.Repaired,
+		Reordered: c.Received.Reordered,
+		Nacks:     c.Received.Nacks, Repaired: c.Received.Repaired,
 		FeedbackDropped: c.FeedbackDropped, HistoryBytes: c.HistoryBytes,
 	}
 	for _, info := range n.streams.List() {

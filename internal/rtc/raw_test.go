@@ -125,3 +125,16 @@ func until(limit time.Duration, ok func() bool) bool {
 	}
 	return true
 }
+
+// framed makes datagrams of a TCP connection's frames (RFC 4571).
+type framed struct{ net.Conn }
+
+func (f framed) ReadFrom(b []byte) (int, net.Addr, error) {
+	var p packet
+	err := readFrame(f.Conn, &p)
+	return copy(b, p.bytes()), f.RemoteAddr(), err
+}
+
+func (f framed) WriteTo(b []byte, _ net.Addr) (int, error) {
+	return f.Write(append([]byte{byte(len(b) >> 8), byte(len(b))}, b...))
+}

@@ -75,9 +75,10 @@ type Publication struct {
 	done chan struct{}
 	wg   sync.WaitGroup
 
-	mu    sync.Mutex // guards up's steps and timer; never held across a write
-	up    *forwarder.Publisher
-	timer time.Time // when the feedback goroutine wakes by itself
+	mu     sync.Mutex // guards up's steps and timer; never held across a write
+	up     *forwarder.Publisher
+	timer  time.Time // when the feedback goroutine wakes by itself
+	warned bool      // of B-frames, once
 }
 
 // Start begins the publication: subscribers, those who wait too, get its media
@@ -125,10 +126,16 @@ func (p *Publication) PushRTP(b []byte) {
 		return
 	}
 	fresh := p.up.HandleRTP(now, b)
+	disordered := !p.warned && p.up.Counts().Reordered >= warnReordered
+	p.warned = p.warned || disordered
 	early := p.up.Deadline().Before(p.timer)
 	p.mu.Unlock()
 	if early {
 		p.hurry()
+	}
+	if disordered {
+		p.stream.reg.log.Warn("the publisher sends B-frames, which browsers cannot play: set them to 0 in the encoder",
+			"stream", p.stream.name)
 	}
 	if !fresh {
 		return

@@ -56,4 +56,5 @@ func add(to *forwarder.PublisherCounts, c forwarder.PublisherCounts) {
 	to.Late += c.Late
 	to.Nacks += c.Nacks
 	to.Requests += c.Requests
+	to.Reordered += c.Reordered
 }

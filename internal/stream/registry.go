@@ -56,6 +56,9 @@ const (
 	// another one from its name.
 	holderWindow = 2 * time.Second
 
+	// warnReordered frames out of order say that it is no accident.
+	warnReordered = 10
+
 	// DefaultMaxSubscribers bounds the subscribers of one node.
 	DefaultMaxSubscribers = 10_000
 

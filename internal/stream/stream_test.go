@@ -3,6 +3,8 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -361,4 +363,29 @@ func TestDeliveryDoesNotAllocate(t *testing.T) {
 	if perPacket := a / (20 * subscribers); perPacket > 0.1 {
 		t.Errorf("%.2f allocations per packet delivered (%v in all)", perPacket, a)
 	}
+}
+
+// E28: B-frames are told to the operator, once.
+func TestE28_BFramesAreWarnedOfOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		r := NewRegistry(Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		defer r.Close()
+		_, p, _ := publish(t, r, "a")
+		play(t, p, 0, 50)
+		if log.Len() != 0 {
+			t.Fatalf("warned of frames in order: %s", log.String())
+		}
+		for n := 50; n < 150; n += 2 { // each second frame is shown before the first
+			later, earlier := frame(t, 96, n), frame(t, 96, n+1)
+			later[2], later[3], earlier[2], earlier[3] = 0, byte(n), 0, byte(n+1)
+			copy(later[4:8], frame(t, 96, n+1)[4:8])
+			copy(earlier[4:8], frame(t, 96, n)[4:8])
+			p.PushRTP(later)
+			p.PushRTP(earlier)
+		}
+		if n := strings.Count(log.String(), "B-frames"); n != 1 || r.Counts().Received.Reordered != 50 {
+			t.Errorf("%d warnings, %d frames: %s", n, r.Counts().Received.Reordered, log.String())
+		}
+	})
 }

@@ -74,8 +74,10 @@ func list(r Reply, header string) []string {
 func testExposed(t *testing.T, k Kit) {
 	x := k.Open(t)
 	r := x.Do(t, x.OfferRequest("live", x.Offer(), "").With("Origin", page)).Want(t, 201)
-	for _, name := range []string{"location", "etag", "link", "accept-post", "accept-patch", "retry-after",
-		"www-authenticate", "access-control-allow-methods"} {
+	for _, name := range []string{
+		"location", "etag", "link", "accept-post", "accept-patch", "retry-after",
+		"www-authenticate", "access-control-allow-methods",
+	} {
 		if !slices.Contains(list(r, "Access-Control-Expose-Headers"), name) {
 			t.Errorf("%s is not exposed: %q", name, r.Header.Get("Access-Control-Expose-Headers"))
 		}

@@ -21,8 +21,10 @@ var linkRows = []Row{
 }
 
 func withICEServers(cfg *signaling.Config) {
-	cfg.ICEServers = []string{"stun:stun.example:3478", "turn:turn.example?transport=udp",
-		"turn:turn.example?transport=tcp", "turns:turn.example:5349"}
+	cfg.ICEServers = []string{
+		"stun:stun.example:3478", "turn:turn.example?transport=udp",
+		"turn:turn.example?transport=tcp", "turns:turn.example:5349",
+	}
 	cfg.TURNSecret = "shared"
 }
 

@@ -75,8 +75,10 @@ func testPatchMediaTypeLoosely(t *testing.T, k Kit) {
 func testPatchGarbage(t *testing.T, k Kit) {
 	x := k.Open(t)
 	r := x.Create(t, "live", "")
-	for _, body := range []string{"", garbage, "{\"candidate\":\"candidate:1 1 udp 1 192.0.2.7 5 typ host\"}",
-		trickle("candidate:garbage")} {
+	for _, body := range []string{
+		"", garbage, "{\"candidate\":\"candidate:1 1 udp 1 192.0.2.7 5 typ host\"}",
+		trickle("candidate:garbage"),
+	} {
 		x.Patch(t, r.Path, r.Tag, body).Want(t, 400)
 	}
 	x.Patch(t, r.Path, r.Tag, strings.Repeat("a=x\r\n", 20_000)).Want(t, 413)
@@ -111,8 +113,16 @@ func testIfMatch(t *testing.T, k Kit) {
 		value string
 		want  int
 	}{
-		{`"bogus"`, 412}, {`W/` + r.Tag, 412}, {strings.Trim(r.Tag, `"`), 412}, {`"x", "y"`, 412}, {" ", 412}, {`"`, 412},
-		{`W/"a,b", ` + r.Tag, 204}, {`"x", ` + r.Tag, 204}, {`"x",` + r.Tag + `,"y"`, 204}, {`"a,*,b", "*x"`, 412},
+		{`"bogus"`, 412},
+		{`W/` + r.Tag, 412},
+		{strings.Trim(r.Tag, `"`), 412},
+		{`"x", "y"`, 412},
+		{" ", 412},
+		{`"`, 412},
+		{`W/"a,b", ` + r.Tag, 204},
+		{`"x", ` + r.Tag, 204},
+		{`"x",` + r.Tag + `,"y"`, 204},
+		{`"a,*,b", "*x"`, 412},
 		{r.Tag, 204},
 	} {
 		if got := x.Patch(t, r.Path, c.value, trickle(host)); got.Status != c.want {

@@ -87,8 +87,10 @@ func testBaseURL(t *testing.T, k Kit) {
 	}{
 		"trusted":   {trusted, proxied, "https://ext.example/m/"},
 		"untrusted": {foreign, proxied, "http://example.com/"},
-		"forwarded": {trusted, map[string]string{"Content-Type": "application/sdp",
-			"Forwarded": `for=203.0.113.7;proto=https;host="ext.example:8443"`}, "https://ext.example:8443/"},
+		"forwarded": {trusted, map[string]string{
+			"Content-Type": "application/sdp",
+			"Forwarded":    `for=203.0.113.7;proto=https;host="ext.example:8443"`,
+		}, "https://ext.example:8443/"},
 		"public": {signaling.Config{PublicURL: "https://p.example/x/"}, proxied, "https://p.example/x/"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,8 +121,10 @@ func testMediaTypeLoosely(t *testing.T, k Kit) {
 
 func testMediaType(t *testing.T, k Kit) {
 	x := k.Open(t)
-	for _, ct := range []string{"text/plain", "application/json", "application/x-www-form-urlencoded",
-		"application/trickle-ice-sdpfrag", "application/sdpx", "", ";"} {
+	for _, ct := range []string{
+		"text/plain", "application/json", "application/x-www-form-urlencoded",
+		"application/trickle-ice-sdpfrag", "application/sdpx", "", ";",
+	} {
 		r := x.Do(t, x.OfferRequest("live", x.Offer(), "").With("Content-Type", ct)).Want(t, 415)
 		if got := r.Header.Get("Accept-Post"); got != "application/sdp" {
 			t.Errorf("%q: Accept-Post %q", ct, got)
@@ -135,8 +139,10 @@ func testMediaType(t *testing.T, k Kit) {
 func testGarbage(t *testing.T, k Kit) {
 	x := k.Open(t)
 	offer := x.Offer()
-	for _, body := range []string{"", "hello", "v=0", "v=0\r\n", offer[:strings.Index(offer, "o=")+6],
-		strings.Repeat("\x00\xff\x17m=", 1024)} {
+	for _, body := range []string{
+		"", "hello", "v=0", "v=0\r\n", offer[:strings.Index(offer, "o=")+6],
+		strings.Repeat("\x00\xff\x17m=", 1024),
+	} {
 		x.Post(t, "live", body, "").Want(t, 400)
 	}
 	wantSessions(t, x, 0)

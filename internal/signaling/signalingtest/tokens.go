@@ -94,8 +94,15 @@ func testScheme(t *testing.T, k Kit) {
 		header string
 		want   int
 	}{
-		{"bearer " + token, 201}, {"BEARER  " + token, 201}, {"Bearer " + token + " \t", 201},
-		{"Bearer" + token, 401}, {"Token " + token, 401}, {token, 401}, {"Bearer", 401}, {"Bearer ", 401}, {"Basic dTpw", 401},
+		{"bearer " + token, 201},
+		{"BEARER  " + token, 201},
+		{"Bearer " + token + " \t", 201},
+		{"Bearer" + token, 401},
+		{"Token " + token, 401},
+		{token, 401},
+		{"Bearer", 401},
+		{"Bearer ", 401},
+		{"Basic dTpw", 401},
 	} {
 		q := x.OfferRequest(fmt.Sprint("s", i), x.Offer(), "").With("Authorization", c.header)
 		if r := x.Do(t, q); r.Status != c.want {
