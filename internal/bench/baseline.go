@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
-	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
@@ -268,6 +267,3 @@ func (b *baseline) close() {
 		_ = pc.Close()
 	}
 }
-
-// closeWithin bounds what ending a process may take.
-const closeWithin = 10 * time.Second

@@ -37,7 +37,11 @@ func newSite(ctx context.Context, base, token string) (*site, error) {
 	if port == "" {
 		port = u.Scheme // names of services
 	}
-	c, err := (&net.Dialer{}).DialContext(ctx, "udp", net.JoinHostPort(u.Hostname(), port))
+	host := u.Hostname()
+	if host == "localhost" {
+		host = "127.0.0.1" // its IPv6 address may have no server
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, "udp", net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", base, err)
 	}

@@ -1,0 +1,12 @@
+package bench
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// isolate keeps the terminal's Ctrl-C from the child, which its parent ends in order,
+// and lets it end when its parent dies.
+func isolate(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}
