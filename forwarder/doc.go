@@ -18,6 +18,14 @@
 //     pull from the encodings of whichever Publisher holds the stream's name now.
 //   - [KeyframeGate] merges and limits the keyframe wishes of all subscribers.
 //
+// # Fast start
+//
+// A subscriber that joins gets the last keyframe at once and all that came since
+// faster than live, see segment. Where that would take too long it gets the
+// keyframe alone, as a still, and goes live with the next one. A smaller encoding
+// with a younger keyframe would be better than a still; choosing among encodings
+// per subscriber is the allocator's, which is not here yet.
+//
 // # Who calls what
 //
 // A Publisher is owned by one caller at a time, a Subscriber by its shard. They

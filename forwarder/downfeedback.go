@@ -65,15 +65,18 @@ func (d *DownTrack) rtxType(pt uint8) uint8 {
 }
 
 // requestKeyframe is the subscriber's keyframe request. An encoder that ignores
-// requests cannot help: the track starts again from the last keyframe, once.
+// requests cannot help, and the beginning of a session should not wait for one
+// that may: the track starts again from the last keyframe, once.
 func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 	d.counts.KeyframeRequests++
 	if d.enc == nil || d.cfg.Kind != codec.Video {
 		return
 	}
 	key := d.enc.Keyframe()
-	again := d.state != showing && d.enc.IgnoresRequests() && key != nil && key != d.restarted
-	if again && now.Sub(d.seg.start) > restartGrace {
+	age := now.Sub(d.seg.start)
+	first := d.counts.Keyframes == 1 && age > firstGrace && age < firstWindow
+	deaf := d.enc.IgnoresRequests() && age > restartGrace
+	if d.state != showing && key != nil && key != d.restarted && (first || deaf) {
 		d.restarted = key
 		d.counts.Restarts++
 		d.begin(now, d.enc, d.format)

@@ -211,13 +211,15 @@ func TestAKeyframeRequestRestartsWhereTheEncoderIgnoresThem(t *testing.T) {
 		p.Tick(now, 0, nil)
 		return len(out.Wishes)
 	}
-	feed(t, p, &now, 0, 60)
+	feed(t, p, &now, 0, 30)
+	pull(s, now)
+	feed(t, p, &now, 30, 120)
 	pull(s, now)
 	for i := range 3 {
 		if request() != 1 {
 			t.Fatal("no wish")
 		}
-		feed(t, p, &now, 60+30*i, 30)
+		feed(t, p, &now, 150+30*i, 30)
 		pull(s, now)
 	}
 	if request() != 0 || s.Track(2).Counts().Restarts != 1 {
@@ -225,6 +227,40 @@ func TestAKeyframeRequestRestartsWhereTheEncoderIgnoresThem(t *testing.T) {
 	}
 	now = now.Add(2 * time.Second)
 	if request() != 1 || s.Track(2).Counts().Restarts != 1 {
+		t.Error("a second restart from the same keyframe")
+	}
+}
+
+// A request soon after the join says that the first packet was lost, which no
+// NACK can ask for: the keyframe is sent again, once, whatever the encoder does.
+func TestAKeyframeRequestSoonAfterTheJoinRestarts(t *testing.T) {
+	p := newPublisher()
+	s := newSubscriber()
+	s.SetPublisher(p)
+	now := start
+	request := func() int {
+		b, err := (&rtcp.PictureLossIndication{MediaSSRC: 2}).Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out forwarder.Output
+		s.HandleRTCP(now, b, &out)
+		return len(out.Wishes)
+	}
+	feed(t, p, &now, 0, 60)
+	sent := pull(s, now).Packets
+	if now = now.Add(100 * time.Millisecond); request() != 1 {
+		t.Fatal("a request within a round trip of the join restarts")
+	}
+	now = now.Add(200 * time.Millisecond)
+	if request() != 0 || s.Track(2).Counts().Restarts != 1 {
+		t.Fatalf("no restart: %+v", s.Track(2).Counts())
+	}
+	again := pull(s, now).Packets
+	if len(again) == 0 || again[0].Packet != sent[0].Packet || again[0].Seq != sent[len(sent)-1].Seq+1 {
+		t.Error("the restart does not begin with the keyframe, under new numbers")
+	}
+	if now = now.Add(300 * time.Millisecond); request() != 1 {
 		t.Error("a second restart from the same keyframe")
 	}
 }

@@ -116,8 +116,12 @@ const (
 	settleTime     = catchUpMost + 20*time.Second
 
 	// restartGrace is how long a new segment is given to show before a keyframe
-	// request counts: a round trip and the decoding of a catch-up.
+	// request counts: a round trip and the decoding of a catch-up. firstGrace is
+	// the same for the very first one: there, within firstWindow, a request mostly
+	// says that its first packet was lost, which no NACK can ask for.
 	restartGrace = time.Second
+	firstGrace   = 200 * time.Millisecond
+	firstWindow  = 3 * time.Second
 
 	// switchKeyframeAge is how old a keyframe may be to switch up to: older, and
 	// the subscriber would see the past again.

@@ -66,8 +66,7 @@ func (c *child) stop() {
 	_ = c.cmd.Process.Signal(os.Interrupt)
 	kill := time.AfterFunc(closeWithin, func() { _ = c.cmd.Process.Kill() })
 	defer kill.Stop()
-	_, _ = io.Copy(io.Discard, c.out) // until it closes its output
-	_ = c.cmd.Wait()                  // its status says nothing new
+	_ = c.cmd.Wait() // its status says nothing new
 }
 
 // fail adds what the process said to an error.

@@ -61,7 +61,7 @@ type Log struct {
 }
 
 // LogPackages returns the names --log-level knows.
-func LogPackages() []string { return []string{"http", "node", "signaling"} }
+func LogPackages() []string { return []string{"http", "node", "signaling", "stream"} }
 
 // A Secret is bytes that no format verb, logger or encoder shows. The zero Secret
 // is empty. Copies share the bytes, which must not be changed.

@@ -4,6 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,4 +51,29 @@ func TestLogsAsJSON(t *testing.T) {
 func TestNilLogsAreSilent(t *testing.T) {
 	var logs *node.Logs
 	logs.For("node").Error("nobody hears")
+}
+
+// TestEveryLogPackageLogs: a package that --log-level knows gets its logger, and the
+// other way round.
+func TestEveryLogPackageLogs(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\.For\("(\w+)"\)`).FindAllStringSubmatch(string(b), -1) {
+			used[m[1]] = true
+		}
+	}
+	if got, want := slices.Sorted(maps.Keys(used)), config.LogPackages(); !slices.Equal(got, want) {
+		t.Errorf("loggers for %q, settings for %q", got, want)
+	}
 }

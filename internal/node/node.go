@@ -84,6 +84,7 @@ func (n *Node) start() error {
 	n.streams = stream.NewRegistry(stream.Config{
 		Takeover: n.cfg.Takeover,
 		MaxNode:  n.cfg.MaxSessions,
+		Logger:   n.deps.Logs.For("stream"),
 	})
 	limits := n.deps.Limits
 	limits.Sessions = n.cfg.MaxSessions

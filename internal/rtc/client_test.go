@@ -45,7 +45,7 @@ func (r *recorder) heard(f func()) {
 	}
 }
 
-func (r *recorder) OnRTP(b []byte)  { r.heard(func() { r.rtp = append(r.rtp, slices.Clone(b)) }) }
+func (r *recorder) OnRTP(b []byte, _ time.Time)  { r.heard(func() { r.rtp = append(r.rtp, slices.Clone(b)) }) }
 func (r *recorder) OnRTCP(b []byte) { r.heard(func() { r.rtcp = append(r.rtcp, slices.Clone(b)) }) }
 func (r *recorder) OnState(s State) { r.heard(func() { r.states = append(r.states, s) }) }
 

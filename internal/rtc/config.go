@@ -63,8 +63,9 @@ type PeerConfig struct {
 // OnRTCP never run at the same time for one peer.
 type Handler interface {
 	// OnRTP gets one decrypted RTP packet, header included, of any SSRC and
-	// payload type. The slice is borrowed until return.
-	OnRTP(packet []byte)
+	// payload type, and when it was read from its socket: what waits for keys or
+	// for its turn did not come all at once. The slice is borrowed until return.
+	OnRTP(packet []byte, at time.Time)
 	// OnRTCP gets one decrypted RTCP packet, each packet of a compound once and in
 	// order. The slice is borrowed until return. Version and length are right, the
 	// rest is not checked.

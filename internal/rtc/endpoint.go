@@ -150,7 +150,7 @@ func (m *mux) read(s *socket) {
 			continue
 		}
 		pause = 0
-		p.n, p.from, p.to = n, from, to
+		p.n, p.from, p.to, p.at = n, from, to, time.Now()
 		if m.take(p, s.endpoint(from)) {
 			p = m.pool.get()
 		}

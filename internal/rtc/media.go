@@ -103,7 +103,7 @@ func (p *Peer) deliverLocked(pk *packet) {
 	if isRTCP(pk.bytes()) {
 		ok = p.rtcpLocked(pk.bytes())
 	} else {
-		ok = p.rtpLocked(pk.bytes())
+		ok = p.rtpLocked(pk.bytes(), pk.at)
 	}
 	if !ok {
 		p.rejected.Add(1)
@@ -114,7 +114,7 @@ func (p *Peer) deliverLocked(pk *packet) {
 	p.alive(pk)
 }
 
-func (p *Peer) rtpLocked(b []byte) bool {
+func (p *Peer) rtpLocked(b []byte, at time.Time) bool {
 	plain, err := p.in.DecryptRTP(b, b, &p.inHeader)
 	if err != nil {
 		return false
@@ -122,7 +122,7 @@ func (p *Peer) rtpLocked(b []byte) bool {
 	if !p.knownLocked(&p.ssrcs, p.inHeader.SSRC) {
 		return false
 	}
-	p.handler.OnRTP(plain)
+	p.handler.OnRTP(plain, at)
 	return true
 }
 

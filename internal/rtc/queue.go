@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"time"
 )
 
 // A packet is one datagram or ICE-TCP frame. It has one owner at a time: the
@@ -14,6 +15,7 @@ type packet struct {
 	n        int
 	from     netip.AddrPort
 	to       netip.Addr // ours that it was sent to, if known
+	at       time.Time  // it was read
 	endpoint int        // where it came in, an index into mux.endpoints
 }
 

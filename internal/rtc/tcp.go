@@ -156,6 +156,7 @@ func readFrame(r io.Reader, p *packet) error {
 		return errFrameTooLarge
 	}
 	_, err := io.ReadFull(r, p.buf[:p.n])
+	p.at = time.Now()
 	return err
 }
 

@@ -38,7 +38,7 @@ func PeerConfig(o *sdp.Offer) rtc.PeerConfig {
 
 // A Feed is where a publisher's packets go. The slices are borrowed until return.
 type Feed interface {
-	PushRTP(packet []byte)
+	PushRTP(packet []byte, at time.Time)
 	PushRTCP(compound []byte)
 }
 
@@ -61,9 +61,9 @@ func (s *Source) Attach(p *rtc.Peer) { s.peer.Store(p) }
 func (s *Source) Feed(f Feed) { s.feed.Store(&f) }
 
 // OnRTP passes a packet on to the stream.
-func (s *Source) OnRTP(packet []byte) {
+func (s *Source) OnRTP(packet []byte, at time.Time) {
 	if f := s.feed.Load(); f != nil {
-		(*f).PushRTP(packet)
+		(*f).PushRTP(packet, at)
 	}
 }
 
@@ -125,7 +125,7 @@ func (s *Sink) startIfConnected() {
 }
 
 // OnRTP drops what subscribers send: they have nothing to send but feedback.
-func (s *Sink) OnRTP([]byte) {}
+func (s *Sink) OnRTP([]byte, time.Time) {}
 
 // OnRTCP passes feedback on to the shard.
 func (s *Sink) OnRTCP(packet []byte) {

@@ -30,7 +30,7 @@ func BenchmarkShardPass(b *testing.B) {
 	push := func(n int) {
 		raw[2], raw[3] = byte(n>>8), byte(n)
 		raw[5], raw[6], raw[7] = byte(n>>8), byte(n), 0
-		p.PushRTP(raw)
+		p.PushRTP(raw, time.Now())
 	}
 	push(0)
 	raw[13] |= 1 // no keyframe any more

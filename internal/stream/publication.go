@@ -116,16 +116,17 @@ func (p *Publication) stop() {
 	p.stream.wake()
 }
 
-// PushRTP takes one RTP packet, borrowed until it returns. After the end of the
+// PushRTP takes one RTP packet that arrived at the given time, borrowed until it
+// returns. The time matters to the publisher: its probes measure how far apart
+// packets arrive. After the end of the
 // publication it does nothing. It must not be called concurrently with itself.
-func (p *Publication) PushRTP(b []byte) {
-	now := time.Now()
+func (p *Publication) PushRTP(b []byte, at time.Time) {
 	p.mu.Lock()
 	if p.up.Ended() {
 		p.mu.Unlock()
 		return
 	}
-	fresh := p.up.HandleRTP(now, b)
+	fresh := p.up.HandleRTP(at, b)
 	disordered := !p.warned && p.up.Counts().Reordered >= warnReordered
 	p.warned = p.warned || disordered
 	early := p.up.Deadline().Before(p.timer)
@@ -141,7 +142,7 @@ func (p *Publication) PushRTP(b []byte) {
 		return
 	}
 	if p.first.Load() == nil {
-		p.first.Store(&now)
+		p.first.Store(&at)
 	}
 	p.stream.wake()
 }

@@ -197,6 +197,7 @@ func (s *shard) leave(sub *Subscription) {
 		return
 	}
 	sub.joined = false
+	s.publishCounts(sub) // the last ones
 	m := sub.member
 	if i := slices.Index(m.subs, sub); i >= 0 {
 		m.subs = slices.Delete(m.subs, i, i+1)
@@ -301,7 +302,8 @@ func (s *shard) emit(sub *Subscription) {
 	}
 }
 
-// publishCounts lets others see a subscriber's counters, each time it reports.
+// publishCounts lets others see a subscriber's counters: each time it reports,
+// and when it leaves.
 func (s *shard) publishCounts(sub *Subscription) {
 	c := &SubscriptionCounts{Session: sub.core.Counts(), RTT: sub.core.RTT()}
 	if t := sub.core.Track(codec.Audio); t != nil {

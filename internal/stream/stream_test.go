@@ -104,7 +104,7 @@ func subscribe(t *testing.T, r *Registry, name string) (*Subscription, *sink) {
 
 func play(t testing.TB, p *Publication, from, to int) {
 	for n := from; n < to; n++ {
-		p.PushRTP(frame(t, 96, n))
+		p.PushRTP(frame(t, 96, n), time.Now())
 		time.Sleep(33 * time.Millisecond)
 	}
 }
@@ -219,7 +219,7 @@ func TestTakeover(t *testing.T) {
 		_, k := subscribe(t, r, "a")
 		play(t, p1, 0, 20)
 		_, p2, _ := publish(t, r, "a")
-		p1.PushRTP(frame(t, 96, 20)) // too late
+		p1.PushRTP(frame(t, 96, 20), time.Now()) // too late
 		play(t, p2, 100, 120)
 		synctest.Wait()
 		if !errors.Is(src.reason, ErrReplaced) || len(k.seqs) != 40 {
@@ -235,7 +235,7 @@ func TestASubscriberThatCannotReceiveTheCodecIsClosed(t *testing.T) {
 		_, p, _ := publish(t, r, "a")
 		_, k := subscribe(t, r, "a")
 		for n := range 5 {
-			p.PushRTP(frame(t, 98, n))
+			p.PushRTP(frame(t, 98, n), time.Now())
 		}
 		synctest.Wait()
 		if !errors.Is(k.reason, ErrFormat) {
@@ -289,7 +289,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 			name := fmt.Sprint("s", i%7)
 			c, p, _ := publish(t, r, name)
 			s, k := subscribe(t, r, name)
-			p.PushRTP(frame(t, 96, 0))
+			p.PushRTP(frame(t, 96, 0), time.Now())
 			synctest.Wait()
 			if len(k.seqs) != 1 {
 				t.Fatalf("cycle %d: %d packets", i, len(k.seqs))
@@ -352,7 +352,7 @@ func TestDeliveryDoesNotAllocate(t *testing.T) {
 	next := 0
 	push := func(n int) {
 		for range n {
-			p.PushRTP(packets[next])
+			p.PushRTP(packets[next], time.Now())
 			next++
 		}
 		await("packets", func() bool { return r.Counts().PacketsOut == uint64(next*subscribers) })

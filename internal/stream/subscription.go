@@ -83,7 +83,7 @@ func (s *Subscription) PushRTCP(b []byte) {
 	}
 }
 
-// Counts returns the counters; zero before Start.
+// Counts returns the counters; zero before Start. They stay after Close.
 func (s *Subscription) Counts() SubscriptionCounts {
 	if c := s.counts.Load(); c != nil {
 		return *c
