@@ -37,6 +37,7 @@ bars: setup ## measure the promised figures; writes dist/bars.json
 
 soak: setup ## joins, leaves and restarts for SOAKTIME, watching memory
 	SOAKTIME=$(SOAKTIME) $(GO) test -tags soak -count=1 -v -timeout 24h ./test/soak
+	SOAKTIME=$(SOAKTIME) $(GO) test -run TestSweep -count=1 -timeout 24h ./forwarder/forwardertest
 
 fuzz: ## every fuzz target for FUZZTIME
 	test/fuzz.sh $(FUZZTIME)

@@ -81,7 +81,7 @@ func TestARepetitionOutOfReachIsNotSent(t *testing.T) {
 	}
 	push(100)
 	push(650)
-	push(690) // late, but never sent
+	push(690)             // late, but never sent
 	if len(sent) != 699 { // audio begins with the packet after the first
 		t.Errorf("%d packets sent, want 699", len(sent))
 	}

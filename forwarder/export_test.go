@@ -4,9 +4,8 @@ import "time"
 
 // Internals for the external tests.
 type (
-	Extender  struct{ extender }
-	Nacker    struct{ nacker }
-	Reception struct{ reception }
+	Extender struct{ extender }
+	Nacker   struct{ nacker }
 )
 
 // Extend extends and advances.
@@ -61,9 +60,7 @@ const (
 	PassPackets      = passPackets
 	MaxAnswer        = maxAnswer
 	ActiveWindow     = activeWindow
-	SentAudio        = sentAudio
 	FirstKeyframe    = firstKeyframe
-	LongestPause     = longestPause
 )
 
 // ToNTP and FromNTP convert to and from NTP time.

@@ -24,6 +24,10 @@ type cli struct {
 	Publish PublishCmd `cmd:"" help:"Publish a test clip or files to a WHIP endpoint."`
 	Play    PlayCmd    `cmd:"" help:"Play from a WHEP endpoint: statistics each second, media to files."`
 	Health  healthCmd  `cmd:"" help:"Ask a running node whether it is healthy; the exit status is the answer."`
+	Bench   benchCmd   `cmd:"" help:"Put load on a node and report what it costs: CPU time, memory, latency, loss."`
+
+	BenchLoad     benchLoadCmd     `cmd:"" hidden:"" help:"A load generator of bench."`
+	BenchBaseline benchBaselineCmd `cmd:"" hidden:"" help:"The plain pion SFU that bench compares with."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }

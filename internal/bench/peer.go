@@ -36,10 +36,24 @@ type peer struct {
 	conn        *dtlsConn
 	dtls        *dtls.Conn
 
-	sink atomic.Pointer[sink] // nil: what comes is dropped
+	sink atomic.Pointer[sink] // nil: what comes is kept in early
 	keys *keys                // set before sink
 	wg   sync.WaitGroup
+
+	// earlyMu guards the field below.
+	earlyMu sync.Mutex
+	early   []earlyPacket
 }
+
+// An earlyPacket came before the handshake had ended at this end: the server may send
+// media as soon as it has at its own.
+type earlyPacket struct {
+	data []byte
+	at   time.Time
+}
+
+// maxEarly is a keyframe and more.
+const maxEarly = 512
 
 // keys are both directions' keys of a finished handshake.
 type keys struct {
@@ -86,15 +100,43 @@ func (p *peer) receive(b []byte, from netip.AddrPort, at time.Time) {
 		p.agent.receive(b, from)
 	case classDTLS:
 		p.conn.push(b)
-	case classRTP:
-		if s := p.sink.Load(); s != nil {
-			(*s).rtp(b, at)
-		}
-	case classRTCP:
-		if s := p.sink.Load(); s != nil {
-			(*s).rtcp(b)
+	case classRTP, classRTCP:
+		p.media(b, at)
+	}
+}
+
+func (p *peer) media(b []byte, at time.Time) {
+	s := p.sink.Load()
+	if s == nil {
+		p.earlyMu.Lock()
+		defer p.earlyMu.Unlock()
+		if s = p.sink.Load(); s == nil {
+			if len(p.early) < maxEarly {
+				p.early = append(p.early, earlyPacket{append([]byte(nil), b...), at})
+			}
+			return
 		}
 	}
+	deliver(*s, b, at)
+}
+
+func deliver(s sink, b []byte, at time.Time) {
+	if classify(b) == classRTP {
+		s.rtp(b, at)
+	} else {
+		s.rtcp(b)
+	}
+}
+
+// begin delivers what came early and lets the rest go to the sink directly.
+func (p *peer) begin(s sink) {
+	p.earlyMu.Lock()
+	defer p.earlyMu.Unlock()
+	for _, e := range p.early {
+		deliver(s, e.data, e.at)
+	}
+	p.early = nil
+	p.sink.Store(&s)
 }
 
 // connect runs ICE and DTLS with the far end of the answer. Then media goes to the
@@ -118,7 +160,7 @@ func (p *peer) connect(ctx context.Context, a *answer, start func(*keys) (sink, 
 		return err
 	}
 	p.keys = k
-	p.sink.Store(&s)
+	p.begin(s)
 	p.wg.Go(p.drainDTLS)
 	return nil
 }
@@ -217,7 +259,6 @@ func (p *peer) drainDTLS() {
 // close says goodbye, if there is somebody to say it to, and frees all. Nobody may
 // send any more.
 func (p *peer) close() {
-	p.sink.Store(nil)
 	if p.dtls != nil {
 		_ = p.dtls.Close()
 	}

@@ -29,6 +29,7 @@ type recorder struct {
 	mu     sync.Mutex
 	states []State
 	rtp    [][]byte
+	at     []time.Time // of rtp
 	rtcp   [][]byte
 	signal chan struct{} // cap 1: something was heard
 }
@@ -45,7 +46,10 @@ func (r *recorder) heard(f func()) {
 	}
 }
 
-func (r *recorder) OnRTP(b []byte, _ time.Time)  { r.heard(func() { r.rtp = append(r.rtp, slices.Clone(b)) }) }
+func (r *recorder) OnRTP(b []byte, at time.Time) {
+	r.heard(func() { r.rtp, r.at = append(r.rtp, slices.Clone(b)), append(r.at, at) })
+}
+
 func (r *recorder) OnRTCP(b []byte) { r.heard(func() { r.rtcp = append(r.rtcp, slices.Clone(b)) }) }
 func (r *recorder) OnState(s State) { r.heard(func() { r.states = append(r.states, s) }) }
 

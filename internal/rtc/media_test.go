@@ -3,6 +3,7 @@ package rtc
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,40 @@ func TestAnySSRC(t *testing.T) {
 		}
 		if len(r.statesHeard()) != 1 {
 			t.Errorf("states %v", r.statesHeard())
+		}
+		w.close(c)
+	})
+}
+
+// stalling is a handler that is busy with the first packet while others come.
+type stalling struct {
+	*recorder
+	once sync.Once
+}
+
+const stall = 200 * time.Millisecond
+
+func (s *stalling) OnRTP(b []byte, at time.Time) {
+	s.once.Do(func() { time.Sleep(stall) })
+	s.recorder.OnRTP(b, at)
+}
+
+// A packet that waits has arrived all the same: probes are spaced as they were on the wire.
+func TestArrivalIsNotHandling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c, r := w.client(true), newRecorder()
+		c.connect(t, w.transport, r, func(p *PeerConfig) { p.Handler = &stalling{recorder: r} })
+		const apart = 10 * time.Millisecond
+		for seq := range uint16(5) {
+			c.out.write(t, 1000, 96, seq)
+			time.Sleep(apart)
+		}
+		r.wait(t, "RTP", func() bool { return len(r.at) == 5 })
+		for i, at := range r.at[1:] {
+			if gap := at.Sub(r.at[i]); gap != apart {
+				t.Errorf("packets %d and %d arrived %v apart, want %v", i, i+1, gap, apart)
+			}
 		}
 		w.close(c)
 	})

@@ -170,6 +170,7 @@ func TestReplayRTCP(t *testing.T) {
 			must(t, c.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 1}}))
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		slices.Reverse(kept)
 		for range 2 {
 			for _, b := range kept {

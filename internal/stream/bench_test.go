@@ -3,6 +3,7 @@ package stream
 import (
 	"runtime"
 	"testing"
+	"time"
 )
 
 // BenchmarkShardPass is the cost of one packet received and delivered to 200

@@ -117,9 +117,9 @@ func (p *Publication) stop() {
 }
 
 // PushRTP takes one RTP packet that arrived at the given time, borrowed until it
-// returns. The time matters to the publisher: its probes measure how far apart
-// packets arrive. After the end of the
-// publication it does nothing. It must not be called concurrently with itself.
+// returns. The publisher is told how far apart its packets arrived, from which it
+// learns what it may send: a time of handling would mislead it. After the end of the
+// publication PushRTP does nothing. It must not be called concurrently with itself.
 func (p *Publication) PushRTP(b []byte, at time.Time) {
 	p.mu.Lock()
 	if p.up.Ended() {

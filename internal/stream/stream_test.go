@@ -381,8 +381,8 @@ func TestE28_BFramesAreWarnedOfOnce(t *testing.T) {
 			later[2], later[3], earlier[2], earlier[3] = 0, byte(n), 0, byte(n+1)
 			copy(later[4:8], frame(t, 96, n+1)[4:8])
 			copy(earlier[4:8], frame(t, 96, n)[4:8])
-			p.PushRTP(later)
-			p.PushRTP(earlier)
+			p.PushRTP(later, time.Now())
+			p.PushRTP(earlier, time.Now())
 		}
 		if n := strings.Count(log.String(), "B-frames"); n != 1 || r.Counts().Received.Reordered != 50 {
 			t.Errorf("%d warnings, %d frames: %s", n, r.Counts().Received.Reordered, log.String())

@@ -30,7 +30,7 @@ func TestChecksSeeFaults(t *testing.T) {
 	if moved := before - after; moved < 200 || moved > 400 {
 		t.Errorf("beeps late by 300 ms moved the measured offset by %.0f ms, from %.0f to %.0f", moved, before, after)
 	}
-	if err := synchronous(t, late); err == nil {
+	if err := synchronous(t, late, 2); err == nil {
 		t.Errorf("picture and sound %v apart pass for synchronous", 300*time.Millisecond)
 	}
 }
