@@ -162,6 +162,7 @@ func TestAFirstKeyframeIsAskedFor(t *testing.T) {
 func TestAWishForAnothersEncodingIsPassedOver(t *testing.T) {
 	one, two, now := newPublisher(), newPublisher(), start
 	feed(t, one, &now, 0, 1)
+	feed(t, two, &now, 0, 1)
 	two.RequestKeyframe(one.Best(codec.Video))
 	two.RequestKeyframe(nil)
 	for _, p := range []*forwarder.Publisher{one, two} {

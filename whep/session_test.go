@@ -128,6 +128,7 @@ func slowKeyframes(t *testing.T) client.Source {
 func TestE40_RequireLive(t *testing.T) {
 	run(t, func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target) {
 		r := x.Do(t, x.OfferRequest("live", x.Offer(), "").With("Origin", "https://a.example")).Want(t, 409)
+		r.WantReadable(t) // Retry-After as well
 		if s, err := strconv.Atoi(r.Header.Get("Retry-After")); err != nil || s < 1 {
 			t.Errorf("Retry-After %q", r.Header.Get("Retry-After"))
 		}

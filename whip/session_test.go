@@ -22,12 +22,13 @@ func run(t *testing.T, cfg stream.Config, f func(t *testing.T, n *signalingtest.
 	})
 }
 
-func TestW15_ConflictIsRefused(t *testing.T) {
+func TestW15_W30_ConflictIsRefused(t *testing.T) {
 	run(t, stream.Config{}, func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target) {
 		first := n.Publish(t, "live")
 		player := n.Play(t, "live")
 		signalingtest.WantPlaying(t, player)
-		r := x.Post(t, "live", x.Offer(), "").Want(t, 409)
+		r := x.Do(t, x.OfferRequest("live", x.Offer(), "").With("Origin", "https://a.example")).Want(t, 409)
+		r.WantReadable(t)
 		if r.Problem.Type != "urn:whippet:problem:stream-busy" {
 			t.Errorf("type %q", r.Problem.Type)
 		}

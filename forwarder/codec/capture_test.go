@@ -32,30 +32,54 @@ type clip struct {
 }
 
 var clips = []clip{
-	{name: "h264", size: "162x98", frames: 12, packet: 300,
-		args: "-c:v libx264 -profile:v high -bf 0 -g 5 -x264-params slices=2:keyint=5:scenecut=0"},
-	{name: "h264-refresh", size: "160x96", frames: 16, packet: 1200,
-		args: "-c:v libx264 -bf 0 -x264-params intra-refresh=1:keyint=6:scenecut=0"},
-	{name: "h264-opengop", size: "160x96", frames: 16, packet: 1200,
-		args: "-c:v libx264 -bf 2 -x264-params open-gop=1:keyint=6:scenecut=0:b-adapt=0"},
-	{name: "h264-mode0", size: "96x64", frames: 6, packet: 1200,
-		args: "-c:v libx264 -profile:v baseline -g 3 -x264-params slice-max-size=600:scenecut=0 -rtpflags h264_mode0"},
-	{name: "h265", size: "162x98", frames: 12, packet: 300,
-		args: "-c:v libx265 -x265-params keyint=5:min-keyint=5:open-gop=0:bframes=0:scenecut=0:repeat-headers=1:log-level=none"},
-	{name: "h265-cra", size: "160x96", frames: 16, packet: 1200,
-		args: "-c:v libx265 -x265-params keyint=6:min-keyint=6:open-gop=1:bframes=2:scenecut=0:repeat-headers=1:log-level=none"},
-	{name: "vp8", size: "162x98", frames: 12, packet: 300,
-		args: "-c:v libvpx -deadline realtime -auto-alt-ref 0 -g 5 -keyint_min 5 -b:v 60k"},
-	{name: "vp9", size: "162x98", frames: 12, packet: 300,
-		args: "-c:v libvpx-vp9 -deadline realtime -g 5 -keyint_min 5 -b:v 60k -strict experimental"},
-	{name: "vp9-flexible", size: "162x98", frames: 12, packet: 300, payloader: &codecs.VP9Payloader{FlexibleMode: true},
-		args: "-c:v libvpx-vp9 -deadline realtime -g 5 -keyint_min 5 -b:v 60k"},
-	{name: "vp9-structure", size: "162x98", frames: 12, packet: 300, payloader: &codecs.VP9Payloader{},
-		args: "-c:v libvpx-vp9 -deadline realtime -g 5 -keyint_min 5 -b:v 60k"},
-	{name: "av1-aom", size: "162x98", frames: 10, packet: 300, payloader: &codecs.AV1Payloader{},
-		args: "-c:v libaom-av1 -usage realtime -cpu-used 8 -g 5 -keyint_min 5 -b:v 60k"},
-	{name: "av1-svt", size: "176x144", frames: 10, packet: 600, payloader: &codecs.AV1Payloader{},
-		args: "-c:v libsvtav1 -preset 10 -g 5 -svtav1-params pred-struct=1:irefresh-type=2 -b:v 60k"},
+	{
+		name: "h264", size: "162x98", frames: 12, packet: 300,
+		args: "-c:v libx264 -profile:v high -bf 0 -g 5 -x264-params slices=2:keyint=5:scenecut=0",
+	},
+	{
+		name: "h264-refresh", size: "160x96", frames: 16, packet: 1200,
+		args: "-c:v libx264 -bf 0 -x264-params intra-refresh=1:keyint=6:scenecut=0",
+	},
+	{
+		name: "h264-opengop", size: "160x96", frames: 16, packet: 1200,
+		args: "-c:v libx264 -bf 2 -x264-params open-gop=1:keyint=6:scenecut=0:b-adapt=0",
+	},
+	{
+		name: "h264-mode0", size: "96x64", frames: 6, packet: 1200,
+		args: "-c:v libx264 -profile:v baseline -g 3 -x264-params slice-max-size=600:scenecut=0 -rtpflags h264_mode0",
+	},
+	{
+		name: "h265", size: "162x98", frames: 12, packet: 300,
+		args: "-c:v libx265 -x265-params keyint=5:min-keyint=5:open-gop=0:bframes=0:scenecut=0:repeat-headers=1:log-level=none",
+	},
+	{
+		name: "h265-cra", size: "160x96", frames: 16, packet: 1200,
+		args: "-c:v libx265 -x265-params keyint=6:min-keyint=6:open-gop=1:bframes=2:scenecut=0:repeat-headers=1:log-level=none",
+	},
+	{
+		name: "vp8", size: "162x98", frames: 12, packet: 300,
+		args: "-c:v libvpx -deadline realtime -auto-alt-ref 0 -g 5 -keyint_min 5 -b:v 60k",
+	},
+	{
+		name: "vp9", size: "162x98", frames: 12, packet: 300,
+		args: "-c:v libvpx-vp9 -deadline realtime -g 5 -keyint_min 5 -b:v 60k -strict experimental",
+	},
+	{
+		name: "vp9-flexible", size: "162x98", frames: 12, packet: 300, payloader: &codecs.VP9Payloader{FlexibleMode: true},
+		args: "-c:v libvpx-vp9 -deadline realtime -g 5 -keyint_min 5 -b:v 60k",
+	},
+	{
+		name: "vp9-structure", size: "162x98", frames: 12, packet: 300, payloader: &codecs.VP9Payloader{},
+		args: "-c:v libvpx-vp9 -deadline realtime -g 5 -keyint_min 5 -b:v 60k",
+	},
+	{
+		name: "av1-aom", size: "162x98", frames: 10, packet: 300, payloader: &codecs.AV1Payloader{},
+		args: "-c:v libaom-av1 -usage realtime -cpu-used 8 -g 5 -keyint_min 5 -b:v 60k",
+	},
+	{
+		name: "av1-svt", size: "176x144", frames: 10, packet: 600, payloader: &codecs.AV1Payloader{},
+		args: "-c:v libsvtav1 -preset 10 -g 5 -svtav1-params pred-struct=1:irefresh-type=2 -b:v 60k",
+	},
 }
 
 func (c clip) command(output ...string) *exec.Cmd {

@@ -145,14 +145,26 @@ func TestParseH264SPSFields(t *testing.T) {
 		sps  spsBits
 		want codec.H264SPS
 	}{
-		{"baseline 320x240", spsBits{profile: 66, width: 20, height: 15, frames: true},
-			codec.H264SPS{Profile: 66, Level: 30, Width: 320, Height: 240}},
-		{"interlaced 1920x1080", spsBits{profile: 77, width: 120, height: 34, bottom: 2},
-			codec.H264SPS{Profile: 77, Level: 30, Width: 1920, Height: 1080}},
-		{"picture order type 1", spsBits{profile: 66, width: 20, height: 15, frames: true, order: 1},
-			codec.H264SPS{Profile: 66, Level: 30, Width: 320, Height: 240}},
-		{"id 31, 4:4:4 with scaling lists", spsBits{id: 31, profile: 244, chroma: 3, lists: true, width: 20, height: 15, frames: true, bottom: 7},
-			codec.H264SPS{ID: 31, Profile: 244, Level: 30, Width: 320, Height: 233}},
+		{
+			"baseline 320x240",
+			spsBits{profile: 66, width: 20, height: 15, frames: true},
+			codec.H264SPS{Profile: 66, Level: 30, Width: 320, Height: 240},
+		},
+		{
+			"interlaced 1920x1080",
+			spsBits{profile: 77, width: 120, height: 34, bottom: 2},
+			codec.H264SPS{Profile: 77, Level: 30, Width: 1920, Height: 1080},
+		},
+		{
+			"picture order type 1",
+			spsBits{profile: 66, width: 20, height: 15, frames: true, order: 1},
+			codec.H264SPS{Profile: 66, Level: 30, Width: 320, Height: 240},
+		},
+		{
+			"id 31, 4:4:4 with scaling lists",
+			spsBits{id: 31, profile: 244, chroma: 3, lists: true, width: 20, height: 15, frames: true, bottom: 7},
+			codec.H264SPS{ID: 31, Profile: 244, Level: 30, Width: 320, Height: 233},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -159,7 +159,9 @@ func parseVP9Header(data []byte) vp9Header {
 		r.flag() // reserved_zero
 	}
 	h := vp9Header{readable: true}
-	if r.flag() || r.flag() || r.failed { // show_existing_frame; frame_type, 1 is not key
+	existing := r.flag() // show_existing_frame
+	delta := r.flag()    // frame_type, 1 is not key
+	if existing || delta || r.failed {
 		return h
 	}
 	r.bits(2) // show_frame, error_resilient_mode

@@ -102,15 +102,19 @@ func TestParseVP9(t *testing.T) {
 	}{
 		{"flexible", "fd 81 02 70 03 04 86", codec.VP9Descriptor{
 			Predicted: true, HasLayers: true, Flexible: true, Start: true, End: true, NotReference: true,
-			PictureIDBits: 15, PictureID: 0x102, TID: 3, SwitchUp: true, Len: 6}},
+			PictureIDBits: 15, PictureID: 0x102, TID: 3, SwitchUp: true, Len: 6,
+		}},
 		{"three references at most", "f8 01 00 03 03 03 86", codec.VP9Descriptor{
 			Predicted: true, HasLayers: true, Flexible: true, Start: true,
-			PictureIDBits: 7, PictureID: 1, Len: 6}},
+			PictureIDBits: 7, PictureID: 1, Len: 6,
+		}},
 		{"not flexible", "ac 05 43 2a 86", codec.VP9Descriptor{
 			HasLayers: true, Start: true, End: true, PictureIDBits: 7, PictureID: 5,
-			TID: 2, SID: 1, InterLayer: true, TL0PicIdx: 42, Len: 4}},
+			TID: 2, SID: 1, InterLayer: true, TL0PicIdx: 42, Len: 4,
+		}},
 		{"structure with a group of two", "02 38 0140 00f0 0280 01e0 02 04 01 08 01 02 86", codec.VP9Descriptor{
-			Width: 640, Height: 480, SpatialLayers: 2, Len: 16}},
+			Width: 640, Height: 480, SpatialLayers: 2, Len: 16,
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

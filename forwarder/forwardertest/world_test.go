@@ -51,8 +51,8 @@ func TestScenarios(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			events := 0
-			for _, seed := range []uint64{1, 2, 3, 7, 4711} {
-				w := s.run(seed, 45*time.Second)
+			for _, seed := range []uint64{1, 7, 4711} {
+				w := s.run(seed, 30*time.Second)
 				events += w.events
 				if err := w.Err(); err != nil {
 					t.Errorf("seed %d: %v", seed, err)

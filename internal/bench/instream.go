@@ -93,7 +93,7 @@ func (s *inStream) nacks(now time.Time) []uint16 {
 // report returns the stream's block of a receiver report.
 func (s *inStream) report(now time.Time) rtcp.ReceptionReport {
 	expected := s.highest - s.first + 1
-	lost := int64(expected) - int64(s.received) //nolint:gosec // below 2^63
+	lost := int64(expected) - int64(s.received)                                                                     //nolint:gosec // below 2^63
 	r := rtcp.ReceptionReport{SSRC: s.ssrc, LastSequenceNumber: uint32(s.highest), TotalLost: uint32(max(lost, 0))} //nolint:gosec // wraps as it should
 	interval, got := expected-s.expected, s.received-s.counted
 	if interval > got && s.expected > 0 {

@@ -90,9 +90,7 @@ func (m *measurement) evaluate(before, after look, goroutines int) {
 	if m.target.pid == 0 {
 		return
 	}
-	if r.Server == nil {
-		r.Server = &Cost{}
-	}
+	r.Server = &Cost{}
 	c, used := r.Server, after.server.minus(before.server)
 	user, system := used.split()
 	c.CPUUsPerPacket = us(used.cpu) / packets

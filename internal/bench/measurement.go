@@ -43,7 +43,7 @@ type measurement struct {
 
 func (m *measurement) run(ctx context.Context) (Result, error) {
 	defer m.stop()
-	steps := []func(context.Context) error{m.start, m.joins, m.media, m.fill, m.warm, m.window}
+	steps := []func(context.Context) error{m.start, m.media, m.fill, m.warm, m.window, m.joins}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			if ctx.Err() != nil {
@@ -106,20 +106,26 @@ func (m *measurement) usage() (usage, error) {
 	return readUsage(m.target.pid)
 }
 
-// joins lets subscribers come and go while nobody publishes: what is left is the cost
-// of sessions alone.
+// joins ends all media, then lets subscribers come and go while nobody publishes: what
+// is left is the cost of sessions alone. It comes last, so that the memory of these
+// sessions is not there to be used again by those whose memory is measured.
 func (m *measurement) joins(ctx context.Context) error {
 	n := m.load.Joins
 	if n == 0 || m.target.pid == 0 {
 		return nil
 	}
 	m.say("%d joins without media", n)
+	ctx, cancel := m.patience(ctx, time.Duration(float64(n)/m.load.Ramp*float64(time.Second)))
+	defer cancel()
+	if _, err := m.play.ask(ctx, command{Do: doLeave}, eventLeft); err != nil {
+		return err
+	}
+	m.publish.stop()
+	m.publish = nil
 	if !wait(ctx, time.Now().Add(calm)) {
 		return ctx.Err()
 	}
-	ctx, cancel := m.patience(ctx, time.Duration(float64(n)/m.load.Ramp*float64(time.Second)))
-	defer cancel()
-	joined, err := m.cost(ctx, command{Do: doJoin, Streams: m.streams[:1], Count: n}, eventJoined, n)
+	joined, err := m.cost(ctx, command{Do: doJoin, Streams: []string{m.streams[0] + "-quiet"}, Count: n}, eventJoined, n)
 	if err != nil {
 		return err
 	}
@@ -127,7 +133,9 @@ func (m *measurement) joins(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.result.Server = &Cost{CPUMsPerJoin: &joined, CPUMsPerLeave: &left}
+	if c := m.result.Server; c != nil {
+		c.CPUMsPerJoin, c.CPUMsPerLeave = &joined, &left
+	}
 	return nil
 }
 

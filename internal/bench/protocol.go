@@ -39,13 +39,13 @@ type command struct {
 
 // An event is a line a generator writes.
 type event struct {
-	Kind      string     `json:"kind"` // started, joined, left, measured, progress, failed
-	Error     string     `json:"error,omitempty"`
-	Sessions  int        `json:"sessions,omitempty"` // that are connected
-	Failed    int        `json:"failed,omitempty"`   // sessions that did not connect
-	Packets   int64      `json:"packets,omitempty"`  // in progress: since the start
-	Sent      []sent     `json:"sent,omitempty"`     // of publishers, by stream
-	Received  *received  `json:"received,omitempty"` // of subscribers
+	Kind     string    `json:"kind"` // started, joined, left, measured, progress, failed
+	Error    string    `json:"error,omitempty"`
+	Sessions int       `json:"sessions,omitempty"` // that are connected
+	Failed   int       `json:"failed,omitempty"`   // sessions that did not connect
+	Packets  int64     `json:"packets,omitempty"`  // in progress: since the start
+	Sent     []sent    `json:"sent,omitempty"`     // of publishers, by stream
+	Received *received `json:"received,omitempty"` // of subscribers
 }
 
 // sent is what one publisher sent in the window.

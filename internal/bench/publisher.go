@@ -261,7 +261,7 @@ func (p *publisher) report(now time.Time, elapsed time.Duration) {
 // ntp is a time as RTCP writes it.
 func ntp(t time.Time) uint64 {
 	const since1900 = 2_208_988_800
-	seconds := uint64(t.Unix()) + since1900              //nolint:gosec // after 1970
+	seconds := uint64(t.Unix()) + since1900             //nolint:gosec // after 1970
 	return seconds<<32 | uint64(t.Nanosecond())<<32/1e9 //nolint:gosec // below a second
 }
 

@@ -318,8 +318,10 @@ func TestRTPSourceContinuesAfterRestart(t *testing.T) {
 	conn.Write([]byte{0x80, 200, 0, 0}) // a sender report
 	var last numbers
 	for i, header := range []rtp.Header{
-		{SSRC: 1, SequenceNumber: 100, Timestamp: 1000, PayloadType: 33}, {SSRC: 1, SequenceNumber: 101, Timestamp: 4000, PayloadType: 33},
-		{SSRC: 2, SequenceNumber: 60000, Timestamp: 77, PayloadType: 96}, {SSRC: 2, SequenceNumber: 60001, Timestamp: 3077, PayloadType: 96},
+		{SSRC: 1, SequenceNumber: 100, Timestamp: 1000, PayloadType: 33},
+		{SSRC: 1, SequenceNumber: 101, Timestamp: 4000, PayloadType: 33},
+		{SSRC: 2, SequenceNumber: 60000, Timestamp: 77, PayloadType: 96},
+		{SSRC: 2, SequenceNumber: 60001, Timestamp: 3077, PayloadType: 96},
 	} {
 		header.Version, header.Marker = 2, true
 		b, err := (&rtp.Packet{Header: header, Payload: []byte{0x10, 1, 0, 0}}).Marshal()

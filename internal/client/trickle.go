@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// ErrNoRestart: the server's 201 had no ETag, so it takes no PATCH.
+// ErrNoRestart says that the server's 201 had no ETag: it takes no PATCH.
 var ErrNoRestart = errors.New("the server supports neither trickle ICE nor ICE restarts")
 
 // Patch sends an ICE fragment (RFC 8840) to the session and returns status,

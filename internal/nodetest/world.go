@@ -56,6 +56,12 @@ func Guarded(v *auth.Verifier) Option { return func(s *settings) { s.deps.Verifi
 // Limits bounds sessions.
 func Limits(l signaling.Limits) Option { return func(s *settings) { s.deps.Limits = l } }
 
+// Config changes the node's settings.
+func Config(change func(*config.Config)) Option { return func(s *settings) { change(&s.config) } }
+
+// Logs lets the node log.
+func Logs(l *node.Logs) Option { return func(s *settings) { s.deps.Logs = l } }
+
 const mediaPort = 8080
 
 // New starts a network and an open node on it. Both end with the test, the node first.

@@ -178,10 +178,14 @@ func (s *Socket) LocalAddr() net.Addr { return s.conn.LocalAddr() }
 // Dual tells whether the socket takes both families.
 func (s *Socket) Dual() bool { return s.dual }
 
-// SetDeadline, SetReadDeadline and SetWriteDeadline are those of net.PacketConn.
-func (s *Socket) SetDeadline(t time.Time) error      { return s.conn.SetDeadline(t) }
-func (s *Socket) SetReadDeadline(t time.Time) error  { return s.conn.SetReadDeadline(t) }  //nolint:revive // documented above
-func (s *Socket) SetWriteDeadline(t time.Time) error { return s.conn.SetWriteDeadline(t) } //nolint:revive // documented above
+// SetDeadline is that of net.PacketConn.
+func (s *Socket) SetDeadline(t time.Time) error { return s.conn.SetDeadline(t) }
+
+// SetReadDeadline is that of net.PacketConn.
+func (s *Socket) SetReadDeadline(t time.Time) error { return s.conn.SetReadDeadline(t) }
+
+// SetWriteDeadline is that of net.PacketConn.
+func (s *Socket) SetWriteDeadline(t time.Time) error { return s.conn.SetWriteDeadline(t) }
 
 // Close closes the port; reads then fail with net.ErrClosed.
 func (s *Socket) Close() error { return s.conn.Close() }

@@ -62,7 +62,7 @@ func carried(t *testing.T, s *harness.Session) error {
 	time.Sleep(over) // the time measured over
 	for rid, now := range encodings(s.Stats(t)) {
 		frames := now.sent.FramesSent - before[rid].sent.FramesSent
-		bitrate := float64(now.sent.BytesSent-before[rid].sent.BytesSent) * 8 / over.Seconds()
+		bitrate := float64(now.media()-before[rid].media()) * 8 / over.Seconds()
 		lost := now.node.PacketsLost - before[rid].node.PacketsLost
 		t.Logf("encoding %s: %d frames, %.0f kbit/s, %d packets lost", rid, frames, bitrate/1000, lost)
 		if frames < 10 || bitrate < leastShare*float64(mostBitrates()[rid]) || lost > 0 {
@@ -77,6 +77,9 @@ const leastShare = 0.3
 
 // encoding is what the browser sent, and what the node reported to have received of it.
 type encoding struct{ sent, node harness.RTPStats }
+
+// media returns the bytes sent, without probes.
+func (e encoding) media() int64 { return e.sent.BytesSent - e.sent.BytesResent }
 
 func encodings(stats []harness.RTPStats) map[string]encoding {
 	reports := map[uint32]harness.RTPStats{}

@@ -185,7 +185,8 @@ type RTPStats struct {
 	RID             string  `json:"rid"`
 	CodecID         string  `json:"codecId"`
 	BytesReceived   int64   `json:"bytesReceived"`
-	BytesSent       int64   `json:"bytesSent"`
+	BytesSent       int64   `json:"bytesSent"`              // retransmissions and padding included
+	BytesResent     int64   `json:"retransmittedBytesSent"` // of BytesSent; probes are retransmissions, too
 	PacketsReceived int64   `json:"packetsReceived"`
 	PacketsLost     int64   `json:"packetsLost"`
 	PacketsSent     int64   `json:"packetsSent"`

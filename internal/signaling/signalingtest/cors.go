@@ -2,9 +2,11 @@ package signalingtest
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/whippet-media/whippet/internal/sdp/sdptest"
 	"github.com/whippet-media/whippet/internal/signaling"
 )
 
@@ -13,6 +15,7 @@ var corsRows = []Row{
 	{"W25_W26_W27_W28", "E5", "preflight", testPreflight},
 	{"W29", "E6", "exposed", testExposed},
 	{"W30", "E5", "errors", testErrorsCarryCORS},
+	{"W30", "E5", "full_node", testFullNodeCarriesCORS},
 	{"W31", "E5", "allow_list", testAllowList},
 	{"W32", "E5", "plain_options_methods", testPlainOptionsMethods},
 }
@@ -73,41 +76,72 @@ func list(r Reply, header string) []string {
 
 func testExposed(t *testing.T, k Kit) {
 	x := k.Open(t)
-	r := x.Do(t, x.OfferRequest("live", x.Offer(), "").With("Origin", page)).Want(t, 201)
+	x.Do(t, x.OfferRequest("live", x.Offer(), "").With("Origin", page)).Want(t, 201).WantReadable(t)
+}
+
+// WantReadable fails the test unless a page of any origin may read the reply and every
+// header that a client needs.
+func (r Reply) WantReadable(t testing.TB) {
+	t.Helper()
+	if got := r.Header.Values("Access-Control-Allow-Origin"); len(got) != 1 || got[0] != "*" {
+		t.Errorf("%d with Allow-Origin %q", r.Status, got)
+	}
+	exposed := list(r, "Access-Control-Expose-Headers")
 	for _, name := range []string{
 		"location", "etag", "link", "accept-post", "accept-patch", "retry-after",
 		"www-authenticate", "access-control-allow-methods",
 	} {
-		if !slices.Contains(list(r, "Access-Control-Expose-Headers"), name) {
-			t.Errorf("%s is not exposed: %q", name, r.Header.Get("Access-Control-Expose-Headers"))
+		if !slices.Contains(exposed, name) {
+			t.Errorf("%d: %s is not exposed: %q", r.Status, name, exposed)
 		}
 	}
 }
 
+// testErrorsCarryCORS leaves out 409, which whip and whep test: only they have it.
 func testErrorsCarryCORS(t *testing.T, k Kit) {
 	x := k.Guarded(t)
 	token := Token(t, k.Kind.Action(), "live")
 	s := x.Create(t, "live", token)
 	fragment := Request{Method: "PATCH", Path: s.Path}.With("Content-Type", "application/trickle-ice-sdpfrag")
+	large := fragment.With("If-Match", s.Tag)
+	large.Body = strings.Repeat("a=x\r\n", 20_000)
 	for _, c := range []struct {
 		q      Request
 		status int
 	}{
 		{x.OfferRequest("live", x.Offer(), ""), 401},
+		{x.OfferRequest("live", x.Offer(), "bad"), 401},
 		{x.OfferRequest("other", x.Offer(), token), 403},
 		{x.OfferRequest("live", "v=0", token), 400},
+		{x.OfferRequest("live", x.Offer(sdptest.Without("a=rtcp-mux")), token), 422},
+		{x.OfferRequest("live", strings.Repeat("x", 1<<20), token), 413},
 		{x.OfferRequest("live", x.Offer(), token).With("Content-Type", "text/plain"), 415},
 		{Request{Method: "PUT", Path: x.Endpoint("live")}, 405},
+		{Request{Method: "PUT", Path: s.Path}, 405},
+		{Request{Method: "FOO", Path: s.Path}, 405},
 		{Request{Method: "GET", Path: s.Path + "x"}, 404},
 		{Request{Method: "GET", Path: "/nowhere"}, 404},
+		{Request{Method: "FOO", Path: "/nowhere"}, 404},
 		{fragment, 428},
 		{fragment.With("If-Match", `"old"`), 412},
+		{fragment.With("If-Match", s.Tag).With("Content-Type", "text/plain"), 415},
+		{fragment.With("If-Match", s.Tag), 400},
+		{large, 413},
 	} {
-		r := x.Do(t, c.q.With("Origin", page)).Want(t, c.status) // Do checks the expose list
-		if r.Header.Get("Access-Control-Allow-Origin") != "*" {
-			t.Errorf("%s %s: %d without Allow-Origin", c.q.Method, c.q.Path, c.status)
-		}
+		x.Do(t, c.q.With("Origin", page)).Want(t, c.status).WantReadable(t)
 	}
+}
+
+func testFullNodeCarriesCORS(t *testing.T, k Kit) {
+	x := k.New(t, signaling.Config{Limits: signaling.Limits{HalfOpen: 1}})
+	x.Create(t, "live", "")
+	r := x.Do(t, x.OfferRequest("other", x.Offer(), "").With("Origin", page)).Want(t, 503)
+	r.WantReadable(t)
+	if s, err := strconv.Atoi(r.Header.Get("Retry-After")); err != nil || s < 1 {
+		t.Errorf("Retry-After %q", r.Header.Get("Retry-After"))
+	}
+	x.Service.Close()
+	x.Do(t, x.OfferRequest("other", x.Offer(), "").With("Origin", page)).Want(t, 503).WantReadable(t)
 }
 
 func testAllowList(t *testing.T, k Kit) {

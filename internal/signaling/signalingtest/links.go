@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the TURN REST scheme is defined with SHA-1
 	"encoding/base64"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -96,11 +97,51 @@ func testICEServersOnOptions(t *testing.T, k Kit) {
 	}
 }
 
+// oneLink is a field with one link and quoted parameters (RFC 8288 §3), as far as the
+// simplest of clients reads it.
+var (
+	oneLink   = regexp.MustCompile(`^<([^<>"\s]+)>((?:; [a-z-]+="[^"]*")+)$`)
+	linkParam = regexp.MustCompile(`; ([a-z-]+)="([^"]*)"`)
+)
+
+// readLink returns target and relation of a Link field.
+func readLink(t *testing.T, field string) (target, rel string) {
+	t.Helper()
+	m := oneLink.FindStringSubmatch(field)
+	if m == nil {
+		t.Fatalf("link %s cannot be read", field)
+	}
+	seen := map[string]string{}
+	for _, p := range linkParam.FindAllStringSubmatch(m[2], -1) {
+		if _, twice := seen[p[1]]; twice {
+			t.Errorf("link %s has %s twice", field, p[1])
+		}
+		seen[p[1]] = p[2]
+	}
+	if u, err := url.Parse(m[1]); err != nil || u.Scheme == "" {
+		t.Errorf("link %s: target %v, %v", field, u, err)
+	}
+	return m[1], seen["rel"]
+}
+
 func testExtensionLinks(t *testing.T, k Kit) {
-	r := k.Open(t).Create(t, "live", "")
-	for _, l := range r.Header.Values("Link") {
-		if !strings.Contains(l, `rel="ice-server"`) && !strings.Contains(l, `rel="urn:ietf:params:`+k.Kind.String()+`:ext:`) {
-			t.Errorf("link %s", l)
+	for servers, change := range map[int]func(*signaling.Config){0: func(*signaling.Config) {}, 4: withICEServers} {
+		x := k.Guarded(t, change)
+		r := x.Create(t, "live", Token(t, k.Kind.Action(), "live"))
+		relations := map[string]int{}
+		for _, field := range r.Header.Values("Link") {
+			target, rel := readLink(t, field)
+			relations[rel]++
+			if rel == "ice-server" {
+				continue
+			}
+			if !strings.HasPrefix(rel, "urn:ietf:params:"+k.Kind.String()+":ext:") || relations[rel] > 1 {
+				t.Errorf("link %s", field)
+			}
+			x.Do(t, Request{Method: "OPTIONS", Path: PathOf(t, target)}).Want(t, 200)
+		}
+		if relations["ice-server"] != servers {
+			t.Errorf("%d ICE servers of %d: %q", relations["ice-server"], servers, r.Header.Values("Link"))
 		}
 	}
 }
