@@ -198,19 +198,7 @@ func TestAKeyframeRequestRestartsWhereTheEncoderIgnoresThem(t *testing.T) {
 	s := newSubscriber()
 	s.SetPublisher(p)
 	now := start
-	request := func() int {
-		b, err := (&rtcp.PictureLossIndication{MediaSSRC: 2}).Marshal()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var out forwarder.Output
-		s.HandleRTCP(now, b, &out)
-		for _, e := range out.Wishes {
-			p.RequestKeyframe(e)
-		}
-		p.Tick(now, 0, nil)
-		return len(out.Wishes)
-	}
+	request := func() int { return requestKeyframe(t, p, s, now) }
 	feed(t, p, &now, 0, 30)
 	pull(s, now)
 	feed(t, p, &now, 30, 120)
@@ -238,15 +226,7 @@ func TestAKeyframeRequestSoonAfterTheJoinRestarts(t *testing.T) {
 	s := newSubscriber()
 	s.SetPublisher(p)
 	now := start
-	request := func() int {
-		b, err := (&rtcp.PictureLossIndication{MediaSSRC: 2}).Marshal()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var out forwarder.Output
-		s.HandleRTCP(now, b, &out)
-		return len(out.Wishes)
-	}
+	request := func() int { return requestKeyframe(t, p, s, now) }
 	feed(t, p, &now, 0, 60)
 	sent := pull(s, now).Packets
 	if now = now.Add(100 * time.Millisecond); request() != 1 {
@@ -263,4 +243,21 @@ func TestAKeyframeRequestSoonAfterTheJoinRestarts(t *testing.T) {
 	if now = now.Add(300 * time.Millisecond); request() != 1 {
 		t.Error("a second restart from the same keyframe")
 	}
+}
+
+// requestKeyframe sends the subscriber's request, passes the wishes it makes on
+// to the publisher, and returns how many there are.
+func requestKeyframe(t *testing.T, p *forwarder.Publisher, s *forwarder.Subscriber, now time.Time) int {
+	t.Helper()
+	b, err := (&rtcp.PictureLossIndication{MediaSSRC: 2}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out forwarder.Output
+	s.HandleRTCP(now, b, &out)
+	for _, e := range out.Wishes {
+		p.RequestKeyframe(e)
+	}
+	p.Tick(now, 0, nil)
+	return len(out.Wishes)
 }
