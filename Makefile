@@ -9,6 +9,10 @@ TAGS      = e2e,bars,soak
 FUZZTIME ?= 30s
 SOAKTIME ?= 10m
 
+# A test's exit status counts, not that of what shortens its output.
+SHELL      := bash
+.SHELLFLAGS := -o pipefail -c
+
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-unit test-web e2e bars soak fuzz lint format image-check clean
 
@@ -30,7 +34,7 @@ test-web: ## tests of the pages' modules, in Node.js
 	node --test internal/web/test/*.test.mjs
 
 e2e: setup ## real clients: Chromium, FFmpeg, GStreamer, sockets
-	$(GO) test -tags e2e -count=1 -timeout 10m ./test/e2e
+	$(GO) test -tags e2e -count=1 -v -timeout 15m ./test/e2e | awk -f test/progress.awk
 
 bars: setup ## measure the promised figures; writes dist/bars.json
 	$(GO) test -tags bars -count=1 -v -timeout 30m ./test/bars

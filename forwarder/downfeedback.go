@@ -79,7 +79,7 @@ func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 	if d.state != showing && key != nil && key != d.restarted && (first || deaf) {
 		d.restarted = key
 		d.counts.Restarts++
-		d.begin(now, d.enc, d.format)
+		d.again = now
 		return
 	}
 	out.Wishes = append(out.Wishes, d.enc)

@@ -73,8 +73,9 @@ type DownTrack struct {
 
 	acked     uint64 // highest number the subscriber reported; 0: none
 	wishAt    time.Time
-	restarted *Keyframe
-	misfit    bool // the source sends a format that was not negotiated
+	restarted *Keyframe // the last keyframe it started again from
+	again     time.Time // since when it is to start again; zero: it is not
+	misfit    bool      // the source sends a format that was not negotiated
 	reportAt  time.Time
 	clock     clockPoint // of outgoing timestamps
 	clockOf   *Publisher // whose reports made clock; nil: none
@@ -138,8 +139,20 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	} else {
 		d.switchTo(now, best, out)
 	}
-	if d.state == waiting && !d.enc.Ended() {
+	switch {
+	case d.enc == nil:
+	case !d.again.IsZero():
+		d.restart(now)
+	case d.state == waiting && !d.enc.Ended():
 		d.resume(now, out)
+	}
+}
+
+// restart begins again at the last keyframe, at the end of a frame if there is
+// one soon: amid a frame it costs a number that nobody can ask for.
+func (d *DownTrack) restart(now time.Time) {
+	if d.state == waiting || d.boundary && d.atFrameStart() || now.Sub(d.again) > restartPatience {
+		d.begin(now, d.enc, d.format)
 	}
 }
 
@@ -236,7 +249,7 @@ func (d *DownTrack) begin(now time.Time, e *Encoding, format SubscriberFormat) {
 		d.encOf = d.pub
 	}
 	d.enc, d.format = e, format
-	d.wanted, d.still, d.stall, d.misfit = nil, nil, time.Time{}, false
+	d.wanted, d.still, d.stall, d.again, d.misfit = nil, nil, time.Time{}, time.Time{}, false
 	live := e.liveTimestamp(now)
 	d.seg = segment{
 		offset: offset, key: live, join: live, start: now,
@@ -259,7 +272,8 @@ func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
 		d.state = waiting
 		return
 	}
-	s.keyframe, s.key, s.base, s.first = key, key.Timestamp, key.Seq, key.Start
+	s.keyframe, s.key, s.first = key, key.Timestamp, key.Start
+	s.base = d.enc.lowest(key)
 	backlog := duration(int32(s.join-key.Timestamp), s.clock)
 	speed, ok := catchUp(d.enc, backlog)
 	d.pos = key.Index

@@ -245,6 +245,18 @@ func (e *Encoding) newKeyframe(now time.Time, f *frame) *Keyframe {
 	return k
 }
 
+// lowest returns the number k begins with for a reader who begins now: the lowest
+// that may be k's, given what came since k was found.
+func (e *Encoding) lowest(k *Keyframe) uint64 {
+	seq := k.Start
+	for ; seq > k.Seq; seq-- {
+		if p := e.hist.BySeq(seq - 1); p != nil && p.Timestamp != k.Timestamp {
+			break
+		}
+	}
+	return seq
+}
+
 // missingParameters makes packets of the parameter sets the keyframe lacks: one
 // that aggregates them, or one each where the packetization mode has none (RFC
 // 6184 §6.2). They have the number 0.

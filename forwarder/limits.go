@@ -123,6 +123,9 @@ const (
 	firstGrace   = 200 * time.Millisecond
 	firstWindow  = 3 * time.Second
 
+	// restartPatience bounds the wait for the end of a frame before a restart.
+	restartPatience = 100 * time.Millisecond
+
 	// switchKeyframeAge is how old a keyframe may be to switch up to: older, and
 	// the subscriber would see the past again.
 	switchKeyframeAge = 500 * time.Millisecond

@@ -66,9 +66,10 @@ func clientGoroutines() string {
 	return strings.Join(left, "\n\n")
 }
 
-// A gate holds a source back until it is opened.
+// A gate holds a source back until it is opened, and ends it after most frames.
 type gate struct {
 	client.Source
+	most         int // 0: all
 	open, closed chan struct{}
 	once         sync.Once
 }
@@ -80,7 +81,11 @@ func newGate(s client.Source, open chan struct{}) *gate {
 func (g *gate) Next() (client.Frame, error) {
 	select {
 	case <-g.open:
-		return g.Source.Next()
+		f, err := g.Source.Next()
+		if g.most > 0 && f.Number >= g.most {
+			return client.Frame{}, io.EOF
+		}
+		return f, err
 	case <-g.closed:
 		return client.Frame{}, io.EOF
 	}
@@ -115,15 +120,17 @@ func TestClipArrivesUnchanged(t *testing.T) {
 	}
 }
 
-// roundTrip publishes the 2 s clip once and records it.
+// roundTrip publishes two seconds of the clip and records them.
 func roundTrip(t *testing.T, name codec.Name, videoPath, audioPath string) {
 	s := newServer(t)
 	checkGoroutines(t)
 	video, audio := mustClip(t, name, time.Second)
 	open := make(chan struct{})
+	pictures := newGate(video, open)
+	pictures.most = 60
 	p, err := client.Publish(testContext(t), client.PublishOptions{
 		Options: client.Options{URL: s.URL + "/whip/a"},
-		Video:   []client.Encoding{{Source: newGate(video, open)}}, Audio: newGate(audio, open),
+		Video:   []client.Encoding{{Source: pictures}}, Audio: newGate(audio, open),
 	})
 	if err != nil {
 		t.Fatal(err)

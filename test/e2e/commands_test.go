@@ -59,7 +59,7 @@ func TestPublishFiles(t *testing.T) {
 
 // A file ends: so does the command, and without an error.
 func TestPublishFileToItsEnd(t *testing.T) {
-	l := newLab(t)
+	l := newNode(t, harness.StartNode)
 	picture := filepath.Join(t.TempDir(), "clip.h264")
 	harness.MakeFile(t, picture, harness.Clip{For: 2 * time.Second})
 	publisher := l.whippet(t, "publish", l.node.WHIP("short"), "--file", picture)

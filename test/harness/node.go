@@ -49,6 +49,10 @@ func Binary(t testing.TB, b Build) string {
 	return path
 }
 
+// RaceEnv is the environment of a binary built with the race detector: a race ends it, and
+// otherwise it ends without the second of sleep that is its habit.
+func RaceEnv() []string { return []string{"GORACE=halt_on_error=1 atexit_sleep_ms=0"} }
+
 // StartNode starts a node that anybody may use, on a free port of the loopback address; flags
 // are added to its command line and win over the ones given here. It ends with the test.
 func StartNode(t testing.TB, binary string, flags ...string) *Node {
@@ -80,7 +84,7 @@ func startNode(t testing.TB, binary, host string, port int, flags []string) *Nod
 		Process: Start(t, Command{
 			Path: binary,
 			Args: append(args, flags...),
-			Env:  []string{"GORACE=halt_on_error=1"},
+			Env:  RaceEnv(),
 		}),
 		URL:   "http://" + address,
 		Admin: "http://" + admin,

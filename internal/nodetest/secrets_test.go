@@ -1,0 +1,175 @@
+package nodetest_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/client"
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/node"
+	"github.com/whippet-media/whippet/internal/nodetest"
+)
+
+// A logbook is what a node logs. Its methods are safe for concurrent use.
+type logbook struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+const (
+	tokenSecret = "0123456789abcdef0123456789abcdef"
+	turnSecret  = "the-secret-of-the-turn-servers"
+)
+
+// secretive is a node with every kind of secret that writes all it can log.
+func secretive(t *testing.T, log *logbook) []nodetest.Option {
+	t.Helper()
+	verifier, err := auth.NewVerifier(auth.Options{
+		Audience: "whippet", Keys: []auth.Key{{Algorithm: auth.HS256, Secret: []byte(tokenSecret)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []nodetest.Option{
+		nodetest.Guarded(verifier),
+		nodetest.Logs(node.NewLogs(log, config.Log{Level: slog.LevelDebug})),
+		nodetest.Config(func(c *config.Config) {
+			c.Open, c.ICEServers, c.TURNSecret = false, []string{"turn:turn.example"}, config.NewSecret(turnSecret)
+		}),
+	}
+}
+
+func mint(t *testing.T, action auth.Action, expires time.Duration) string {
+	t.Helper()
+	token, err := auth.Mint([]byte(tokenSecret), auth.Claims{
+		Subject: "tester", Audience: []string{"whippet"}, Actions: []auth.Action{action},
+		Streams: []string{"studio"}, Expires: time.Now().Add(expires),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+var (
+	password   = regexp.MustCompile(`a=ice-(?:pwd|ufrag):(\S+)`)
+	credential = regexp.MustCompile(`(?:username|credential)="([^"]+)"`)
+)
+
+// secretsOf returns what must be told nobody about a session: the last part of its URL,
+// both sides' ICE credentials, those for TURN.
+func secretsOf(t *testing.T, s *client.Session) []string {
+	t.Helper()
+	u, err := url.Parse(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{path.Base(u.Path)}
+	for _, text := range []string{s.Offer(), s.Answer(), s.PeerConnection().LocalDescription().SDP} {
+		for _, m := range password.FindAllStringSubmatch(text, -1) {
+			all = append(all, m[1])
+		}
+	}
+	for _, m := range credential.FindAllStringSubmatch(strings.Join(s.Header().Values("Link"), "\n"), -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+// TestW134_NothingSecretIsLogged runs sessions from their POST over a restart to all
+// kinds of ends, and requests that are refused, at the debug level.
+func TestW134_NothingSecretIsLogged(t *testing.T) {
+	var log logbook
+	run(t, func(t *testing.T, w *nodetest.World) {
+		publish, play, expired := mint(t, auth.Publish, time.Minute), mint(t, auth.Subscribe, time.Minute), mint(t, auth.Publish, -time.Hour)
+		pub := w.Publish("studio", func(o *client.PublishOptions) { o.Token, o.Trickle = publish, true })
+		w.Run(time.Second)
+		var subs []*nodetest.Subscriber
+		for range 3 {
+			subs = append(subs, w.Subscribe("studio", func(o *client.PlayOptions) { o.Token = play }))
+		}
+		secrets := []string{publish, play, expired, tokenSecret, turnSecret}
+		note := func() {
+			secrets = append(secrets, secretsOf(t, pub.Session)...)
+			for _, s := range subs {
+				secrets = append(secrets, secretsOf(t, s.Session)...)
+			}
+		}
+		note()
+		for _, s := range []*client.Session{pub.Session, subs[0].Session} {
+			if err := s.Restart(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		note()
+		refused(w, subs[0].URL(), publish, play, expired)
+		metrics := httptest.NewRecorder()
+		w.Node.AdminHandler().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		subs[0].Leave()
+		subs[1].Kill()
+		w.Run(2 * time.Minute) // the others end with their tokens
+		wantSecret(t, secrets, "log", log.String())
+		wantSecret(t, secrets, "metrics", metrics.Body.String())
+	}, secretive(t, &log)...)
+	for _, event := range []string{"created", "restarted", "ended", "refused"} {
+		if !strings.Contains(log.String(), event) {
+			t.Errorf("%q is not in the log:\n%s", event, log.String())
+		}
+	}
+}
+
+// refused sends requests with secrets in all the wrong places.
+func refused(w *nodetest.World, session, publish, play, expired string) {
+	for _, q := range [][3]string{
+		{"POST", "/whip/studio", expired},
+		{"POST", "/whip/studio", play},
+		{"POST", "/whip/studio?token=" + publish, ""},
+		{"POST", "/whip/" + publish, publish},
+		{"GET", "/whip/studio?access_token=" + expired, "x"},
+		{"PUT", session, play},
+		{"PATCH", session, play},
+		{"PATCH", session, publish},
+		{"GET", session + "/more", ""},
+		{"GET", strings.Replace(session, "studio", "other", 1), ""},
+		{"GET", "/nowhere/" + play, play},
+	} {
+		w.Do(q[0], q[1], "a=ice-ufrag:x", "Authorization", "Bearer "+q[2], "Content-Type", "application/sdp")
+	}
+}
+
+func wantSecret(t *testing.T, secrets []string, where, text string) {
+	t.Helper()
+	if len(secrets) < 30 || text == "" {
+		t.Errorf("%d secrets, %d bytes of %s", len(secrets), len(text), where)
+	}
+	for _, s := range secrets {
+		if s == "" || strings.Contains(text, s) {
+			t.Errorf("%q is in the %s", s, where)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
