@@ -13,6 +13,9 @@ const (
 	// calm is how long a server gets to finish what it has begun before it is looked at.
 	calm = time.Second
 
+	// longestFill is what a server may keep of a stream: no player waits longer.
+	longestFill = 12 * time.Second
+
 	// announce is how long before the window everybody is told of it.
 	announce = 500 * time.Millisecond
 
@@ -163,7 +166,7 @@ func (m *measurement) patience(ctx context.Context, step time.Duration) (context
 	return context.WithTimeout(ctx, step+answerWithin)
 }
 
-// media starts the publishers.
+// media starts the publishers and lets the server fill what it keeps of a stream.
 func (m *measurement) media(ctx context.Context) error {
 	m.say("publishing")
 	ctx, cancel := m.patience(ctx, time.Duration(m.load.Publishers)*connectSpacing)
@@ -171,7 +174,7 @@ func (m *measurement) media(ctx context.Context) error {
 	if _, err := m.publish.ask(ctx, command{Do: doStart}, eventStarted); err != nil {
 		return err
 	}
-	if !wait(ctx, time.Now().Add(calm)) {
+	if !wait(ctx, time.Now().Add(min(max(calm, 2*m.load.KeyframeInterval), longestFill))) {
 		return ctx.Err()
 	}
 	var err error
