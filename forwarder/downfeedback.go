@@ -64,19 +64,29 @@ func (d *DownTrack) rtxType(pt uint8) uint8 {
 	return 0
 }
 
+// resendFirst repeats the session's first packets on a keyframe request soon after
+// it began: if the very first was lost, no NACK can ask for it, since nothing that
+// came before it tells of the hole.
+func (d *DownTrack) resendFirst(now time.Time, rtt time.Duration, out *Output, transport *uint16) {
+	if d.counts.Keyframes != 1 || d.firsts == firstResends || now.Sub(d.seg.start) > firstWindow {
+		return
+	}
+	d.firsts++
+	for seq := d.first; seq < min(d.first+firstPackets, d.next); seq++ {
+		d.resend(now, uint16(seq), rtt, out, transport)
+	}
+}
+
 // requestKeyframe is the subscriber's keyframe request. An encoder that ignores
-// requests cannot help, and the beginning of a session should not wait for one
-// that may: the track starts again from the last keyframe, once.
+// requests cannot help: the track starts again from the last keyframe, once.
 func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 	d.counts.KeyframeRequests++
 	if d.enc == nil || d.cfg.Kind != codec.Video {
 		return
 	}
 	key := d.enc.Keyframe()
-	age := now.Sub(d.seg.start)
-	first := d.counts.Keyframes == 1 && age > firstGrace && age < firstWindow
-	deaf := d.enc.IgnoresRequests() && age > restartGrace
-	if d.state != showing && key != nil && key != d.restarted && (first || deaf) {
+	again := d.state != showing && d.enc.IgnoresRequests() && key != nil && key != d.restarted
+	if again && now.Sub(d.seg.start) > restartGrace {
 		d.restarted = key
 		d.counts.Restarts++
 		d.again = now

@@ -168,7 +168,7 @@ func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
 		}
 	}
 	if !d.sentAny {
-		d.sentAny, d.counts.FirstPacket = true, now
+		d.sentAny, d.first, d.counts.FirstPacket = true, seq, now
 	}
 	if d.seg.keyframe != nil && d.counts.FirstKeyframe.IsZero() {
 		d.counts.FirstKeyframe = now

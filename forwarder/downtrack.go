@@ -74,6 +74,8 @@ type DownTrack struct {
 	acked     uint64 // highest number the subscriber reported; 0: none
 	wishAt    time.Time
 	restarted *Keyframe // the last keyframe it started again from
+	first     uint64    // the session's first number
+	firsts    int       // how often its first packets were repeated on request
 	again     time.Time // since when it is to start again; zero: it is not
 	misfit    bool      // the source sends a format that was not negotiated
 	reportAt  time.Time

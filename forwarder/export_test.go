@@ -58,6 +58,8 @@ const (
 	CatchUpTime      = catchUpTime
 	SentVideoMax     = sentVideoMax
 	PassPackets      = passPackets
+	FirstPackets     = firstPackets
+	FirstResends     = firstResends
 	MaxAnswer        = maxAnswer
 	ActiveWindow     = activeWindow
 	FirstKeyframe    = firstKeyframe

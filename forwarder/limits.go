@@ -116,12 +116,15 @@ const (
 	settleTime     = catchUpMost + 20*time.Second
 
 	// restartGrace is how long a new segment is given to show before a keyframe
-	// request counts: a round trip and the decoding of a catch-up. firstGrace is
-	// the same for the very first one: there, within firstWindow, a request mostly
-	// says that its first packet was lost, which no NACK can ask for.
+	// request counts: a round trip and the decoding of a catch-up.
 	restartGrace = time.Second
-	firstGrace   = 200 * time.Millisecond
+
+	// A keyframe request within firstWindow of a session's first packet may mean
+	// that this one was lost: the firstPackets first are sent again, at most
+	// firstResends times.
 	firstWindow  = 3 * time.Second
+	firstPackets = 4
+	firstResends = 3
 
 	// restartPatience bounds the wait for the end of a frame before a restart.
 	restartPatience = 100 * time.Millisecond

@@ -182,10 +182,7 @@ func (s *Subscriber) nack(now time.Time, r *rtcp.TransportLayerNack, out *Output
 	if d == nil || !d.cfg.NACK {
 		return
 	}
-	rtt := s.rtt
-	if rtt == 0 {
-		rtt = defaultRTT
-	}
+	rtt := s.roundTrip()
 	for _, pair := range r.Nacks {
 		if len(out.Packets) >= maxAnswer {
 			return
@@ -200,8 +197,17 @@ func (s *Subscriber) nack(now time.Time, r *rtcp.TransportLayerNack, out *Output
 
 func (s *Subscriber) keyframe(now time.Time, ssrc uint32, out *Output) {
 	if d := s.bySSRC(ssrc); d != nil {
+		d.resendFirst(now, s.roundTrip(), out, &s.transport)
 		d.requestKeyframe(now, out)
 	}
+}
+
+// roundTrip is the measured round trip, or what stands for it until there is one.
+func (s *Subscriber) roundTrip() time.Duration {
+	if s.rtt == 0 {
+		return defaultRTT
+	}
+	return s.rtt
 }
 
 func (s *Subscriber) reports(now time.Time, blocks []rtcp.ReceptionReport) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pion/interceptor/pkg/twcc"
-	"github.com/pion/rtp"
 )
 
 const (
@@ -43,7 +42,6 @@ type subscriber struct {
 	nextReport   time.Time
 	nextPLI      time.Time
 	nacks        uint64
-	rtpHeader    rtp.Header
 }
 
 // subscribe opens a session and waits until it is connected; media may take longer.
