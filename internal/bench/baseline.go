@@ -15,6 +15,8 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/whippet-media/whippet/internal/quiet"
 )
 
 // A baseline is an SFU as one writes it with pion in an afternoon: default engine and
@@ -74,7 +76,7 @@ func newBaseline(codec Codec) (*baseline, error) {
 	if err := webrtc.RegisterDefaultInterceptors(engine, registry); err != nil {
 		return nil, err
 	}
-	setting := webrtc.SettingEngine{LoggerFactory: quiet{}} // its log would be a cost of the terminal
+	setting := webrtc.SettingEngine{LoggerFactory: quiet.Logger{}} // its log would be a cost of the terminal
 	setting.SetIncludeLoopbackCandidate(true)
 	setting.SetIPFilter(net.IP.IsLoopback)
 	setting.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})

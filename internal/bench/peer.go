@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"github.com/pion/dtls/v3"
-	"github.com/pion/logging"
 	"github.com/pion/srtp/v3"
 	"github.com/pion/transport/v4/deadline"
+
+	"github.com/whippet-media/whippet/internal/quiet"
 )
 
 // connectTimeout bounds ICE and DTLS together; a server under load may be slow.
@@ -177,7 +178,7 @@ func (p *peer) profiles() []dtls.SRTPProtectionProfile {
 func (p *peer) handshake(ctx context.Context, client bool) (err error) {
 	common := []dtls.Option{
 		dtls.WithCertificates(p.certificate.tls), dtls.WithSRTPProtectionProfiles(p.profiles()...),
-		dtls.WithInsecureSkipVerify(true), dtls.WithLoggerFactory(quiet{}),
+		dtls.WithInsecureSkipVerify(true), dtls.WithLoggerFactory(quiet.Logger{}),
 	}
 	if client {
 		var opts []dtls.ClientOption
@@ -266,19 +267,3 @@ func (p *peer) close() {
 	p.wg.Wait()
 	p.socket.close()
 }
-
-// quiet makes loggers that say nothing.
-type quiet struct{}
-
-func (quiet) NewLogger(string) logging.LeveledLogger { return quiet{} }
-
-func (quiet) Trace(string)          {}
-func (quiet) Tracef(string, ...any) {}
-func (quiet) Debug(string)          {}
-func (quiet) Debugf(string, ...any) {}
-func (quiet) Info(string)           {}
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Warn(string)           {}
-func (quiet) Warnf(string, ...any)  {}
-func (quiet) Error(string)          {}
-func (quiet) Errorf(string, ...any) {}

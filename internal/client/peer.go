@@ -9,11 +9,11 @@ import (
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
 	"github.com/pion/interceptor/pkg/twcc"
-	"github.com/pion/logging"
 	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/internal/quiet"
 )
 
 // A peerPlan is what differs between a publisher's and a subscriber's peer.
@@ -67,7 +67,7 @@ func newSetting(opts *Options, endpoint *url.URL) (*webrtc.SettingEngine, *mutab
 		}
 		network.Net = host
 	}
-	setting := &webrtc.SettingEngine{LoggerFactory: quiet{}}
+	setting := &webrtc.SettingEngine{LoggerFactory: quiet.Logger{}}
 	setting.SetNet(network)
 	setting.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	setting.SetSRTPReplayProtectionWindow(replayWindow)
@@ -133,21 +133,21 @@ func newInterceptors(engine *webrtc.MediaEngine, plan peerPlan, repair bool) (*i
 func feedbackFactories(repair bool) ([]interceptor.Factory, error) {
 	var factories []interceptor.Factory
 	if repair {
-		generator, err := nack.NewGeneratorInterceptor(nack.WithGeneratorLoggerFactory(quiet{}))
+		generator, err := nack.NewGeneratorInterceptor(nack.WithGeneratorLoggerFactory(quiet.Logger{}))
 		if err != nil {
 			return nil, err
 		}
-		responder, err := nack.NewResponderInterceptor(nack.WithResponderLoggerFactory(quiet{}))
+		responder, err := nack.NewResponderInterceptor(nack.WithResponderLoggerFactory(quiet.Logger{}))
 		if err != nil {
 			return nil, err
 		}
 		factories = append(factories, generator, responder)
 	}
-	receiver, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(quiet{}))
+	receiver, err := report.NewReceiverInterceptor(report.WithReceiverLoggerFactory(quiet.Logger{}))
 	if err != nil {
 		return nil, err
 	}
-	sender, err := report.NewSenderInterceptor(report.WithSenderLoggerFactory(quiet{}))
+	sender, err := report.NewSenderInterceptor(report.WithSenderLoggerFactory(quiet.Logger{}))
 	if err != nil {
 		return nil, err
 	}
@@ -168,26 +168,10 @@ func addTransportCC(engine *webrtc.MediaEngine, registry *interceptor.Registry, 
 	if plan.send {
 		factory, err = twcc.NewHeaderExtensionInterceptor()
 	} else {
-		factory, err = twcc.NewSenderInterceptor(twcc.WithLoggerFactory(quiet{}))
+		factory, err = twcc.NewSenderInterceptor(twcc.WithLoggerFactory(quiet.Logger{}))
 	}
 	if err == nil {
 		registry.Add(factory)
 	}
 	return err
 }
-
-// quiet makes loggers that say nothing: what matters is an error or a state.
-type quiet struct{}
-
-func (quiet) NewLogger(string) logging.LeveledLogger { return quiet{} }
-
-func (quiet) Trace(string)          {}
-func (quiet) Tracef(string, ...any) {}
-func (quiet) Debug(string)          {}
-func (quiet) Debugf(string, ...any) {}
-func (quiet) Info(string)           {}
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Warn(string)           {}
-func (quiet) Warnf(string, ...any)  {}
-func (quiet) Error(string)          {}
-func (quiet) Errorf(string, ...any) {}

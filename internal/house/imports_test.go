@@ -18,16 +18,17 @@ func down() map[string][]string {
 		"forwarder/codec":  {},
 		"internal/house":   {},
 		"internal/metrics": {},
+		"internal/quiet":   {},
 		"internal/sdp":     codec,
 		"internal/udp":     {},
 		"internal/web":     {},
 		// A client shares nothing with the server but the names of codecs: it would
 		// share its mistakes.
-		"internal/client": append([]string{"internal/client"}, codec...),
-		"internal/bench":  {}, // a far end too
+		"internal/client": append([]string{"internal/client", "internal/quiet"}, codec...),
+		"internal/bench":  {"internal/quiet"}, // a far end too
 
 		"internal/config":    {"auth"},
-		"internal/rtc":       append([]string{"internal/udp"}, core...),
+		"internal/rtc":       append([]string{"internal/quiet", "internal/udp"}, core...),
 		"internal/stream":    core,
 		"internal/signaling": append([]string{"auth"}, media...),
 		// The two protocols do not know each other, nor relays.

@@ -17,6 +17,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/internal/quiet"
 )
 
 const (
@@ -135,7 +136,7 @@ type clientOptions struct {
 
 func newClient(t testing.TB, o clientOptions) *client {
 	t.Helper()
-	se := webrtc.SettingEngine{LoggerFactory: quiet{}}
+	se := webrtc.SettingEngine{LoggerFactory: quiet.Logger{}}
 	if o.net != nil {
 		se.SetNet(o.net)
 	}
@@ -301,7 +302,7 @@ func newWorld(t *testing.T) *world { return newSlowWorld(t, 0) }
 // newSlowWorld delays every packet.
 func newSlowWorld(t *testing.T, delay time.Duration) *world {
 	t.Helper()
-	router, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "198.51.100.0/24", MinDelay: delay, LoggerFactory: quiet{}})
+	router, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "198.51.100.0/24", MinDelay: delay, LoggerFactory: quiet.Logger{}})
 	must(t, err)
 	w := &world{t: t, router: router}
 	server, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{serverIP}})

@@ -8,6 +8,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/whippet-media/whippet/internal/quiet"
 )
 
 // Every role an offer may name ends in the answer that fits it, and connects.
@@ -188,7 +190,7 @@ func TestSameAddressAgain(t *testing.T) {
 func clientOn(w *world, port int) *client {
 	sock, err := w.clientNet.ListenUDP("udp4", udpAddr(clientIP, port))
 	must(w.t, err)
-	mux := webrtc.NewICEUDPMux(quiet{}, sock)
+	mux := webrtc.NewICEUDPMux(quiet.Logger{}, sock)
 	c := newClient(w.t, clientOptions{net: w.clientNet, mux: mux, publishes: true})
 	c.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		c.state <- s

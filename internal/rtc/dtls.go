@@ -14,6 +14,8 @@ import (
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/dtls/v3/pkg/crypto/fingerprint"
+
+	"github.com/whippet-media/whippet/internal/quiet"
 )
 
 // srtpProfiles are the profiles we take, best first: 128-bit GCM costs a third of
@@ -33,7 +35,7 @@ func (p *Peer) newDTLS(cert tls.Certificate) (*dtls.Conn, error) {
 		dtls.WithVerifyPeerCertificate(p.verify),
 		dtls.WithFlightInterval(flightInterval),
 		dtls.WithDisableRetransmitBackoff(true),
-		dtls.WithLoggerFactory(quiet{}),
+		dtls.WithLoggerFactory(quiet.Logger{}),
 	}
 	conn := (*dtlsPacketConn)(p)
 	if p.setup == Active {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/stun/v4"
+
+	"github.com/whippet-media/whippet/internal/quiet"
 )
 
 // A generation is one ICE agent of a peer with its credentials. A peer starts with
@@ -72,7 +74,7 @@ func (t *Transport) newAgent(g *generation, p *Peer) (*ice.Agent, error) {
 		ice.WithKeepaliveInterval(t.keepAlive()),
 		ice.WithHostAcceptanceMinWait(0),
 		ice.WithPrflxAcceptanceMinWait(0),
-		ice.WithLoggerFactory(quiet{}),
+		ice.WithLoggerFactory(quiet.Logger{}),
 	)
 }
 

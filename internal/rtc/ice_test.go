@@ -13,6 +13,8 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/whippet-media/whippet/internal/quiet"
 )
 
 // W65: a full agent: it sends checks, and its answer has nothing of lite to say.
@@ -292,7 +294,7 @@ func TestKeepAliveIsSpread(t *testing.T) {
 
 // Our checks do not knock at our own ports unless a peer can be there.
 func TestLoopbackCandidates(t *testing.T) {
-	agent, err := ice.NewAgentWithOptions(ice.WithLoggerFactory(quiet{}))
+	agent, err := ice.NewAgentWithOptions(ice.WithLoggerFactory(quiet.Logger{}))
 	must(t, err)
 	for loopback, want := range map[bool]int{true: 1, false: 0} {
 		g := &generation{agent: agent, loopback: loopback}
