@@ -135,7 +135,7 @@ func ffmpeg(t *testing.T, ending string, args ...string) []byte {
 	all := append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=1"}, append(args, path)...)
 	out, err := exec.Command("ffmpeg", all...).CombinedOutput()
 	if errors.Is(err, exec.ErrNotFound) {
-		t.Skip("no ffmpeg here")
+		t.Fatal("ffmpeg is missing; make setup installs it")
 	}
 	if err != nil {
 		t.Skipf("ffmpeg cannot: %s", out)
@@ -275,7 +275,7 @@ func TestSyntheticSize(t *testing.T) {
 	}
 	out, err := exec.Command("ffprobe", "-v", "quiet", "-show_entries", "stream=width,height", "-of", "csv=p=0", path).Output()
 	if errors.Is(err, exec.ErrNotFound) {
-		t.Skip("no ffprobe here")
+		t.Fatal("ffprobe is missing; make setup installs it")
 	}
 	if got := strings.TrimSpace(string(out)); got != "642,362" {
 		t.Errorf("ffprobe reads %q", got)

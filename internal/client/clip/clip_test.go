@@ -58,7 +58,7 @@ func decode(t *testing.T, ending string, data []byte, args ...string) []byte {
 	}
 	out, err := exec.Command("ffmpeg", append(append([]string{"-v", "error", "-i", path}, args...), "-")...).Output()
 	if errors.Is(err, exec.ErrNotFound) {
-		t.Skip("no ffmpeg here")
+		t.Fatal("ffmpeg is missing; make setup installs it")
 	}
 	if err != nil {
 		t.Fatal(err)
