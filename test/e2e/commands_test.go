@@ -50,7 +50,7 @@ func TestPublishFiles(t *testing.T) {
 			subscriber := l.watch(t, stream)
 			wantPicture(t, subscriber)
 			wantCodec(t, subscriber, name)
-			wantSync(t, subscriber) // 5 s and more: over the seam of the loop
+			wantSync(t, subscriber) // with wantPicture over the seam of the loop
 			wantClean(t, subscriber)
 			wantEnd(t, publisher)
 		})
