@@ -171,12 +171,17 @@ func wantCodec(t *testing.T, s *harness.Session, codec string) {
 	}
 }
 
-// wantClean checks that all packets a session should have received came.
+// mostLost is how many packets of a track may be lost on loopback: a browser that gets no time
+// overflows its socket, or counts what came before its keys were set. A hole in the numbers that
+// the node makes would come again and again.
+const mostLost = 5
+
+// wantClean checks that the packets a session should have received came.
 func wantClean(t *testing.T, s *harness.Session) {
 	t.Helper()
 	for _, r := range s.Stats(t, "inbound-rtp") {
-		if r.PacketsLost > 0 {
-			t.Errorf("%s: %d packets lost, want none", r.Kind, r.PacketsLost)
+		if r.PacketsLost > mostLost {
+			t.Errorf("%s: %d packets lost, want at most %d", r.Kind, r.PacketsLost, mostLost)
 		}
 	}
 }
