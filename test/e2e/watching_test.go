@@ -171,9 +171,8 @@ func wantCodec(t *testing.T, s *harness.Session, codec string) {
 	}
 }
 
-// mostLost is how many packets of a track may be lost on loopback: a browser that gets no time
-// overflows its socket, or counts what came before its keys were set. A hole in the numbers that
-// the node makes would come again and again.
+// mostLost is how many packets of a track may be lost on loopback, where none should be. One to three
+// were seen in 2 of 9 runs on a busy machine; why is not known, so this tolerates a fault it cannot name.
 const mostLost = 5
 
 // wantClean checks that the packets a session should have received came.
