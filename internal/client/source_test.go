@@ -138,7 +138,7 @@ func ffmpeg(t *testing.T, ending string, args ...string) []byte {
 		t.Fatal("ffmpeg is missing; make setup installs it")
 	}
 	if err != nil {
-		t.Skipf("ffmpeg cannot: %s", out)
+		t.Fatalf("ffmpeg: %s", out)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
