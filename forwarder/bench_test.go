@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
 // BenchmarkPublisherHandleRTP is the cost of one packet received: demultiplexing,
@@ -43,13 +44,13 @@ func BenchmarkHistoryAppend(b *testing.B) {
 }
 
 // BenchmarkSubscriberPull is the cost of one packet to one subscriber, in bursts
-// of ten: Pull, and Fill for each.
+// of ten: Pull, and Write for each.
 func BenchmarkSubscriberPull(b *testing.B) {
 	p, s, now := newPublisher(), newSubscriber(), start
 	s.SetPublisher(p)
 	raw := packet(b, 7, upVideo, 0, 0, true, vp8Frame(true))
 	var out forwarder.Output
-	var w forwarder.PacketWriter
+	buf := make([]byte, 1600)
 	var next uint16
 	push := func() {
 		raw[2], raw[3] = byte(next>>8), byte(next)
@@ -75,10 +76,79 @@ func BenchmarkSubscriberPull(b *testing.B) {
 			packets += len(out.Packets)
 		}
 		if j := i % 10; j < len(out.Packets) {
-			w.Fill(&out.Packets[j])
+			if _, err := out.Packets[j].MarshalTo(buf); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 	if packets < b.N*9/10 {
 		b.Fatalf("%d packets in %d rounds", packets, b.N)
+	}
+}
+
+// BenchmarkSubscriberHandleRTCP is the cost of one compound as browsers send some
+// 20 of each second: report blocks, REMB, transport-wide feedback, a NACK that is
+// answered at times, and keyframe requests.
+func BenchmarkSubscriberHandleRTCP(b *testing.B) {
+	p, s, now := newPublisher(), newSubscriber(), start
+	s.SetPublisher(p)
+	feed(b, p, &now, 0, 10)
+	first := pull(s, now).Packets[0].Seq
+	raw := feedbackPacket(b, 2, first, first+1, first+5)
+	var out forwarder.Output
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(50 * time.Millisecond)
+		out.Reset()
+		s.HandleRTCP(now, raw, &out)
+	}
+	if c := s.Counts(); c.Malformed != 0 || c.Nacks == 0 {
+		b.Fatalf("%+v", c)
+	}
+}
+
+// BenchmarkPublisherTick is the cost of two packets received, one of them after it
+// was asked for, and of the feedback about them.
+func BenchmarkPublisherTick(b *testing.B) {
+	p, now := newPublisher(), start
+	raw := packet(b, 7, upVideo, 0, 0, true, vp8Frame(true))
+	push := func(seq int) {
+		raw[2], raw[3] = byte(seq>>8), byte(seq)
+		p.HandleRTP(now, raw)
+	}
+	var out []byte
+	push(0)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i += 2 {
+		push(i + 2)
+		now = now.Add(20 * time.Millisecond)
+		out = p.Tick(now, 0, out[:0])
+		push(i + 1)
+	}
+	if c := p.Counts(); c.Nacks < uint64(b.N)-1 {
+		b.Fatalf("%d NACKs in %d rounds", c.Nacks, b.N)
+	}
+}
+
+// BenchmarkMarshalTo is the cost of one packet's wire form: as media with a
+// transport-wide number, as a retransmission, with values of the publisher's.
+func BenchmarkMarshalTo(b *testing.B) {
+	ids := &forwarder.ExtensionIDs{codec.TransportCC: 5, codec.PlayoutDelay: 6, codec.DependencyDescriptor: 7}
+	plain := &forwarder.Packet{Payload: make([]byte, 1100)}
+	rich := &forwarder.Packet{Payload: make([]byte, 1100), Ext: []forwarder.ExtensionValue{
+		{Ext: codec.PlayoutDelay, Data: make([]byte, 3)}, {Ext: codec.DependencyDescriptor, Data: make([]byte, 40)},
+	}}
+	for name, p := range map[string]*forwarder.OutPacket{
+		"media": {Packet: plain, IDs: ids}, "retransmission": {Packet: plain, IDs: ids, Retransmit: true}, "two-byte": {Packet: rich, IDs: ids},
+	} {
+		b.Run(name, func(b *testing.B) {
+			buf := make([]byte, 1600)
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := p.MarshalTo(buf); n == 0 || err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -3,17 +3,8 @@ package forwarder
 import (
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/whippet-media/whippet/forwarder/codec"
 )
-
-// millis is the track's clock for its sent map; it wraps after 49 days.
-func (d *DownTrack) millis(now time.Time) uint32 {
-	if d.epoch.IsZero() {
-		d.epoch = now
-	}
-	return uint32(now.Sub(d.epoch) / time.Millisecond)
-}
 
 // extend returns the newest number sent, or about to be, that ends in seq.
 func (d *DownTrack) extend(seq uint16) uint64 {
@@ -22,29 +13,36 @@ func (d *DownTrack) extend(seq uint16) uint64 {
 
 // resend answers a NACK for one number: under the RTX stream's numbers, or
 // bit-identical, at most once per round trip.
-func (d *DownTrack) resend(now time.Time, seq uint16, rtt time.Duration, out *Output, transport *uint16) {
-	s := d.sent.get(d.extend(seq))
-	if s == nil {
+func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, transport *uint16) {
+	number := d.extend(seq)
+	s, m := d.sent.get(number), d.mappingOf(number)
+	if s == nil || m == nil {
 		d.counts.ResendForgotten++
 		return
 	}
-	since := time.Duration(d.millis(now)-s.resent) * time.Millisecond
-	if s.resends >= maxResends || s.resends > 0 && since < max(rtt, minResend) {
+	p := m.packet(number)
+	if p == nil {
+		d.counts.ResendForgotten++
+		return
+	}
+	since := time.Duration(d.ms-s.at) * time.Millisecond
+	resends := s.state & sentResends
+	if resends >= maxResends || resends > 0 && since < max(rtt, minResend) {
 		d.counts.ResendRefused++
 		return
 	}
-	d.acked = max(d.acked, s.seq) // who misses it got a later one
-	if d.seg.catching && s.seq >= d.seg.out {
+	d.acked = max(d.acked, number) // who misses it got a later one
+	if d.seg.catching && number >= d.seg.from {
 		d.seg.asked++
 	}
-	s.resends++
-	s.resent = d.millis(now)
+	s.state++
+	s.at = d.ms
 	o := OutPacket{
-		Packet: s.packet, IDs: &d.ids, SSRC: d.cfg.SSRC, PayloadType: s.pt,
-		Seq: seq, Timestamp: s.timestamp, TransportSeq: s.transport,
+		Packet: p, IDs: &d.ids, SSRC: d.ssrc, PayloadType: m.pt, Seq: seq,
+		Timestamp: m.timestampAs(p.Timestamp, s.state&sentEarly != 0), TransportSeq: s.transport,
 	}
-	if rtx := d.rtxType(s.pt); rtx != 0 && d.cfg.RTXSSRC != 0 {
-		o.SSRC, o.PayloadType, o.Retransmit, o.OriginalSeq, o.Seq = d.cfg.RTXSSRC, rtx, true, seq, d.rtxSeq
+	if m.rtx != 0 && d.cfg.RTXSSRC != 0 {
+		o.SSRC, o.PayloadType, o.Retransmit, o.OriginalSeq, o.Seq = d.cfg.RTXSSRC, m.rtx, true, seq, d.rtxSeq
 		d.rtxSeq++
 		if d.ids[codec.TransportCC] != 0 {
 			o.TransportSeq = *transport
@@ -55,25 +53,30 @@ func (d *DownTrack) resend(now time.Time, seq uint16, rtt time.Duration, out *Ou
 	out.Packets = append(out.Packets, o)
 }
 
-func (d *DownTrack) rtxType(pt uint8) uint8 {
-	for _, f := range d.cfg.Formats {
-		if f.PT == pt {
-			return f.RTX
-		}
-	}
-	return 0
-}
-
 // resendFirst repeats the session's first packets on a keyframe request soon after
 // it began: if the very first was lost, no NACK can ask for it, since nothing that
-// came before it tells of the hole.
+// came before it tells of the hole. Once that one is known to have come, what else
+// is missing shows as a hole, and nothing is repeated any more. Report blocks do not
+// tell: they count from the first packet that came, whichever that was.
 func (d *DownTrack) resendFirst(now time.Time, rtt time.Duration, out *Output, transport *uint16) {
-	if d.counts.Keyframes != 1 || d.firsts == firstResends || now.Sub(d.seg.start) > firstWindow {
+	if d.begun || d.counts.Keyframes != 1 || d.firsts == firstResends || now.Sub(d.seg.start) > firstWindow {
 		return
 	}
 	d.firsts++
 	for seq := d.first; seq < min(d.first+firstPackets, d.next); seq++ {
-		d.resend(now, uint16(seq), rtt, out, transport)
+		n := len(out.Packets)
+		d.resend(uint16(seq), rtt, out, transport)
+		if seq == d.first && len(out.Packets) > n {
+			d.firstTransport = out.Packets[n].TransportSeq
+		}
+	}
+}
+
+// noteAsked notes what a NACK tells of the first packet: who asks for it knows of it,
+// and who asks for the second has it.
+func (d *DownTrack) noteAsked(seq uint16) {
+	if n := d.extend(seq); d.sentAny && (n == d.first || n == d.first+1) {
+		d.begun = true
 	}
 }
 
@@ -81,7 +84,7 @@ func (d *DownTrack) resendFirst(now time.Time, rtt time.Duration, out *Output, t
 // requests cannot help: the track starts again from the last keyframe, once.
 func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 	d.counts.KeyframeRequests++
-	if d.enc == nil || d.cfg.Kind != codec.Video {
+	if d.enc == nil || d.kind != codec.Video {
 		return
 	}
 	key := d.enc.Keyframe()
@@ -96,12 +99,12 @@ func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 }
 
 // reception takes a report block; it returns the round trip, 0 if unknown.
-func (d *DownTrack) reception(now time.Time, r *rtcp.ReceptionReport) time.Duration {
-	if acked := d.extend(uint16(r.LastSequenceNumber)); acked > d.acked {
+func (d *DownTrack) reception(now time.Time, r *reportBlock) time.Duration {
+	if acked := d.extend(uint16(r.highest)); acked > d.acked {
 		d.acked = acked
 	}
-	rtt := middle(toNTP(now)) - r.LastSenderReport - r.Delay // RFC 3550 §6.4.1
-	if r.LastSenderReport == 0 || fromMiddle(rtt) > longestRTT {
+	rtt := middle(toNTP(now)) - r.lastReport - r.delay // RFC 3550 §6.4.1
+	if r.lastReport == 0 || fromMiddle(rtt) > longestRTT {
 		return 0
 	}
 	return fromMiddle(rtt)
@@ -119,42 +122,36 @@ func (d *DownTrack) report(now time.Time, byClock bool, out *Output) {
 	}
 	d.reportAt = now.Add(reportInterval)
 	out.due(d.reportAt)
-	out.RTCP = appendRTCP(out.RTCP, &rtcp.SenderReport{
-		SSRC: d.cfg.SSRC, NTPTime: toNTP(now), RTPTime: d.timestampAt(now, byClock),
-		PacketCount: uint32(d.counts.Packets), OctetCount: uint32(d.counts.Bytes),
-	}, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
-		Source: d.cfg.SSRC,
-		Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: d.cfg.CNAME}},
-	}}})
+	out.RTCP = appendSenderReport(out.RTCP, senderReport{
+		ssrc: d.ssrc, ntp: toNTP(now), timestamp: d.timestampAt(now, byClock),
+		packets: uint32(d.counts.Packets), octets: uint32(d.counts.Bytes),
+	})
+	out.RTCP = appendCNAME(out.RTCP, d.ssrc, d.cfg.CNAME)
 }
 
 // timestampAt is the outgoing timestamp of now: by the publisher's sender
 // reports, or by arrival.
 func (d *DownTrack) timestampAt(now time.Time, byClock bool) uint32 {
 	if byClock {
+		d.keepClock()
 		return d.clock.timestampAt(now, d.enc.format.Name.ClockRate())
 	}
 	return d.enc.liveTimestamp(now) + d.seg.offset
 }
 
 // synced tells whether the publisher's sender reports say when the track's media
-// was made, and keeps what they say. An encoding without a report yet goes by
-// the last one's, which it was aligned with.
+// was made. An encoding without a report yet goes by the last one's, which it was
+// aligned with.
 func (d *DownTrack) synced() bool {
+	return d.enc == nil || d.enc.clock.Load() != nil || d.clockOf != nil && d.clockOf == d.encOf
+}
+
+// keepClock keeps what sender reports say of the segment so far.
+func (d *DownTrack) keepClock() {
 	if d.enc == nil {
-		return true
+		return
 	}
 	if c := d.enc.clock.Load(); c != nil {
 		d.clock, d.clockOf = clockPoint{c.at, c.timestamp + d.seg.offset}, d.encOf
 	}
-	return d.clockOf != nil && d.clockOf == d.encOf
-}
-
-func appendRTCP(b []byte, packets ...rtcp.Packet) []byte {
-	for _, p := range packets {
-		if m, err := p.Marshal(); err == nil {
-			b = append(b, m...)
-		}
-	}
-	return b
 }

@@ -59,13 +59,12 @@ func (d *DownTrack) tooLate(p *Packet) bool {
 }
 
 func (d *DownTrack) takeStill() *Packet {
-	if len(d.still) == 0 {
+	if d.still == len(d.seg.still.packets) {
 		d.state = waiting
 		return nil
 	}
-	p := d.still[0]
-	d.still = d.still[1:]
-	return p
+	d.still++
+	return d.seg.still.packets[d.still-1]
 }
 
 // may tells whether p may be sent yet: while catching up, at its planned
@@ -119,7 +118,7 @@ func (d *DownTrack) stalled(now time.Time, out *Output) bool {
 func (d *DownTrack) fallBehind(last *Keyframe, out *Output) {
 	d.counts.Skips++
 	d.stall = time.Time{}
-	if d.cfg.Kind == codec.Audio {
+	if d.kind == codec.Audio {
 		d.pos = d.enc.hist.Head()
 		return
 	}
@@ -131,20 +130,22 @@ func (d *DownTrack) fallBehind(last *Keyframe, out *Output) {
 // send appends p under the track's own numbers.
 func (d *DownTrack) send(now time.Time, p *Packet, out *Output, transport *uint16) {
 	seq := d.sequence(p)
-	o := OutPacket{
-		Packet: p, IDs: &d.ids, SSRC: d.cfg.SSRC, PayloadType: d.format.PT,
-		Seq: uint16(seq), Timestamp: d.seg.timestamp(p.Timestamp), FirstPayload: true,
+	timestamp, early := d.seg.timestamp(p.Timestamp)
+	e := sentPacket{at: d.ms, state: sentBit}
+	if early {
+		e.state |= sentEarly
 	}
 	if d.ids[codec.TransportCC] != 0 {
-		o.TransportSeq = *transport
+		e.transport = *transport
 		*transport++
 	}
-	d.sent.put(sentPacket{
-		packet: p, seq: seq, timestamp: o.Timestamp, transport: o.TransportSeq, pt: o.PayloadType,
-		at: d.millis(now), resent: d.millis(now),
-	})
-	d.note(now, seq, &o)
-	out.Packets = append(out.Packets, o)
+	d.sent.put(seq, e)
+	o := out.add()
+	*o = OutPacket{
+		Packet: p, IDs: &d.ids, SSRC: d.ssrc, PayloadType: d.seg.pt,
+		Seq: uint16(seq), Timestamp: timestamp, TransportSeq: e.transport, FirstPayload: true,
+	}
+	d.note(now, seq, o)
 }
 
 // sequence returns p's outgoing number and takes it.
@@ -164,11 +165,11 @@ func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
 	if seq >= d.next {
 		d.next = seq + 1
 		if len(o.Packet.Payload) > 0 {
-			d.boundary = o.Packet.Marker || d.cfg.Kind == codec.Audio
+			d.boundary = o.Packet.Marker || d.kind == codec.Audio
 		}
 	}
 	if !d.sentAny {
-		d.sentAny, d.first, d.counts.FirstPacket = true, seq, now
+		d.sentAny, d.first, d.firstTransport, d.counts.FirstPacket = true, seq, o.TransportSeq, now
 	}
 	if d.seg.keyframe != nil && d.counts.FirstKeyframe.IsZero() {
 		d.counts.FirstKeyframe = now

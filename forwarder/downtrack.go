@@ -47,41 +47,47 @@ type DownCounts struct {
 // continuous over switches, skips and changes of publisher; a loss upstream stays
 // visible as a gap. It is owned by its Subscriber.
 type DownTrack struct {
-	cfg   SubscriberTrack
-	ids   ExtensionIDs
-	state trackState
+	// What each Pull touches comes first: a shard serves others in between, and
+	// finds it cold.
+	pub      *Publisher
+	enc      *Encoding
+	pos      uint64
+	next     uint64 // extended number of the next packet
+	ssrc     uint32
+	lastTS   uint32
+	kind     codec.Kind
+	state    trackState
+	boundary bool // the last packet ended a frame
+	sentAny  bool
+	ms       uint16 // of the sent map's clock, at the step going on
+	ids      ExtensionIDs
+	seg      segment
+	sent     sentMap
+	lastAt   time.Time
+	again    time.Time // since when it is to start again; zero: it is not
+	reportAt time.Time
+	past     []pastMapping // of segments before, the oldest first
+	counts   DownCounts
 
-	pub    *Publisher
-	enc    *Encoding
+	cfg    SubscriberTrack
 	encOf  *Publisher // of enc
 	format SubscriberFormat
-	pos    uint64
-	seg    segment
-	still  []*Packet // what is left to send of a still
+	still  int       // how much of a still was sent
 	wanted *Encoding // the target of a switch; nil: none
 	since  time.Time // when wanted was set
 	stall  time.Time // since when the catch-up window is full; zero: it is not
+	rtxSeq uint16
 
-	next     uint64 // extended number of the next packet
-	rtxSeq   uint16
-	sent     sentMap
-	epoch    time.Time // of the sent map's milliseconds
-	sentAny  bool
-	boundary bool // the last packet ended a frame
-	lastTS   uint32
-	lastAt   time.Time
-
-	acked     uint64 // highest number the subscriber reported; 0: none
-	wishAt    time.Time
-	restarted *Keyframe // the last keyframe it started again from
-	first     uint64    // the session's first number
-	firsts    int       // how often its first packets were repeated on request
-	again     time.Time // since when it is to start again; zero: it is not
-	misfit    bool      // the source sends a format that was not negotiated
-	reportAt  time.Time
-	clock     clockPoint // of outgoing timestamps
-	clockOf   *Publisher // whose reports made clock; nil: none
-	counts    DownCounts
+	acked          uint64 // highest number the subscriber reported; 0: none
+	wishAt         time.Time
+	restarted      *Keyframe  // the last keyframe it started again from
+	first          uint64     // the session's first number
+	firsts         int        // how often its first packets were repeated on request
+	begun          bool       // the subscriber has the first packet, or knows that it misses it
+	firstTransport uint16     // transport-wide number the first packet was last sent with
+	misfit         bool       // the source sends a format that was not negotiated
+	clock          clockPoint // of outgoing timestamps
+	clockOf        *Publisher // whose reports made clock; nil: none
 }
 
 type trackState uint8
@@ -94,7 +100,7 @@ const (
 )
 
 func newDownTrack(cfg SubscriberTrack, rnd *rand.Rand) *DownTrack {
-	d := &DownTrack{cfg: cfg, boundary: true}
+	d := &DownTrack{cfg: cfg, ssrc: cfg.SSRC, kind: cfg.Kind, boundary: true}
 	for e, id := range cfg.Extensions {
 		d.ids[e] = id
 	}
@@ -104,21 +110,22 @@ func newDownTrack(cfg SubscriberTrack, rnd *rand.Rand) *DownTrack {
 	d.rtxSeq = uint16(rnd.Uint32N(1 << 15))
 	d.lastTS = rnd.Uint32()
 	if cfg.Kind == codec.Video {
-		d.sent = newSentMap(sentVideo, sentVideoMax)
+		d.sent = newSentMap(sentVideo, sentVideoMax, d.next)
 	} else {
-		d.sent = newSentMap(sentAudio, sentAudio)
+		d.sent = newSentMap(sentAudio, sentAudio, d.next)
 	}
 	return d
 }
 
 // pull appends what must be sent now, at most limit packets.
 func (d *DownTrack) pull(now time.Time, limit int, out *Output, transport *uint16) {
-	d.release()
+	d.forgetPast(now, out)
+	d.release(now, out)
 	d.follow(now, out)
 	for range limit {
 		p := d.take(now, out)
 		if p == nil {
-			d.release()
+			d.release(now, out)
 			return
 		}
 		d.send(now, p, out, transport)
@@ -135,7 +142,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	if d.pub == nil {
 		return
 	}
-	best := d.pub.Best(d.cfg.Kind)
+	best := d.pub.Best(d.kind)
 	if best == d.enc || best == nil {
 		d.wanted = nil
 	} else {
@@ -144,7 +151,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	switch {
 	case d.enc == nil:
 	case !d.again.IsZero():
-		d.restart(now)
+		d.restart(now, out)
 	case d.state == waiting && !d.enc.Ended():
 		d.resume(now, out)
 	}
@@ -152,9 +159,9 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 
 // restart begins again at the last keyframe, at the end of a frame if there is
 // one soon: amid a frame it costs a number that nobody can ask for.
-func (d *DownTrack) restart(now time.Time) {
+func (d *DownTrack) restart(now time.Time, out *Output) {
 	if d.state == waiting || d.boundary && d.atFrameStart() || now.Sub(d.again) > restartPatience {
-		d.begin(now, d.enc, d.format)
+		d.begin(now, d.enc, d.format, out)
 	}
 }
 
@@ -167,8 +174,8 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 		d.misfit = true // no payload type for it: the session's owner ends it
 		return
 	}
-	if d.enc == nil || d.state == waiting || d.cfg.Kind == codec.Audio {
-		d.begin(now, best, format)
+	if d.enc == nil || d.state == waiting || d.kind == codec.Audio {
+		d.begin(now, best, format, out)
 		return
 	}
 	if d.wanted != best {
@@ -177,11 +184,11 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 	key := best.Keyframe()
 	switch {
 	case key != nil && d.silent(now):
-		d.begin(now, best, format)
+		d.begin(now, best, format, out)
 	case key == nil || key.At.Before(d.since.Add(-switchKeyframeAge)):
 		d.wish(now, best, out)
 	case d.boundary && d.atFrameStart(), now.Sub(key.At) > switchPatience:
-		d.begin(now, best, format)
+		d.begin(now, best, format, out)
 	}
 }
 
@@ -196,20 +203,26 @@ func (d *DownTrack) silent(now time.Time) bool {
 // release lets go of an encoding that ended once nothing of it is to be sent any
 // more, so that a subscriber who waits for the next publisher does not keep the
 // history of the last one.
-func (d *DownTrack) release() {
+func (d *DownTrack) release(now time.Time, out *Output) {
 	if d.enc == nil || !d.enc.Ended() || d.state != waiting && !d.drained() {
 		return
 	}
+	d.keepClock()
+	d.retire(now, out)
 	if d.encOf != d.pub {
 		d.clockOf = nil
 	}
-	d.enc, d.encOf, d.state, d.seg.keyframe = nil, nil, idle, nil
+	d.enc, d.encOf, d.state, d.seg = nil, nil, idle, segment{mapping: mapping{from: d.next}}
 }
 
 // atFrameStart tells whether the next packet in order begins another frame.
 func (d *DownTrack) atFrameStart() bool {
 	p := d.enc.hist.At(d.pos)
-	return p == nil || d.seg.timestamp(p.Timestamp) != d.lastTS
+	if p == nil {
+		return true
+	}
+	ts, _ := d.seg.timestamp(p.Timestamp)
+	return ts != d.lastTS
 }
 
 // accept finds the payload types for a source's format, the best match first.
@@ -227,7 +240,7 @@ func (d *DownTrack) accept(source codec.Format) (SubscriberFormat, bool) {
 // resume leaves the waiting state once there is a keyframe it has not used.
 func (d *DownTrack) resume(now time.Time, out *Output) {
 	if key := d.enc.Keyframe(); key != nil && key != d.seg.keyframe {
-		d.begin(now, d.enc, d.format)
+		d.begin(now, d.enc, d.format, out)
 		return
 	}
 	d.wish(now, d.enc, out)
@@ -245,23 +258,25 @@ func (d *DownTrack) wish(now time.Time, e *Encoding, out *Output) {
 
 // begin starts a segment on e: at its last keyframe (video), or with the next
 // packet (audio).
-func (d *DownTrack) begin(now time.Time, e *Encoding, format SubscriberFormat) {
+func (d *DownTrack) begin(now time.Time, e *Encoding, format SubscriberFormat, out *Output) {
 	offset := d.offset(now, e)
+	d.keepClock()
+	d.retire(now, out)
 	if e != d.enc {
 		d.encOf = d.pub
 	}
 	d.enc, d.format = e, format
-	d.wanted, d.still, d.stall, d.again, d.misfit = nil, nil, time.Time{}, time.Time{}, false
+	d.wanted, d.still, d.stall, d.again, d.misfit = nil, 0, time.Time{}, time.Time{}, false
 	live := e.liveTimestamp(now)
-	d.seg = segment{
-		offset: offset, key: live, join: live, start: now,
-		clock: e.format.Name.ClockRate(), out: d.next,
-	}
+	first := d.next
 	if !d.boundary {
-		d.seg.out++ // an unfinished frame is never followed without a gap
+		first++ // an unfinished frame is never followed without a gap
 	}
+	d.seg = segment{start: now, clock: e.format.Name.ClockRate(), mapping: mapping{
+		enc: e, pt: format.PT, rtx: format.RTX, from: first, out: first, offset: offset, key: live, join: live,
+	}}
 	d.state = running
-	if d.cfg.Kind == codec.Audio {
+	if d.kind == codec.Audio {
 		d.pos = e.hist.Head()
 		return
 	}
@@ -274,7 +289,7 @@ func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
 		d.state = waiting
 		return
 	}
-	s.keyframe, s.key, s.first = key, key.Timestamp, key.Start
+	s.keyframe, s.lead, s.key, s.first = key, key, key.Timestamp, key.Start
 	s.base = d.enc.lowest(key)
 	backlog := duration(int32(s.join-key.Timestamp), s.clock)
 	speed, ok := catchUp(d.enc, backlog)
@@ -284,7 +299,7 @@ func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
 		s.speed, s.catching = speed, speed > 0
 		d.counts.CatchUp = backlog
 	case still != nil && still.key == key:
-		d.still, d.state, s.frozen = still.packets, showing, true
+		d.state, s.still = showing, still
 		d.counts.CatchUp = 0
 	default:
 		d.state = waiting

@@ -44,6 +44,8 @@ const (
 	HistoryPackets   = historyPackets
 	HistoryBytes     = historyBytes
 	HistoryAge       = historyAge
+	PacketBytes      = packetBytes
+	ValueBytes       = valueBytes
 	HistoryKeep      = historyKeep
 	NackHoles        = nackHoles
 	NackTries        = nackTries
@@ -58,6 +60,7 @@ const (
 	CatchUpTime      = catchUpTime
 	SentVideoMax     = sentVideoMax
 	PassPackets      = passPackets
+	PastMappings     = pastMappings
 	FirstPackets     = firstPackets
 	FirstResends     = firstResends
 	MaxAnswer        = maxAnswer

@@ -12,7 +12,8 @@ import (
 //
 // The ring keeps the packets since the index given to Keep (the current group of
 // pictures), and at least the last two seconds; it holds at most 12 s, 32,768
-// packets and 32 MiB, and less while the node's [Budget] is used up.
+// packets and 32 MiB, and less while the node's [Budget] is used up. What an
+// encoding that pauses showed last stays.
 type History struct {
 	head atomic.Uint64 // index of the next packet
 	tail atomic.Uint64 // index of the oldest kept
@@ -20,6 +21,8 @@ type History struct {
 
 	// owned by the writer
 	keep   uint64
+	gone   uint64 // see Gone
+	closed bool
 	bytes  int64
 	budget *Budget
 }
@@ -36,6 +39,21 @@ func newRing(n int) *ring {
 
 func (r *ring) index(i uint64) *atomic.Pointer[Packet] { return &r.byIndex[i&uint64(len(r.byIndex)-1)] }
 func (r *ring) seq(s uint64) *atomic.Pointer[Packet]   { return &r.bySeq[s&uint64(len(r.bySeq)-1)] }
+
+// place enters p, unless its slot has a packet of a higher number, and returns the
+// number that now cannot be found though its packet is kept; 0: none.
+func (r *ring) place(p *Packet) uint64 {
+	slot := r.seq(p.Seq)
+	old := slot.Load()
+	if old != nil && old.Seq > p.Seq {
+		return p.Seq
+	}
+	slot.Store(p)
+	if old != nil {
+		return old.Seq
+	}
+	return 0
+}
 
 const firstRing = 128
 
@@ -54,7 +72,8 @@ func NewBudget(limit int64) *Budget {
 	return &Budget{limit: limit}
 }
 
-// Used returns how many bytes of payload the histories hold.
+// Used returns how many bytes the packets of all histories hold, their payloads and
+// header extensions included.
 func (b *Budget) Used() int64 {
 	if b == nil {
 		return 0
@@ -100,6 +119,11 @@ func (h *History) BySeq(seq uint64) *Packet {
 	return nil
 }
 
+// Gone tells whether a packet with extended sequence number seq may have been in
+// the history, though [History.BySeq] does not find it: it must not be appended
+// then, since a number stands for one packet. Only the writer may call it.
+func (h *History) Gone(seq uint64) bool { return seq <= h.gone }
+
 // Append adds p, which must not change any more, sets its Index and drops what
 // is over the bounds. Only the writer may call it.
 func (h *History) Append(p *Packet) {
@@ -110,21 +134,35 @@ func (h *History) Append(p *Packet) {
 	}
 	p.Index = head
 	r.index(head).Store(p)
-	r.seq(p.Seq).Store(p)
+	h.gone = max(h.gone, r.place(p))
 	h.head.Store(head + 1)
-	size := int64(len(p.Payload))
-	h.bytes += size
-	h.budget.add(size)
-	h.evict(p.At)
+	h.count(p.size())
+	h.evict(p.At, h.spare)
+}
+
+// Trim drops what nobody needs any more though nothing comes: what is older than the
+// group of pictures and has been kept for resends, and all but the newest packet of
+// an encoding that pauses while the node's budget is used up. Only the writer may
+// call it.
+func (h *History) Trim(now time.Time) {
+	if !h.closed {
+		h.evict(now, h.stale)
+	}
+}
+
+func (h *History) count(bytes int64) {
+	h.bytes += bytes
+	h.budget.add(bytes)
 }
 
 // Keep asks to keep packets from index i on, within the bounds.
 func (h *History) Keep(i uint64) { h.keep = i }
 
-// Close gives the memory back to the budget. Readers may still read.
+// Close gives the memory back to the budget. Readers may still read; nothing may
+// be appended any more.
 func (h *History) Close() {
-	h.budget.add(-h.bytes)
-	h.bytes = 0
+	h.closed = true
+	h.count(-h.bytes)
 }
 
 func (h *History) grow(old *ring, tail, head uint64) *ring {
@@ -132,37 +170,40 @@ func (h *History) grow(old *ring, tail, head uint64) *ring {
 	for i := tail; i < head; i++ {
 		p := old.index(i).Load()
 		r.index(i).Store(p)
-		r.seq(p.Seq).Store(p)
+		r.place(p)
 	}
 	h.ring.Store(r)
 	return r
 }
 
-// evict drops the oldest packets while a bound asks for it. The newest stays.
-func (h *History) evict(now time.Time) {
+// evict drops the oldest packets while they may go. The newest stays.
+func (h *History) evict(now time.Time, may func(*Packet, time.Time) bool) {
 	r := h.ring.Load()
 	for h.tail.Load()+1 < h.head.Load() {
 		i := h.tail.Load()
 		p := r.index(i).Load()
-		if !h.spare(p, now) {
+		if !may(p, now) {
 			return
 		}
 		h.tail.Store(i + 1)
 		r.index(i).Store(nil)
 		r.seq(p.Seq).CompareAndSwap(p, nil)
-		h.bytes -= int64(len(p.Payload))
-		h.budget.add(-int64(len(p.Payload)))
+		h.gone = max(h.gone, p.Seq)
+		h.count(-p.size())
 	}
 }
 
 // spare tells whether p, the oldest packet, must or may go.
 func (h *History) spare(p *Packet, now time.Time) bool {
-	age := now.Sub(p.At)
-	switch {
-	case age > historyAge, h.bytes > historyBytes, h.head.Load()-p.Index > historyPackets:
-		return true
-	case age > historyScarce && h.budget.scarce():
+	if h.bytes > historyBytes || h.head.Load()-p.Index > historyPackets {
 		return true
 	}
-	return p.Index < h.keep && age > historyKeep
+	return now.Sub(p.At) > historyAge || h.stale(p, now)
+}
+
+// stale tells the same for an encoding that pauses: what it showed last stays for
+// who joins now, however old.
+func (h *History) stale(p *Packet, now time.Time) bool {
+	age := now.Sub(p.At)
+	return age > historyScarce && h.budget.scarce() || p.Index < h.keep && age > historyKeep
 }

@@ -71,7 +71,7 @@ func TestPullDoesNotAllocate(t *testing.T) {
 		out.Reset()
 		s.Pull(now, &out)
 	}
-	var w forwarder.PacketWriter
+	buf := make([]byte, 1600)
 	for range 1000 {
 		push()
 	}
@@ -80,8 +80,8 @@ func TestPullDoesNotAllocate(t *testing.T) {
 		out.Reset()
 		s.Pull(now, &out)
 		for i := range out.Packets {
-			h, b := w.Fill(&out.Packets[i])
-			total += len(b) + int(h.SequenceNumber&1)
+			n, _ := out.Packets[i].MarshalTo(buf)
+			total += n
 		}
 	}); a > 0 {
 		t.Errorf("%v allocations per pull", a)
@@ -247,6 +247,63 @@ func TestAKeyframeRequestSoonAfterTheJoinRepeatsTheFirstPackets(t *testing.T) {
 	}
 	if most := forwarder.FirstPackets * forwarder.FirstResends; total == 0 || total > most {
 		t.Errorf("%d packets sent again, want at most %d", total, most)
+	}
+}
+
+// A subscriber that is known to have the first packet gets nothing twice: what else
+// it misses it can ask for.
+func TestTheFirstPacketsAreNotRepeatedOnceTheFirstHasCome(t *testing.T) {
+	nackOf := func(n uint16) func(o *forwarder.OutPacket) rtcp.Packet {
+		return func(o *forwarder.OutPacket) rtcp.Packet {
+			return &rtcp.TransportLayerNack{MediaSSRC: 2, Nacks: []rtcp.NackPair{{PacketID: o.Seq + n}}}
+		}
+	}
+	chunk := func(first int16, symbol uint16) func(o *forwarder.OutPacket) rtcp.Packet {
+		return func(o *forwarder.OutPacket) rtcp.Packet {
+			return &rtcp.TransportLayerCC{
+				BaseSequenceNumber: o.TransportSeq + uint16(first), PacketStatusCount: 3,
+				Header:       rtcp.Header{Count: rtcp.FormatTCC, Type: rtcp.TypeTransportSpecificFeedback, Length: 5},
+				PacketChunks: []rtcp.PacketStatusChunk{&rtcp.RunLengthChunk{Type: rtcp.TypeTCCRunLengthChunk, PacketStatusSymbol: symbol, RunLength: 3}},
+				RecvDeltas:   []*rtcp.RecvDelta{{Type: rtcp.TypeTCCPacketReceivedSmallDelta}, {Type: rtcp.TypeTCCPacketReceivedSmallDelta}},
+			}
+		}
+	}
+	for name, tt := range map[string]struct {
+		feedback func(o *forwarder.OutPacket) rtcp.Packet
+		again    bool
+	}{
+		"it came":           {chunk(-2, rtcp.TypeTCCPacketReceivedSmallDelta), false},
+		"it did not":        {chunk(0, rtcp.TypeTCCPacketNotReceived), true},
+		"later ones came":   {chunk(1, rtcp.TypeTCCPacketReceivedSmallDelta), true},
+		"earlier ones came": {chunk(-3, rtcp.TypeTCCPacketReceivedSmallDelta), true},
+		"it is asked for":   {nackOf(0), false},
+		"the second is":     {nackOf(1), false},
+		"the third is":      {nackOf(2), true},
+		"a report block": {func(o *forwarder.OutPacket) rtcp.Packet {
+			return &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{{SSRC: 2, LastSequenceNumber: uint32(o.Seq)}}}
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, now := newPublisher(), start
+			s := forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: browserTracks()})
+			s.SetPublisher(p)
+			feed(t, p, &now, 0, 30)
+			first := pull(s, now).Packets[0]
+			now = now.Add(100 * time.Millisecond)
+			pull(s, now)
+			b, err := tt.feedback(&first).Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.HandleRTCP(now, b, &forwarder.Output{})
+			var out forwarder.Output
+			now = now.Add(time.Second)
+			pli, _ := (&rtcp.PictureLossIndication{MediaSSRC: 2}).Marshal()
+			s.HandleRTCP(now, pli, &out)
+			if again := len(out.Packets) > 0; again != tt.again || s.Counts().Malformed > 0 {
+				t.Errorf("%d packets are sent again, malformed %d", len(out.Packets), s.Counts().Malformed)
+			}
+		})
 	}
 }
 

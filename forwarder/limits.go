@@ -15,7 +15,8 @@ const (
 	// historyScarce takes historyAge's place while the node's budget is used up.
 	historyScarce = time.Second
 
-	// historyBytes bounds the payload of one history: 12 s at 20 Mbit/s.
+	// historyBytes bounds what the packets of one history hold, header extensions
+	// and the packets themselves included: 12 s at 20 Mbit/s.
 	historyBytes = 32 << 20
 
 	// historyPackets bounds the packets of one history: 12 s at 2,700 a second.
@@ -120,8 +121,8 @@ const (
 	restartGrace = time.Second
 
 	// A keyframe request within firstWindow of a session's first packet may mean
-	// that this one was lost: the firstPackets first are sent again, at most
-	// firstResends times.
+	// that this one was lost, unless it is known to have come: the firstPackets
+	// first are sent again, at most firstResends times.
 	firstWindow  = 3 * time.Second
 	firstPackets = 4
 	firstResends = 3
@@ -151,6 +152,10 @@ const (
 	sentVideo    = 256
 	sentVideoMax = 2048
 	sentKeep     = time.Second
+
+	// pastMappings are kept of segments that ended within historyKeep; segments
+	// that follow on each other faster have little to resend each.
+	pastMappings = 4
 
 	// resends of one packet to one subscriber; more than that reach nobody.
 	maxResends = 10

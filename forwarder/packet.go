@@ -19,6 +19,22 @@ type Packet struct {
 	Ext       []ExtensionValue
 }
 
+// What a packet and one of its extension values take beside their bytes: the struct,
+// and three places in the history's two rings.
+const (
+	packetBytes = 104 + 3*8
+	valueBytes  = 32
+)
+
+// size is the memory p takes in a history.
+func (p *Packet) size() int64 {
+	n := packetBytes + len(p.Payload)
+	for i := range p.Ext {
+		n += valueBytes + len(p.Ext[i].Data)
+	}
+	return int64(n)
+}
+
 // An ExtensionValue is a header extension's meaning and value; the id differs
 // from session to session.
 type ExtensionValue struct {
@@ -65,30 +81,35 @@ func (a *arena) copy(b []byte) []byte {
 
 // extensions copies the values of h that are forwarded to subscribers, each once: a
 // packet that names one value again and again must not cost more than its size.
-func (a *arena) extensions(h *rtp.Header, ids *[256]codec.Extension) []ExtensionValue {
-	n, all := 0, h.GetExtensionIDs()
-	for _, id := range all {
-		if ids[id].Forwarded() {
+func (a *arena) extensions(h *rtp.Header, forwarded []forwardedID) []ExtensionValue {
+	var found [codec.NumExtensions][]byte
+	n := 0
+	for _, f := range forwarded {
+		if b := h.GetExtension(f.id); b != nil && found[f.ext] == nil {
+			found[f.ext] = b
 			n++
 		}
 	}
 	if n == 0 {
 		return nil
 	}
-	n = min(n, codec.NumExtensions)
 	if n > len(a.exts) {
 		a.exts = make([]ExtensionValue, arenaPackets)
 	}
 	out := a.exts[:0:n]
 	a.exts = a.exts[n:]
-	var taken [codec.NumExtensions]bool
-	for _, id := range all {
-		if ext := ids[id]; ext.Forwarded() && !taken[ext] {
-			taken[ext] = true
-			out = append(out, ExtensionValue{ext, a.copy(h.GetExtension(id))})
+	for ext, b := range found {
+		if b != nil {
+			out = append(out, ExtensionValue{codec.Extension(ext), a.copy(b)})
 		}
 	}
 	return out
+}
+
+// A forwardedID is the id a publisher gives an extension that is passed on.
+type forwardedID struct {
+	id  uint8
+	ext codec.Extension
 }
 
 // an extender turns 16-bit sequence numbers into 64-bit ones.

@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +54,7 @@ const defaultREMB = 20_000_000
 type Publisher struct {
 	cfg    PublisherConfig
 	tracks []*upTrack
-	ids    [256]codec.Extension // union of all sections: ids are unique in a bundle
+	ids    []forwardedID // union of all sections: ids are unique in a bundle
 	byID   struct{ mid, rid, repaired, transport uint8 }
 	ssrcs  map[uint32]*upStream
 	order  []*upStream // the same, in order of appearance
@@ -69,6 +70,7 @@ type Publisher struct {
 	nextChoice                         [codec.Video + 1]time.Time
 	nextReport, nextREMB, nextFeedback time.Time
 	recorded                           bool
+	asked                              []uint16  // for the NACK being written
 	deadline                           time.Time // when Tick must be called next
 	counts                             PublisherCounts
 }
@@ -93,7 +95,9 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 	for _, t := range cfg.Tracks {
 		p.tracks = append(p.tracks, &upTrack{PublisherTrack: t})
 		for id, ext := range t.Extensions {
-			p.ids[id] = ext
+			if ext.Forwarded() {
+				p.ids = append(p.ids, forwardedID{id, ext})
+			}
 			switch ext {
 			case codec.MID:
 				p.byID.mid = id
@@ -106,6 +110,8 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 			}
 		}
 	}
+	slices.SortFunc(p.ids, func(a, b forwardedID) int { return int(a.id) - int(b.id) })
+	p.ids = slices.Compact(p.ids)
 	return p
 }
 

@@ -1,10 +1,6 @@
 package forwarder
 
-import (
-	"time"
-
-	"github.com/pion/rtcp"
-)
+import "time"
 
 // reception is what a receiver report says of one SSRC (RFC 3550 §6.4.1, A.3, A.8).
 type reception struct {
@@ -39,7 +35,7 @@ func (r *reception) senderReport(ntp uint64, now time.Time) {
 }
 
 // report makes the report block of ssrc and starts the next interval.
-func (r *reception) report(ssrc uint32, now time.Time) rtcp.ReceptionReport {
+func (r *reception) report(ssrc uint32, now time.Time) reportBlock {
 	expected := r.highest - r.base + 1
 	lost := int64(expected) - int64(r.received)
 	gapExpected, gapReceived := expected-r.lastExpected, r.received-r.lastReceived
@@ -48,16 +44,12 @@ func (r *reception) report(ssrc uint32, now time.Time) rtcp.ReceptionReport {
 	if gapReceived < gapExpected {
 		fraction = uint8(min((gapExpected-gapReceived)*256/gapExpected, 255))
 	}
-	block := rtcp.ReceptionReport{
-		SSRC:               ssrc,
-		FractionLost:       fraction,
-		TotalLost:          uint32(min(max(lost, 0), 0x7fffff)),
-		LastSequenceNumber: uint32(r.highest - 1<<16),
-		Jitter:             uint32(r.jitter >> 4),
-		LastSenderReport:   r.lastReport,
+	block := reportBlock{
+		ssrc: ssrc, fractionLost: fraction, lost: int32(min(max(lost, 0), 0x7fffff)),
+		highest: uint32(r.highest - 1<<16), jitter: uint32(r.jitter >> 4), lastReport: r.lastReport,
 	}
 	if r.lastReport != 0 {
-		block.Delay = uint32(now.Sub(r.lastReportTime).Seconds() * (1 << 16))
+		block.delay = uint32(now.Sub(r.lastReportTime).Seconds() * (1 << 16))
 	}
 	return block
 }

@@ -23,15 +23,18 @@ func nack(t testing.TB, s *forwarder.Subscriber, now time.Time, ssrc uint32, seq
 	return out.Packets
 }
 
+// wire is p as it goes out, held against pion's form of the same fields.
 func wire(t testing.TB, p *forwarder.OutPacket) []byte {
 	t.Helper()
-	var w forwarder.PacketWriter
-	h, payload := w.Fill(p)
-	b, err := (&rtp.Packet{Header: *h, Payload: payload}).Marshal()
+	b := make([]byte, 2000)
+	n, err := p.MarshalTo(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	if want := marshal(t, p); !bytes.Equal(b[:n], want) {
+		t.Fatalf("written as %x, want %x", b[:n], want)
+	}
+	return b[:n]
 }
 
 func TestResendByRTX(t *testing.T) {

@@ -2,59 +2,92 @@ package forwarder
 
 import "time"
 
-// sentMap remembers what was sent under which number, so that a resend is what
-// was sent and no number is used twice. It is a ring by outgoing number, of a
-// power of two entries.
+// sentMap remembers which numbers were sent, so that no number is used twice, and
+// of each what cannot be had again from the history and the segment it went out
+// with. It is a ring by outgoing number over the last ones, of a power of two
+// entries without pointers: each subscriber writes one per packet, in memory that
+// is cold by then.
 type sentMap struct {
 	entries []sentPacket
 	most    int
+	next    uint64 // one above the highest number sent
 	floor   uint64 // what was sent under lower numbers may be forgotten
 }
 
 type sentPacket struct {
-	packet    *Packet // nil: empty entry
-	seq       uint64  // extended outgoing number
-	timestamp uint32
 	transport uint16
-	pt        uint8
-	resends   uint8
-	at        uint32 // when it was sent first, in milliseconds of the track's clock
-	resent    uint32 // when it was sent last
+	at        uint16 // when it was sent last, in milliseconds of the track's clock; wraps
+	state     uint8  // 0: nothing was sent
 }
 
-func newSentMap(size, most int) sentMap {
-	return sentMap{entries: make([]sentPacket, size), most: most}
+// bits of a sentPacket's state
+const (
+	sentBit     = 1 << 7
+	sentEarly   = 1 << 6   // its timestamp is that of a catch-up
+	sentResends = 1<<4 - 1 // how often it was sent again
+)
+
+// newSentMap returns the map of a track that begins with number first.
+func newSentMap(size, most int, first uint64) sentMap {
+	return sentMap{entries: make([]sentPacket, size), most: most, next: first, floor: first}
 }
 
 func (m *sentMap) slot(seq uint64) *sentPacket { return &m.entries[seq&uint64(len(m.entries)-1)] }
 
-// put adds an entry, whose number must be free. Once that would forget a packet
-// sent within sentKeep the map grows, up to its bound.
-func (m *sentMap) put(p sentPacket) {
-	s := m.slot(p.seq)
-	if s.packet != nil && len(m.entries) < m.most && p.at-s.at < uint32(sentKeep/time.Millisecond) {
-		m.grow()
-		s = m.slot(p.seq)
+// put adds an entry, whose number must be free.
+func (m *sentMap) put(seq uint64, p sentPacket) {
+	if seq >= m.next {
+		m.advance(seq, p.at)
 	}
-	if s.packet != nil {
-		m.floor = max(m.floor, s.seq+1)
-	}
-	*s = p
+	*m.slot(seq) = p
 }
 
-func (m *sentMap) grow() {
-	old := m.entries
-	m.entries = make([]sentPacket, 2*len(old))
-	for _, s := range old {
-		if s.packet != nil {
-			*m.slot(s.seq) = s
+// advance moves the ring's end to seq. Once that would forget a packet sent within
+// sentKeep the map grows, up to its bound; a time that wrapped makes it grow early.
+func (m *sentMap) advance(seq uint64, now uint16) {
+	for size := uint64(len(m.entries)); seq-m.next >= size; size *= 2 { // nearly all would go
+		if len(m.entries) == m.most {
+			clear(m.entries)
+			m.next = seq
+			break
 		}
+		m.grow()
+	}
+	for m.next <= seq {
+		e := m.slot(m.next)
+		if e.state != 0 && len(m.entries) < m.most && now-e.at < uint16(sentKeep/time.Millisecond) {
+			m.grow()
+			continue
+		}
+		*e = sentPacket{}
+		m.next++
+	}
+	m.lift()
+}
+
+// lift moves the floor up to what the ring reaches back to.
+func (m *sentMap) lift() {
+	if size := uint64(len(m.entries)); m.next > size {
+		m.floor = max(m.floor, m.next-size)
+	}
+}
+
+// grow doubles the map. The floor stays: what is below it is forgotten.
+func (m *sentMap) grow() {
+	m.lift()
+	old := *m
+	m.entries = make([]sentPacket, 2*len(old.entries))
+	for seq := m.floor; seq < m.next; seq++ {
+		*m.slot(seq) = *old.slot(seq)
 	}
 }
 
 // get returns the entry with extended number seq, or nil.
 func (m *sentMap) get(seq uint64) *sentPacket {
-	if s := m.slot(seq); s.packet != nil && s.seq == seq {
+	if seq < m.floor || seq >= m.next {
+		return nil
+	}
+	if s := m.slot(seq); s.state != 0 {
 		return s
 	}
 	return nil

@@ -1,10 +1,10 @@
 package forwarder
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
@@ -20,8 +20,9 @@ type Subscriber struct {
 	tracks    []*DownTrack // audio first: it is served first
 	pub       *Publisher
 	transport uint16
-	acked     uint16 // highest transport-wide number reported
-	byClock   bool   // sender reports go by the publisher's
+	acked     uint16    // highest transport-wide number reported
+	byClock   bool      // sender reports go by the publisher's
+	epoch     time.Time // of the sent maps' clock
 	rtt       time.Duration
 	counts    SubscriberCounts
 }
@@ -65,12 +66,24 @@ func (s *Subscriber) Publisher() *Publisher { return s.pub }
 // Pull appends to out what must be sent now: what is new in the histories and
 // what is due. If out.More is set afterwards, call it again soon.
 func (s *Subscriber) Pull(now time.Time, out *Output) {
+	s.step(now)
 	for _, d := range s.tracks {
 		d.pull(now, passPackets, out, &s.transport)
 	}
 	s.chooseClock()
 	for _, d := range s.tracks {
 		d.report(now, s.byClock, out)
+	}
+}
+
+// step tells the sent maps the time, in milliseconds that wrap after 65 s.
+func (s *Subscriber) step(now time.Time) {
+	if s.epoch.IsZero() {
+		s.epoch = now
+	}
+	ms := uint16(now.Sub(s.epoch) / time.Millisecond)
+	for _, d := range s.tracks {
+		d.ms = ms
 	}
 }
 
@@ -100,7 +113,7 @@ func (s *Subscriber) Counts() SubscriberCounts { return s.counts }
 // Track returns the down track of a kind and its counters; nil if there is none.
 func (s *Subscriber) Track(kind codec.Kind) *DownTrack {
 	for _, d := range s.tracks {
-		if d.cfg.Kind == kind {
+		if d.kind == kind {
 			return d
 		}
 	}
@@ -117,7 +130,7 @@ func (d *DownTrack) Encoding() *Encoding { return d.enc }
 // subscriber's queue is full.
 func (s *Subscriber) Blocked(ssrc uint32, out *Output) {
 	for _, d := range s.tracks {
-		if d.cfg.SSRC == ssrc || d.cfg.RTXSSRC == ssrc {
+		if d.ssrc == ssrc || d.cfg.RTXSSRC == ssrc {
 			d.blocked(out)
 		}
 	}
@@ -134,64 +147,68 @@ func (s *Subscriber) Misfit() bool {
 	return false
 }
 
-// HandleRTCP takes one RTCP packet or compound from the subscriber and appends
-// to out what answers it. What cannot be read is counted and dropped.
+// HandleRTCP takes one RTCP packet or compound from the subscriber, which it does
+// not keep, and appends to out what answers it. From what cannot be read on, the
+// compound is dropped and counted.
 func (s *Subscriber) HandleRTCP(now time.Time, b []byte, out *Output) {
-	packets, err := rtcp.Unmarshal(b)
-	if err != nil {
-		s.counts.Malformed++
-		return
+	s.step(now)
+	r := rtcpReader{rest: b}
+	for r.next() {
+		s.feedback(now, &r, out)
 	}
-	for _, pkt := range packets {
-		s.feedback(now, pkt, out)
+	if len(r.rest) > 0 || len(b) == 0 {
+		s.counts.Malformed++
 	}
 }
 
-func (s *Subscriber) feedback(now time.Time, pkt rtcp.Packet, out *Output) {
-	switch r := pkt.(type) {
-	case *rtcp.TransportLayerNack:
-		s.nack(now, r, out)
-	case *rtcp.PictureLossIndication:
-		s.keyframe(now, r.MediaSSRC, out)
-	case *rtcp.FullIntraRequest:
-		for _, e := range r.FIR {
-			s.keyframe(now, e.SSRC, out)
-		}
-	case *rtcp.ReceiverReport:
-		s.reports(now, r.Reports)
-	case *rtcp.SenderReport:
-		s.reports(now, r.Reports)
-	case *rtcp.ReceiverEstimatedMaximumBitrate:
-		s.counts.REMB = int64(r.Bitrate)
-	case *rtcp.TransportLayerCC:
+func (s *Subscriber) feedback(now time.Time, r *rtcpReader, out *Output) {
+	switch {
+	case r.kind == rtcpRR || r.kind == rtcpSR:
+		s.reports(now, r.blocks())
+	case r.is(rtcpRTPFB, formatTCC):
 		s.transportFeedback(r)
+	case r.is(rtcpRTPFB, formatNACK):
+		s.nack(r, out)
+	case r.is(rtcpPSFB, formatPLI):
+		s.keyframe(now, r.media(), out)
+	case r.is(rtcpPSFB, formatFIR):
+		for b := r.fci(); len(b) > 0; b = b[firBytes:] {
+			s.keyframe(now, binary.BigEndian.Uint32(b), out)
+		}
+	case r.is(rtcpPSFB, formatREMB):
+		if bitrate, ok := r.remb(); ok {
+			s.counts.REMB = bitrate
+		}
 	}
 }
 
 func (s *Subscriber) bySSRC(ssrc uint32) *DownTrack {
 	for _, d := range s.tracks {
-		if d.cfg.SSRC == ssrc {
+		if d.ssrc == ssrc {
 			return d
 		}
 	}
 	return nil
 }
 
-func (s *Subscriber) nack(now time.Time, r *rtcp.TransportLayerNack, out *Output) {
-	d := s.bySSRC(r.MediaSSRC)
+func (s *Subscriber) nack(r *rtcpReader, out *Output) {
+	d := s.bySSRC(r.media())
 	if d == nil || !d.cfg.NACK {
 		return
 	}
 	rtt := s.roundTrip()
-	for _, pair := range r.Nacks {
-		if len(out.Packets) >= maxAnswer {
-			return
-		}
-		pair.Range(func(seq uint16) bool {
+	for b := r.fci(); len(b) > 0; b = b[pairBytes:] {
+		pair := readPair(b)
+		for more := true; more; {
+			if len(out.Packets) >= maxAnswer {
+				return
+			}
+			var seq uint16
+			seq, more = pair.take()
 			s.counts.Nacks++
-			d.resend(now, seq, rtt, out, &s.transport)
-			return len(out.Packets) < maxAnswer
-		})
+			d.noteAsked(seq)
+			d.resend(seq, rtt, out, &s.transport)
+		}
 	}
 }
 
@@ -210,26 +227,31 @@ func (s *Subscriber) roundTrip() time.Duration {
 	return s.rtt
 }
 
-func (s *Subscriber) reports(now time.Time, blocks []rtcp.ReceptionReport) {
-	for i := range blocks {
-		d := s.bySSRC(blocks[i].SSRC)
+func (s *Subscriber) reports(now time.Time, blocks []byte) {
+	for ; len(blocks) > 0; blocks = blocks[reportBytes:] {
+		r := readBlock(blocks)
+		d := s.bySSRC(r.ssrc)
 		if d == nil || !d.sentAny {
 			continue
 		}
-		if rtt := d.reception(now, &blocks[i]); rtt > 0 {
+		if rtt := d.reception(now, &r); rtt > 0 {
 			s.rtt = rtt
 		}
-		s.counts.FractionLost, s.counts.Jitter = blocks[i].FractionLost, blocks[i].Jitter
+		s.counts.FractionLost, s.counts.Jitter = r.fractionLost, r.jitter
 	}
 }
 
 // transportFeedback notes how far transport-wide feedback reaches: all tracks'
 // packets up to the highest number reported are no longer ahead of feedback.
-func (s *Subscriber) transportFeedback(r *rtcp.TransportLayerCC) {
-	if r.PacketStatusCount == 0 {
+func (s *Subscriber) transportFeedback(r *rtcpReader) {
+	base, count := r.transportRange()
+	if count == 0 {
 		return
 	}
-	acked := r.BaseSequenceNumber + r.PacketStatusCount - 1
+	for _, d := range s.tracks {
+		d.begun = d.begun || d.sentAny && d.ids[codec.TransportCC] != 0 && r.transportReceived(d.firstTransport)
+	}
+	acked := base + count - 1
 	if int16(acked-s.acked) < 0 || int16(s.transport-acked) <= 0 {
 		return
 	}

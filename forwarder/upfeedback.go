@@ -1,40 +1,39 @@
 package forwarder
 
 import (
+	"encoding/binary"
 	"time"
-
-	"github.com/pion/rtcp"
 )
 
-// HandleRTCP takes one RTCP packet or compound from the publisher. What cannot
-// be read is dropped.
+// HandleRTCP takes one RTCP packet or compound from the publisher, which it does
+// not keep. From what cannot be read on, the compound is dropped and counted.
 func (p *Publisher) HandleRTCP(now time.Time, b []byte) {
-	packets, err := rtcp.Unmarshal(b)
-	if err != nil {
-		p.counts.Malformed++
-		return
-	}
-	for _, pkt := range packets {
-		switch r := pkt.(type) {
-		case *rtcp.SenderReport:
-			p.senderReport(now, r)
-		case *rtcp.Goodbye:
-			p.goodbye(r)
+	r := rtcpReader{rest: b}
+	for r.next() {
+		switch r.kind {
+		case rtcpSR:
+			p.senderReport(now, r.body)
+		case rtcpBye:
+			p.goodbye(r.body[:4*int(r.count)])
 		}
+	}
+	if len(r.rest) > 0 || len(b) == 0 {
+		p.counts.Malformed++
 	}
 }
 
-func (p *Publisher) senderReport(now time.Time, r *rtcp.SenderReport) {
-	s := p.ssrcs[r.SSRC]
-	if s == nil || s.enc == nil || r.NTPTime == 0 {
+func (p *Publisher) senderReport(now time.Time, info []byte) {
+	ntp, timestamp := binary.BigEndian.Uint64(info[4:]), binary.BigEndian.Uint32(info[12:])
+	s := p.ssrcs[binary.BigEndian.Uint32(info)]
+	if s == nil || s.enc == nil || ntp == 0 {
 		return
 	}
-	s.rec.senderReport(r.NTPTime, now)
+	s.rec.senderReport(ntp, now)
 	edge := s.enc.edge.Load()
 	if edge == nil {
 		return
 	}
-	c := &clockPoint{at: p.clock.local(r.NTPTime, now), timestamp: r.RTPTime}
+	c := &clockPoint{at: p.clock.local(ntp, now), timestamp: timestamp}
 	clock := s.enc.format.Name.ClockRate()
 	skew := duration(int32(c.timestampAt(edge.At, clock)-edge.Timestamp), clock)
 	if -clockSkew <= skew && skew <= clockSkew {
@@ -48,9 +47,9 @@ func (p *Publisher) senderReport(now time.Time, r *rtcp.SenderReport) {
 }
 
 // goodbye ends streams; a packet that still comes starts them anew.
-func (p *Publisher) goodbye(r *rtcp.Goodbye) {
-	for _, ssrc := range r.Sources {
-		if s := p.ssrcs[ssrc]; s != nil && s.enc != nil {
+func (p *Publisher) goodbye(ssrcs []byte) {
+	for ; len(ssrcs) > 0; ssrcs = ssrcs[4:] {
+		if s := p.ssrcs[binary.BigEndian.Uint32(ssrcs)]; s != nil && s.enc != nil {
 			s.enc.end()
 			s.enc = nil
 			p.publish(s.track.Kind)
@@ -81,18 +80,19 @@ func (p *Publisher) hurry(t time.Time) {
 }
 
 // Tick appends to out what must be sent to the publisher now, as one compound
-// RTCP packet, and sets the next Deadline. rtt is the round trip to the
-// publisher; 0 if unknown.
+// RTCP packet, and sets the next Deadline; histories of encodings that pause lose
+// what nobody needs any more. rtt is the round trip to the publisher; 0 if unknown.
 func (p *Publisher) Tick(now time.Time, rtt time.Duration, out []byte) []byte {
-	var packets []rtcp.Packet
+	c := compound{out, len(out), p.cfg.SSRC}
 	deadline := now.Add(reportInterval)
-	packets = p.reports(now, packets)
-	packets = p.remb(now, packets)
+	p.reports(now, &c)
+	p.remb(now, &c)
 	for _, s := range p.order {
 		if s.enc == nil || s.repair {
 			continue
 		}
-		packets = p.ask(now, rtt, s, packets)
+		s.enc.hist.Trim(now)
+		p.ask(now, rtt, s, &c)
 		if s.nack.pending() {
 			deadline = earlier(deadline, now.Add(nackDelay))
 		}
@@ -106,7 +106,8 @@ func (p *Publisher) Tick(now time.Time, rtt time.Duration, out []byte) []byte {
 		deadline = earlier(deadline, p.nextFeedback)
 	}
 	p.deadline = deadline
-	return p.transportFeedback(now, p.compound(packets, out))
+	p.transportFeedback(now, &c)
+	return c.b
 }
 
 // earlier returns the earlier of two deadlines; the zero b means none.
@@ -117,104 +118,114 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// compound marshals packets behind a receiver report, which every compound
-// packet must begin with (RFC 3550 §6.1).
-func (p *Publisher) compound(packets []rtcp.Packet, out []byte) []byte {
-	if len(packets) == 0 {
-		return out
-	}
-	if _, ok := packets[0].(*rtcp.ReceiverReport); !ok {
-		packets = append([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: p.cfg.SSRC}}, packets...)
-	}
-	for _, pkt := range packets {
-		if b, err := pkt.Marshal(); err == nil {
-			out = append(out, b...)
-		}
-	}
-	return out
+// A compound is one compound RTCP packet to the publisher: what b holds from
+// start on.
+type compound struct {
+	b     []byte
+	start int
+	ssrc  uint32
 }
 
-// reports appends the receiver report, one block for each stream that has media;
-// at most 31 fit (RFC 3550 §6.4.2).
-func (p *Publisher) reports(now time.Time, out []rtcp.Packet) []rtcp.Packet {
+// begin appends the receiver report that every compound packet must begin with
+// (RFC 3550 §6.1), unless it has begun.
+func (c *compound) begin() {
+	if len(c.b) == c.start {
+		c.b = appendReceiverReport(c.b, c.ssrc, 0)
+	}
+}
+
+// maxBlocks fit a receiver report (RFC 3550 §6.4.2).
+const maxBlocks = 31
+
+// reports appends the receiver report, one block for each stream that has media.
+// It is the first of the compound.
+func (p *Publisher) reports(now time.Time, c *compound) {
 	if now.Before(p.nextReport) {
-		return out
+		return
 	}
 	p.nextReport = now.Add(reportInterval)
-	rr := &rtcp.ReceiverReport{SSRC: p.cfg.SSRC}
+	n := 0
 	for _, s := range p.order {
-		if s.rec.started && len(rr.Reports) < 31 {
-			rr.Reports = append(rr.Reports, s.rec.report(s.ssrc, now))
+		if s.rec.started && n < maxBlocks {
+			n++
 		}
 	}
-	if len(rr.Reports) == 0 {
-		return out
+	if n == 0 {
+		return
 	}
-	return append(out, rr)
+	c.b = appendReceiverReport(c.b, c.ssrc, n)
+	for _, s := range p.order {
+		if s.rec.started && n > 0 {
+			block := s.rec.report(s.ssrc, now)
+			c.b = appendBlock(c.b, &block)
+			n--
+		}
+	}
 }
 
 // transportFeedback appends what a browser needs to leave its start bitrate.
-func (p *Publisher) transportFeedback(now time.Time, out []byte) []byte {
+func (p *Publisher) transportFeedback(now time.Time, c *compound) {
 	if !p.recorded || now.Before(p.nextFeedback) {
-		return out
+		return
 	}
 	p.recorded, p.nextFeedback = false, now.Add(feedbackInterval)
-	if len(out) == 0 {
-		out = appendRTCP(out, &rtcp.ReceiverReport{SSRC: p.cfg.SSRC})
-	}
-	return p.cfg.Recorder.AppendTo(out)
+	c.begin()
+	c.b = p.cfg.Recorder.AppendTo(c.b)
 }
 
 // remb appends the same for publishers that know only REMB.
-func (p *Publisher) remb(now time.Time, out []rtcp.Packet) []rtcp.Packet {
+func (p *Publisher) remb(now time.Time, c *compound) {
 	if now.Before(p.nextREMB) {
-		return out
+		return
 	}
 	p.nextREMB = time.Time{} // none
-	if ssrcs := p.rembSSRCs(); len(ssrcs) > 0 {
-		p.nextREMB = now.Add(rembInterval)
-		rate := p.cfg.MaxREMB
-		if rate == 0 {
-			rate = defaultREMB
+	n := 0
+	for _, s := range p.order {
+		if s.takesREMB() {
+			n++
 		}
-		out = append(out, &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: p.cfg.SSRC, Bitrate: float32(rate), SSRCs: ssrcs})
 	}
-	return out
+	if n == 0 {
+		return
+	}
+	p.nextREMB = now.Add(rembInterval)
+	rate := p.cfg.MaxREMB
+	if rate == 0 {
+		rate = defaultREMB
+	}
+	c.begin()
+	c.b = appendREMB(c.b, c.ssrc, rate, n)
+	for _, s := range p.order {
+		if s.takesREMB() {
+			c.b = binary.BigEndian.AppendUint32(c.b, s.ssrc)
+		}
+	}
 }
 
-func (p *Publisher) rembSSRCs() []uint32 {
-	var ssrcs []uint32
-	for _, s := range p.order {
-		if s.track.REMB && !s.track.TransportCC && s.enc != nil {
-			ssrcs = append(ssrcs, s.ssrc)
-		}
-	}
-	return ssrcs
+func (s *upStream) takesREMB() bool {
+	return s.track.REMB && !s.track.TransportCC && s.enc != nil
 }
 
 // ask appends the NACK and the keyframe request for one stream, if due.
-func (p *Publisher) ask(now time.Time, rtt time.Duration, s *upStream, out []rtcp.Packet) []rtcp.Packet {
-	if seqs := s.nack.due(now, rtt, nil); len(seqs) > 0 {
-		p.counts.Nacks += uint64(len(seqs))
-		out = append(out, &rtcp.TransportLayerNack{
-			SenderSSRC: p.cfg.SSRC, MediaSSRC: s.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(seqs),
-		})
+func (p *Publisher) ask(now time.Time, rtt time.Duration, s *upStream, c *compound) {
+	if p.asked = s.nack.due(now, rtt, p.asked[:0]); len(p.asked) > 0 {
+		p.counts.Nacks += uint64(len(p.asked))
+		c.begin()
+		c.b = appendNack(c.b, c.ssrc, s.ssrc, p.asked)
 	}
 	if !s.enc.gate.Request(now) {
-		return out
+		return
 	}
 	s.enc.ignores.Store(s.enc.gate.Ignored())
 	switch {
 	case s.track.PLI:
 		p.counts.Requests++
-		out = append(out, &rtcp.PictureLossIndication{SenderSSRC: p.cfg.SSRC, MediaSSRC: s.ssrc})
+		c.begin()
+		c.b = appendPLI(c.b, c.ssrc, s.ssrc)
 	case s.track.FIR:
 		p.counts.Requests++
 		s.fir++
-		out = append(out, &rtcp.FullIntraRequest{
-			SenderSSRC: p.cfg.SSRC, MediaSSRC: s.ssrc,
-			FIR: []rtcp.FIREntry{{SSRC: s.ssrc, SequenceNumber: s.fir}},
-		})
+		c.begin()
+		c.b = appendFIR(c.b, c.ssrc, s.ssrc, s.fir)
 	}
-	return out
 }

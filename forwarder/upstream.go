@@ -77,14 +77,14 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	case e.hist.BySeq(seq) != nil:
 		p.counts.Duplicates++
 		return false
-	case e.ext.started && seq+maxMisorder < e.ext.highest:
+	case e.hist.Gone(seq), e.ext.started && seq+maxMisorder < e.ext.highest:
 		p.counts.Late++
 		return false
 	}
 	pkt := p.arena.packet()
 	*pkt = Packet{
 		Seq: seq, Timestamp: h.Timestamp, At: now, Marker: h.Marker,
-		Payload: p.arena.copy(payload), Ext: p.arena.extensions(h, &p.ids),
+		Payload: p.arena.copy(payload), Ext: p.arena.extensions(h, p.ids),
 	}
 	p.count(s, pkt, repaired)
 	before := e.keyframe.Load()

@@ -22,6 +22,7 @@ type benchCmd struct {
 	Publishers       int           `name:"publishers" default:"1" placeholder:"N" help:"Streams."`
 	Subscribers      int           `name:"subscribers" default:"50" placeholder:"N" help:"Subscribers of each stream."`
 	Sweep            []int         `name:"sweep" placeholder:"N" help:"Numbers of subscribers to measure one after another, e.g. 50,100,200."`
+	Capacity         bool          `name:"capacity" help:"Search for the most subscribers with loss below 0.01 % and p99 below 500 ms, from --subscribers on."`
 	Codec            string        `name:"codec" enum:"h264,vp8" default:"h264" help:"Video: h264 or vp8, frames with right headers and no picture."`
 	Bitrate          int64         `name:"bitrate" default:"2500000" placeholder:"BITS" help:"Of each video, in bits per second."`
 	FPS              int           `name:"fps" default:"30" placeholder:"N" help:"Frames a second."`
@@ -33,16 +34,18 @@ type benchCmd struct {
 	Feedback         time.Duration `name:"feedback" default:"100ms" placeholder:"TIME" help:"Between two transport-cc reports of a subscriber."`
 	Loss             float64       `name:"loss" placeholder:"SHARE" help:"Share of packets that subscribers throw away, e.g. 0.01: measures repair."`
 
-	Ramp    float64 `name:"ramp" default:"50" placeholder:"N" help:"Joins a second before the measurement."`
-	Churn   float64 `name:"churn" placeholder:"N" help:"Joins and leaves a second during the measurement, beside those who stay."`
-	Joins   int     `name:"joins" default:"50" placeholder:"N" help:"Joins without media that measure the CPU time of a join; 0 leaves it out."`
-	Seconds float64 `name:"seconds" default:"10" placeholder:"N" help:"How long is measured."`
-	Warmup  float64 `name:"warmup" default:"3" placeholder:"N" help:"Seconds from the last join to the measurement."`
+	Ramp    float64     `name:"ramp" default:"50" placeholder:"N" help:"Joins a second before the measurement."`
+	Churn   float64     `name:"churn" placeholder:"N" help:"Joins and leaves a second during the measurement, beside those who stay."`
+	Storm   bench.Storm `name:"storm" placeholder:"N/TIME[/STAY]" help:"Measure once more while N join within TIME, e.g. 500/10s, and STAY: what those who watch notice of it."`
+	Joins   int         `name:"joins" default:"50" placeholder:"N" help:"Joins without media that measure the CPU time of a join; 0 leaves it out."`
+	Seconds float64     `name:"seconds" default:"10" placeholder:"N" help:"How long is measured."`
+	Warmup  float64     `name:"warmup" default:"3" placeholder:"N" help:"Seconds from the last join to the measurement."`
 
 	Baseline bool   `name:"baseline" help:"Put the same load on a plain pion SFU, in turn, and show the ratio."`
 	Rounds   int    `name:"rounds" default:"1" placeholder:"N" help:"Measurements of each; medians are shown."`
 	JSON     string `name:"json" type:"path" placeholder:"FILE" help:"Write the report here too, - for standard output in place of the table."`
 	Plot     string `name:"plot" type:"path" placeholder:"FILE.svg" help:"Draw latency and CPU time over the number of subscribers."`
+	Break    bool   `name:"breakdown" help:"Show whose memory and goroutines a subscriber's are, by package and function."`
 	Profile  string `name:"profile" type:"path" placeholder:"FILE" help:"Write a CPU profile of the node's first round, for go tool pprof."`
 }
 
@@ -56,11 +59,11 @@ func (c *benchCmd) Run(ctx context.Context, con *console) error {
 	report, err := bench.Run(ctx, bench.Options{
 		Load: c.load(), Program: program, Version: con.Version,
 		URL: c.URL, Token: c.Token, PID: c.PID, Admin: c.Admin,
-		Baseline: c.Baseline, Rounds: c.Rounds, Sweep: c.Sweep, Profile: c.Profile,
+		Baseline: c.Baseline, Rounds: c.Rounds, Sweep: c.Sweep, Capacity: c.Capacity, Profile: c.Profile, Breakdown: c.Break,
 		Progress: line.show,
 	})
 	line.clear()
-	if report == nil || len(report.Points) == 0 {
+	if report == nil || report.Empty() {
 		return err
 	}
 	return errors.Join(err, c.write(con, report))
@@ -73,7 +76,7 @@ func (c *benchCmd) load() bench.Load {
 		Codec: bench.Codec(c.Codec), Bitrate: c.Bitrate, FPS: c.FPS, KeyframeInterval: c.KeyframeInterval,
 		Pace: bench.Pace(c.Pace), Audio: c.Audio, AnswerRequests: c.AnswerRequests,
 		Profile: bench.Profile(c.SRTP), Feedback: c.Feedback, Loss: c.Loss,
-		Ramp: c.Ramp, Churn: c.Churn, Joins: c.Joins, Warmup: seconds(c.Warmup), Window: seconds(c.Seconds),
+		Ramp: c.Ramp, Churn: c.Churn, Storm: c.Storm, Joins: c.Joins, Warmup: seconds(c.Warmup), Window: seconds(c.Seconds),
 	}
 }
 

@@ -77,3 +77,19 @@ func BenchmarkDependency(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkParameterSets is the cost of a packet that brings parameter sets.
+func BenchmarkParameterSets(b *testing.B) {
+	for _, name := range []string{"h264", "h265"} {
+		b.Run(name, func(b *testing.B) {
+			f, payload := formatOf(b, name), readFixture(b, name)[0].Payload
+			var p codec.ParameterSets
+			buf := make([]byte, 0, 1200)
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Keep(f, payload)
+				buf = p.AppendPayload(buf[:0])
+			}
+		})
+	}
+}

@@ -24,7 +24,6 @@ type subscriber struct {
 	w         *World
 	index     int
 	core      *forwarder.Subscriber
-	writer    forwarder.PacketWriter
 	out       forwarder.Output
 	timer     time.Time
 	left      bool
@@ -185,12 +184,13 @@ func (s *subscriber) emit() {
 
 // transmit shows a packet to the oracle and sends it on its way.
 func (s *subscriber) transmit(o *forwarder.OutPacket) {
-	h, payload := s.writer.Fill(o)
-	b, err := (&rtp.Packet{Header: *h, Payload: payload}).Marshal()
+	b := make([]byte, 2000)
+	n, err := o.MarshalTo(b)
 	if err != nil {
 		s.w.fail("subscriber %d: %v", s.index, err)
 		return
 	}
+	b = b[:n]
 	var p rtp.Packet
 	if err := p.Unmarshal(b); err != nil {
 		s.w.fail("subscriber %d: %v", s.index, err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"runtime"
 	"sync"
 
@@ -42,7 +43,7 @@ type baselineStream struct {
 
 // Baseline serves the plain pion SFU on loopback until ctx is done. It writes one line
 // to out first: the address, http://127.0.0.1:port. Besides WHIP and WHEP it serves
-// /metrics with the number of goroutines.
+// /metrics with the number of goroutines, and heap profiles below /debug/pprof/.
 func Baseline(ctx context.Context, out io.Writer, codec Codec) error {
 	b, err := newBaseline(codec)
 	if err != nil {
@@ -97,6 +98,7 @@ func (b *baseline) handler() http.Handler {
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "go_goroutines %d\n", runtime.NumGoroutine())
 	})
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	return mux
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/binary"
 	"net/netip"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -12,7 +13,8 @@ import (
 // batchSize is how many datagrams come with one call.
 const batchSize = 32
 
-// controlBytes hold the one control message that is asked for: the arrival time.
+// controlBytes hold the control messages that are asked for: the arrival time, and how
+// many datagrams were lost before.
 const controlBytes = 64
 
 // A mmsghdr is the kernel's struct mmsghdr.
@@ -60,31 +62,36 @@ func (b *batch) read(fd int) int {
 	return int(n)
 }
 
-// message returns a datagram, its source, and when it arrived.
-func (b *batch) message(i int) ([]byte, netip.AddrPort, time.Time) {
+// message returns a datagram, its source, and when it arrived. It notes how many the
+// socket has lost, if any.
+func (b *batch) message(i int, lost *atomic.Uint32) ([]byte, netip.AddrPort, time.Time) {
 	h := &b.headers[i]
-	at, ok := arrival(b.control[i][:h.hdr.Controllen])
-	if !ok {
+	at := arrival(b.control[i][:h.hdr.Controllen], lost)
+	if at.IsZero() {
 		at = time.Now()
 	}
 	return b.data[i][:h.n], source(&b.names[i]), at
 }
 
-// arrival finds the kernel's time stamp.
-func arrival(control []byte) (time.Time, bool) {
+// arrival returns the kernel's time stamp, the zero time if there is none.
+func arrival(control []byte, lost *atomic.Uint32) (at time.Time) {
 	for len(control) >= unix.SizeofCmsghdr {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(&control[0]))
 		size := int(h.Len)
 		if size < unix.SizeofCmsghdr || size > len(control) {
 			break
 		}
-		if h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS {
-			t := (*unix.Timespec)(unsafe.Pointer(&control[unix.CmsgLen(0)]))
-			return time.Unix(t.Unix()), true
+		value := unsafe.Pointer(&control[unix.CmsgLen(0)])
+		switch {
+		case h.Level != unix.SOL_SOCKET:
+		case h.Type == unix.SCM_TIMESTAMPNS:
+			at = time.Unix((*unix.Timespec)(value).Unix())
+		case h.Type == unix.SO_RXQ_OVFL:
+			lost.Store(*(*uint32)(value))
 		}
 		control = control[min(unix.CmsgSpace(size-unix.CmsgLen(0)), len(control)):]
 	}
-	return time.Time{}, false
+	return at
 }
 
 func source(name *unix.RawSockaddrAny) netip.AddrPort {

@@ -171,7 +171,8 @@ func TestChurnAndSeveralStreams(t *testing.T) {
 	t.Parallel()
 	l := small()
 	l.Publishers, l.Subscribers, l.Churn, l.Joins = 2, 2, 4, 0
-	r := run(t, bench.Options{Load: l, Sweep: []int{1, 2}})
+	l.Storm = bench.Storm{Joins: 3, Within: time.Second}
+	r := run(t, bench.Options{Load: l, Sweep: []int{1, 2}, Breakdown: true})
 	if len(r.Points) != 2 || r.Points[0].Subscribers != 1 || r.Points[1].Subscribers != 2 {
 		t.Fatalf("points %+v", r.Points)
 	}
@@ -181,9 +182,54 @@ func TestChurnAndSeveralStreams(t *testing.T) {
 		if p.ChurnJoins < 4 || p.ChurnFailed != 0 {
 			t.Errorf("%v joined while it was measured, %v failed", p.ChurnJoins, p.ChurnFailed)
 		}
+		s := p.Storm
+		if s == nil || s.Joins != 3 || s.Failed != 0 || s.Loss != 0 || s.LatencyMs.P50 <= 0 || s.FirstKeyframeMs.P50 <= 0 || s.Cores <= 0 {
+			t.Errorf("storm %+v", s)
+		}
+		checkBreakdown(t, r.Points[i].Rounds[0].Breakdown)
 	}
 	checkPlot(t, r)
 	checkTable(t, r)
+}
+
+func checkBreakdown(t *testing.T, b *bench.Breakdown) {
+	t.Helper()
+	if b == nil || len(b.Resident) == 0 {
+		t.Fatalf("breakdown %+v", b)
+	}
+	heap := map[string]float64{}
+	for _, s := range b.Heap {
+		heap[s.Name] = s.KB
+	}
+	if heap["forwarder"] <= 0 || heap["pion/dtls"] <= 0 || len(b.Sites) == 0 || len(b.Goroutines) == 0 {
+		t.Errorf("breakdown %+v", b)
+	}
+}
+
+// TestCapacity searches with a load that ends at once: a bitrate that a busy machine
+// may or may not carry.
+func TestCapacity(t *testing.T) {
+	t.Parallel()
+	l := small()
+	l.Subscribers, l.Warmup, l.Window = 2, 0, time.Second
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	attempts := 0
+	o := bench.Options{Load: l, Capacity: true, Baseline: true, Program: program, Progress: func(text string) {
+		if strings.Contains(text, ": starting") {
+			if attempts++; attempts == 4 {
+				cancel()
+			}
+		}
+	}}
+	r, err := bench.Run(ctx, o)
+	if !errors.Is(err, context.Canceled) || r.Capacity == nil || len(r.Capacity.Searches) != 2 {
+		t.Fatalf("%v: %+v", err, r)
+	}
+	own, other := r.Capacity.Searches[0], r.Capacity.Searches[1]
+	if len(own.Steps) != 2 || len(other.Steps) != 1 || own.Steps[0].Subscribers != 2 || own.Steps[0].Result == nil {
+		t.Errorf("steps %+v and %+v", own.Steps, other.Steps)
+	}
 }
 
 func checkPlot(t *testing.T, r *bench.Report) {
@@ -216,7 +262,7 @@ func checkTable(t *testing.T, r *bench.Report) {
 	if err := r.WriteTable(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 × 1, median of 1", "2 × 2", "CPU per delivered packet", "first keyframe", "joins while measured"} {
+	for _, want := range []string{"2 × 1, median of 1", "2 × 2", "CPU per delivered packet", "first keyframe", "joins while measured", "in the storm: joins", "goroutines by who started them"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
@@ -255,6 +301,9 @@ func TestMistakes(t *testing.T) {
 		"loss":               func(o *bench.Options) { o.Load.Loss = 1 },
 		"rounds":             func(o *bench.Options) { o.Rounds = 1000 },
 		"http://host:port":   func(o *bench.Options) { o.URL = "localhost" },
+		"a storm is":         func(o *bench.Options) { o.Load.Storm.Joins = 1 },
+		"takes no sweep":     func(o *bench.Options) { o.Capacity, o.Sweep = true, []int{1} },
+		"process and admin":  func(o *bench.Options) { o.URL, o.Breakdown = "http://127.0.0.1:1", true },
 		"started here":       func(o *bench.Options) { o.URL, o.Profile = "http://localhost:1", "x" },
 		"connection refused": func(o *bench.Options) { o.URL = "http://127.0.0.1:1" },
 	} {
@@ -270,11 +319,13 @@ func TestMistakes(t *testing.T) {
 // somebody's broken script.
 func TestSchema(t *testing.T) {
 	number := 1.0
-	result := bench.Result{Server: &bench.Cost{GoroutinesPerSubscriber: &number, CPUMsPerJoin: &number, CPUMsPerLeave: &number}}
+	result := bench.Result{Storm: &bench.StormResult{}, Server: &bench.Cost{GoroutinesPerSubscriber: &number, CPUMsPerJoin: &number, CPUMsPerLeave: &number}}
 	r := bench.Report{Schema: 1, Load: bench.DefaultLoad(), Points: []bench.Point{{
 		Result: result, Baseline: &result, Ratio: map[string]float64{"cpuPerPacket": 0.5},
-		Rounds: []bench.Round{{Server: bench.Node, Result: result}},
-	}}}
+		Rounds: []bench.Round{{Server: bench.Node, Result: result, Breakdown: &bench.Breakdown{
+			Resident: []bench.Share{{}}, Heap: []bench.Share{{}}, Sites: []bench.Share{{}}, Goroutines: []bench.Share{{}},
+		}}},
+	}}, Capacity: &bench.Capacity{Ratio: 1, Searches: []bench.Search{{Steps: []bench.Step{{Error: "e", Result: &result}}}}}}
 	got, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,8 @@ func (s *subscribers) received() *received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &received{Delivered: make([]counts, len(s.job.Streams))}
-	r.Packets, r.Bytes = s.left.packets, s.left.bytes
+	r.Packets, r.Bytes = s.visits.packets, s.visits.bytes
+	r.VisitCreated, r.VisitFirstKeyframe = s.visits.created.spread(), s.visits.firstKeyframe.spread()
 	r.ChurnJoins, r.ChurnFailed = int(s.churned.Load()), int(s.churnFailed.Load())
 	var t totals
 	for _, sub := range s.staying {
@@ -41,6 +42,7 @@ func (t *totals) add(r *received, s *subscriber) {
 	r.Unreadable += m.unreadable
 	r.Unauthentic += m.unauthentic
 	r.Thrown += m.dropped
+	r.Overflowed += uint64(s.peer.socket.overflowed() - s.overflowed)
 	t.latency.merge(&m.latency)
 	t.created.add(s.created.Sub(s.posted))
 	if m.firstRTP.IsZero() {

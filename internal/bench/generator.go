@@ -22,7 +22,6 @@ type generator struct {
 	site    *site
 	network network
 	cert    *certificate
-	window  windowCell
 
 	// mu guards the field below.
 	mu  sync.Mutex
@@ -63,6 +62,7 @@ const (
 	eventStarted  = "started"
 	eventJoined   = "joined"
 	eventLeft     = "left"
+	eventNoted    = "noted"
 	eventMeasured = "measured"
 	eventProgress = "progress"
 	eventFailed   = "failed"
@@ -162,7 +162,3 @@ func wait(ctx context.Context, until time.Time) bool {
 		return false
 	}
 }
-
-// settle is how long after the window's end its last packets, and repairs of them, may
-// still arrive.
-const settle = 700 * time.Millisecond

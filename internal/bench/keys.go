@@ -9,8 +9,12 @@ import (
 	"github.com/pion/srtp/v3"
 )
 
-// peekBytes is how much of a payload is decrypted: payload headers and the stamp.
-const peekBytes = 4 * aes.BlockSize
+// How much of a payload is decrypted: payload headers and the stamp. They are nearly
+// always within the first two blocks.
+const (
+	glanceBytes = 2 * aes.BlockSize
+	peekBytes   = 4 * aes.BlockSize
+)
 
 // A peeker decrypts the first bytes of SRTP payloads without authenticating them,
 // which costs a tenth of decrypting all. Not safe for concurrent use.
@@ -61,10 +65,11 @@ func derive(label byte, key, salt []byte, size int) ([]byte, error) {
 	return out, nil
 }
 
-// peek returns the first bytes of the payload in clear, valid until the next call.
-func (p *peeker) peek(h *header, rollover uint32, payload []byte) []byte {
+// peek returns up to most first bytes of the payload, at most peekBytes, in clear; they
+// are valid until the next call.
+func (p *peeker) peek(h *header, rollover uint32, payload []byte, most int) []byte {
 	counter := p.counter(h, rollover)
-	n := min(len(payload), peekBytes)
+	n := min(len(payload), most)
 	for at := 0; at < n; at += aes.BlockSize {
 		p.block.Encrypt(p.out[at:at+aes.BlockSize], counter[:])
 		counter[aes.BlockSize-1]++

@@ -19,6 +19,9 @@ const (
 	// announce is how long before the window everybody is told of it.
 	announce = 500 * time.Millisecond
 
+	// longestAnnounce is when a machine is too busy to measure.
+	longestAnnounce = 10 * time.Second
+
 	// answerWithin is added to what a step should take before it has failed.
 	answerWithin = time.Minute
 )
@@ -39,14 +42,14 @@ type measurement struct {
 	before    usage // without subscribers
 	threads   int   // goroutines without subscribers
 	counted   bool  // there are goroutines to count
-	sent      event
-	received  *received
 	profiling chan error
+	unfilled  *anatomy   // without subscribers
+	breakdown *Breakdown // nil: not asked for
 }
 
 func (m *measurement) run(ctx context.Context) (Result, error) {
 	defer m.stop()
-	steps := []func(context.Context) error{m.start, m.media, m.fill, m.warm, m.window, m.joins}
+	steps := []func(context.Context) error{m.start, m.media, m.fill, m.warm, m.window, m.storm, m.joins}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			if ctx.Err() != nil {
@@ -63,9 +66,9 @@ func (m *measurement) start(ctx context.Context) (err error) {
 	m.say("starting")
 	switch m.server {
 	case Node:
-		m.target, err = startNode(m.Program)
+		m.target, err = startNode(m.Program, m.environment()...)
 	case Plain:
-		m.target, err = startBaseline(m.Program, m.load.Codec)
+		m.target, err = startBaseline(m.Program, m.load.Codec, m.environment()...)
 	default:
 		m.target = &target{url: m.URL, pid: m.PID, admin: m.Admin}
 	}
@@ -83,6 +86,18 @@ func (m *measurement) start(ctx context.Context) (err error) {
 	j.Role = rolePublish
 	m.publish, err = startWorker(m.Program("bench-load"), j, func(event) {})
 	return err
+}
+
+// environment makes a server sample its heap finely where that is wanted.
+func (m *measurement) environment() []string {
+	if !m.Breakdown {
+		return nil
+	}
+	settings := fmt.Sprintf("memprofilerate=%d", breakdownRate)
+	if others := os.Getenv("GODEBUG"); others != "" {
+		settings = others + "," + settings
+	}
+	return []string{"GODEBUG=" + settings}
 }
 
 func (m *measurement) token() string {
@@ -183,6 +198,10 @@ func (m *measurement) media(ctx context.Context) error {
 	}
 	m.threads, err = m.target.goroutines(ctx)
 	m.counted = err == nil
+	if m.Breakdown {
+		m.unfilled, err = m.target.dissect(ctx)
+		return err
+	}
 	return nil
 }
 

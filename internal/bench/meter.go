@@ -7,14 +7,10 @@ const freezeGap = 200 * time.Millisecond
 
 // A meter is what a subscriber measures. Not safe for concurrent use.
 type meter struct {
-	window *Window // nil: not known yet
+	inWindow
 
-	packets, bytes   uint64    // arrived in the window, repairs included
-	delivered        [2]uint64 // audio, video: sent in the window, counted once each
 	seen             [2]numbers
-	latency          histogram
-	freezes          int
-	longest          time.Duration // between two frames of the video in the window
+	newest           time.Time // stamp of the newest packet of the video
 	lastFrame        time.Time
 	firstRTP         time.Time
 	firstKeyframe    time.Time // of its last packet
@@ -25,6 +21,20 @@ type meter struct {
 	checked, dropped uint64
 }
 
+// inWindow is what is counted in the window alone.
+type inWindow struct {
+	window *Window // nil: not known yet
+
+	packets, bytes uint64    // arrived in the window, repairs and repetitions included
+	delivered      [2]uint64 // audio, video: sent in the window, counted once each
+	latency        histogram
+	freezes        int
+	longest        time.Duration // between two frames of the video in the window
+}
+
+// measure begins to count for a window, the last one's counts are gone.
+func (m *meter) measure(w *Window) { m.inWindow = inWindow{window: w} }
+
 // arrived counts a packet, whatever it holds.
 func (m *meter) arrived(size int, at time.Time) {
 	if m.window.contains(at) {
@@ -33,7 +43,9 @@ func (m *meter) arrived(size int, at time.Time) {
 	}
 }
 
-// media counts the media in a packet.
+// media counts the media in a packet. What a packet is goes by what the publisher
+// stamped on it: the same media under other RTP numbers, as a repair or because the
+// server began again at a keyframe, is a duplicate.
 func (m *meter) media(s *stamp, marker bool, at time.Time) {
 	track := trackOf(s.audio)
 	if !m.seen[track].add(s.number) {
@@ -47,7 +59,13 @@ func (m *meter) media(s *stamp, marker bool, at time.Time) {
 		m.delivered[track]++
 		m.latency.add(at.Sub(s.sent))
 	}
-	if !s.audio && marker {
+	if s.audio {
+		return
+	}
+	if s.sent.After(m.newest) {
+		m.newest = s.sent
+	}
+	if marker {
 		m.frame(s, at)
 	}
 }
@@ -57,13 +75,13 @@ func (m *meter) frame(s *stamp, at time.Time) {
 	if s.keyframe && m.firstKeyframe.IsZero() {
 		m.firstKeyframe = at
 	}
-	if m.window.contains(at) {
-		m.gap(at)
+	if w := m.window; w != nil && !at.Before(w.From) && m.lastFrame.Before(w.To) {
+		m.gap(earliest(at, w.To))
 	}
 	m.lastFrame = at
 }
 
-// gap counts the pause that ends now.
+// gap counts a pause's part in the window.
 func (m *meter) gap(at time.Time) {
 	from := m.lastFrame
 	if from.Before(m.window.From) {

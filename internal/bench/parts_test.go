@@ -44,7 +44,7 @@ func TestPeek(t *testing.T) {
 			}
 			rollover, _ := in.take(&h, time.Now(), false)
 			n := min(len(want), peekBytes)
-			if got := p.peek(&h, rollover, sealed[h.size:]); !bytes.Equal(got[:n], want[:n]) {
+			if got := p.peek(&h, rollover, sealed[h.size:], peekBytes); !bytes.Equal(got[:n], want[:n]) {
 				t.Errorf("%v, packet %d: %x, want %x", profile, i, got[:n], want[:n])
 			}
 		}
@@ -174,9 +174,10 @@ func TestFreezes(t *testing.T) {
 		"begins before":    {[]int{-5000, 300, 490, 680, 870, 1060, 1250, 1440, 1630, 1820}, 1, 300 * time.Millisecond},
 		"lasts to the end": {[]int{0, 200, 400}, 1, 1600 * time.Millisecond},
 		"ended before":     {[]int{-400, -100}, 1, 2 * time.Second},
+		"lasts beyond":     {[]int{0, 200, 400, 600, 800, 1000, 1200, 1400, 1600, 3000, 3200}, 1, 400 * time.Millisecond},
 		"after the window": {[]int{0, 200, 400, 600, 800, 1000, 1200, 1400, 1600, 1800, 3000}, 0, 200 * time.Millisecond},
 	} {
-		m := meter{window: w}
+		m := meter{inWindow: inWindow{window: w}}
 		for i, f := range test.frames {
 			m.media(&stamp{number: uint64(i), sent: at(f)}, true, at(f))
 		}

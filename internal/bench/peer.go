@@ -25,7 +25,7 @@ const connectTimeout = 15 * time.Second
 // until return, one call at a time.
 type sink interface {
 	rtp(b []byte, at time.Time)
-	rtcp(b []byte)
+	rtcp(b []byte, at time.Time)
 }
 
 // A peer is the cheap far end of a server: one socket, ICE, DTLS, SRTP.
@@ -125,7 +125,7 @@ func deliver(s sink, b []byte, at time.Time) {
 	if classify(b) == classRTP {
 		s.rtp(b, at)
 	} else {
-		s.rtcp(b)
+		s.rtcp(b, at)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -50,7 +51,7 @@ func (r *Report) WritePlot(to io.Writer) error {
 func (r *Report) chartOf(title string, lines func([]Result, string, bool) []series) chart {
 	c := chart{title: title}
 	var own, other []Result
-	for _, p := range r.Points {
+	for _, p := range r.points() {
 		c.x = append(c.x, float64(p.Subscribers*r.Load.Publishers))
 		own = append(own, p.Result)
 		if p.Baseline != nil {
@@ -62,6 +63,21 @@ func (r *Report) chartOf(title string, lines func([]Result, string, bool) []seri
 		c.lines = append(c.lines, lines(other, "baseline ", true)...)
 	}
 	return c
+}
+
+// points are the first server's steps where its capacity was searched for.
+func (r *Report) points() []Point {
+	if r.Capacity == nil {
+		return r.Points
+	}
+	var all []Point
+	for _, step := range r.Capacity.Searches[0].Steps {
+		if step.Result != nil {
+			all = append(all, Point{Subscribers: step.Subscribers, Result: *step.Result})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Point) int { return a.Subscribers - b.Subscribers })
+	return all
 }
 
 func color(main, second string, other bool) string {

@@ -26,7 +26,8 @@ const (
 	doStart   verb = "start"   // publishers: open all sessions, then send; answered by started
 	doJoin    verb = "join"    // subscribers: Count of each of Streams join; answered by joined
 	doLeave   verb = "leave"   // subscribers: all leave; answered by left
-	doMeasure verb = "measure" // answered by measured when the window is over
+	doMeasure verb = "measure" // a window to come; answered by noted at once
+	doCount   verb = "count"   // answered by measured when that window is over
 )
 
 // A command is a further line. The end of input ends the generator.
@@ -35,11 +36,12 @@ type command struct {
 	Streams []string `json:"streams,omitempty"`
 	Count   int      `json:"count,omitempty"`
 	Window  *Window  `json:"window,omitempty"`
+	Visits  *visits  `json:"visits,omitempty"` // to count: who comes in the window
 }
 
 // An event is a line a generator writes.
 type event struct {
-	Kind     string    `json:"kind"` // started, joined, left, measured, progress, failed
+	Kind     string    `json:"kind"` // started, joined, left, noted, measured, progress, failed
 	Error    string    `json:"error,omitempty"`
 	Sessions int       `json:"sessions,omitempty"` // that are connected
 	Failed   int       `json:"failed,omitempty"`   // sessions that did not connect
@@ -70,10 +72,12 @@ type received struct {
 	Longest    time.Duration `json:"longest"` // between two frames
 
 	Created, FirstRTP, FirstKeyframe spread
+	VisitCreated, VisitFirstKeyframe spread
 	NoMedia, NoKeyframe              int // subscribers without
 
 	NACKs, Repaired, Duplicates     uint64
 	Unreadable, Unauthentic, Thrown uint64
+	Overflowed                      uint64
 	ChurnJoins, ChurnFailed         int
 }
 

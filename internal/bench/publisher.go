@@ -27,7 +27,6 @@ type publisher struct {
 	peer     *peer
 	site     *site
 	location string
-	window   *windowCell
 
 	framer              *framer
 	queue               []queued
@@ -38,7 +37,7 @@ type publisher struct {
 	asked               atomic.Bool
 	packet              []byte // scratch
 	requests, resent    atomic.Int64
-	sent                [2]atomic.Int64 // in the window: audio, video
+	tally               atomic.Pointer[tally] // nil: nothing is counted yet
 	packets, sendErrors atomic.Int64
 
 	// mu guards the field below.
@@ -64,9 +63,9 @@ type queued struct {
 }
 
 // publish opens a session; nothing is sent before run.
-func publish(ctx context.Context, n network, s *site, cert *certificate, l *Load, name string, w *windowCell) (*publisher, error) {
+func publish(ctx context.Context, n network, s *site, cert *certificate, l *Load, name string) (*publisher, error) {
 	pub := &publisher{
-		load: l, site: s, window: w, framer: newFramer(l), ring: map[uint16][]byte{},
+		load: l, site: s, framer: newFramer(l), ring: map[uint16][]byte{},
 		audio: outStream{pt: opusType, ssrc: rand.Uint32(), seq: uint16(rand.Uint32()), clock: 48_000},
 		video: outStream{pt: l.Codec.payloadType(), ssrc: rand.Uint32(), seq: uint16(rand.Uint32()), clock: 90_000},
 	}
@@ -226,9 +225,7 @@ func (p *publisher) write(s *outStream, body *payload, timestamp uint32) {
 	s.count++
 	s.bytes += uint32(body.size)
 	p.packets.Add(1)
-	if p.window.Load().contains(now) {
-		p.sent[trackOf(body.stamp.audio)].Add(1)
-	}
+	p.tally.Load().note(now, body.stamp.audio)
 }
 
 // trackOf is the index of a track in counts.
@@ -269,7 +266,7 @@ func ntp(t time.Time) uint64 {
 func (p *publisher) rtp([]byte, time.Time) {}
 
 // rtcp takes feedback.
-func (p *publisher) rtcp(b []byte) {
+func (p *publisher) rtcp(b []byte, _ time.Time) {
 	plain, err := p.peer.keys.in.DecryptRTCP(nil, b, nil)
 	if err != nil {
 		return

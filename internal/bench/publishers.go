@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,6 +20,9 @@ type publishers struct {
 }
 
 func newPublishers(ctx context.Context, g *generator) *publishers {
+	if g.network != nil {
+		g.network.hurry(1) // requests are answered at once
+	}
 	return &publishers{generator: g, ctx: ctx}
 }
 
@@ -27,12 +31,15 @@ func (p *publishers) do(ctx context.Context, c *command) error {
 	case doStart:
 		return p.start(ctx)
 	case doMeasure:
-		p.window.Store(c.Window)
-		p.wg.Go(func() {
-			if wait(p.ctx, c.Window.To) {
-				p.tell(event{Kind: eventMeasured, Sent: p.sent()})
-			}
-		})
+		p.mu.Lock()
+		for _, pub := range p.all {
+			pub.tally.Store(newTally(c.Window))
+		}
+		p.mu.Unlock()
+		p.tell(event{Kind: eventNoted})
+		return nil
+	case doCount:
+		p.wg.Go(p.count)
 		return nil
 	}
 	return fmt.Errorf("publishers cannot %q", c.Do)
@@ -42,7 +49,7 @@ func (p *publishers) do(ctx context.Context, c *command) error {
 // they would be.
 func (p *publishers) start(ctx context.Context) error {
 	for _, name := range p.job.Streams {
-		pub, err := publish(ctx, p.network, p.site, p.cert, &p.job.Load, name, &p.window)
+		pub, err := publish(ctx, p.network, p.site, p.cert, &p.job.Load, name)
 		if err != nil {
 			return err
 		}
@@ -62,17 +69,28 @@ func (p *publishers) start(ctx context.Context) error {
 	return nil
 }
 
-func (p *publishers) sent() []sent {
+// count tells what was sent in the window, once all have left it behind.
+func (p *publishers) count() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	var all []sent
-	for _, pub := range p.all {
-		all = append(all, sent{
-			Audio: pub.sent[0].Load(), Video: pub.sent[1].Load(), Requests: pub.requests.Load(),
+	publishing := slices.Clone(p.all)
+	p.mu.Unlock()
+	e := event{Kind: eventMeasured}
+	for _, pub := range publishing {
+		t := pub.tally.Load()
+		if t == nil {
+			return // nobody said what to count
+		}
+		select {
+		case <-t.over:
+		case <-p.ctx.Done():
+			return
+		}
+		e.Sent = append(e.Sent, sent{
+			Audio: t.sent[0].Load(), Video: t.sent[1].Load(), Requests: pub.requests.Load(),
 			Errors: pub.sendErrors.Load(), Resent: pub.resent.Load(),
 		})
 	}
-	return all
+	p.tell(e)
 }
 
 func (p *publishers) progress() event {

@@ -14,7 +14,12 @@ type Report struct {
 	Machine Machine   `json:"machine"`
 	Load    Load      `json:"load"`
 	Points  []Point   `json:"points"` // one for each number of subscribers
+
+	Capacity *Capacity `json:"capacity,omitempty"` // in place of points, where it was searched for
 }
+
+// Empty tells whether nothing was finished.
+func (r *Report) Empty() bool { return len(r.Points) == 0 && r.Capacity == nil }
 
 // A Machine is where it was measured.
 type Machine struct {
@@ -39,6 +44,8 @@ type Point struct {
 type Round struct {
 	Server Server `json:"server"`
 	Result Result `json:"result"`
+
+	Breakdown *Breakdown `json:"breakdown,omitempty"` // where it was asked for
 }
 
 // A Result is what was measured in a window. All times are milliseconds but for the
@@ -69,8 +76,11 @@ type Result struct {
 	Unreadable  float64 `json:"unreadable"`  // media packets without our stamp
 	Unauthentic float64 `json:"unauthentic"` // of every 256th packet, which is decrypted whole
 	Thrown      float64 `json:"thrown"`      // packets thrown away by the load's loss
+	Overflowed  float64 `json:"overflowed"`  // packets lost at the generator's full sockets: its fault, but part of Loss
 	ChurnJoins  float64 `json:"churnJoins"`
 	ChurnFailed float64 `json:"churnFailed"`
+
+	Storm *StormResult `json:"storm,omitempty"` // nil: there was none
 
 	GeneratorUsPerPacket float64 `json:"generatorUsPerPacket"` // CPU time of the subscribers' process
 	MachineIdle          float64 `json:"machineIdle"`          // share of the machine nobody used

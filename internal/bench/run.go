@@ -28,8 +28,16 @@ type Options struct {
 	Rounds   int   // of each; medians are reported. 0 is 1
 	Sweep    []int // numbers of subscribers to measure; nil: that of Load
 
+	// Capacity searches for the most subscribers that are carried, from Load's number
+	// on. Rounds is how often a number is tried before it counts as too many.
+	Capacity bool
+
 	// Profile is a file for a CPU profile of the first round's node; "": none.
 	Profile string
+
+	// Breakdown says whose memory a subscriber's is. The servers that are started for it
+	// sample their heaps more finely, which costs them CPU time.
+	Breakdown bool
 
 	// Progress is told what is going on, several times a second at most; nil: nobody.
 	Progress func(string)
@@ -48,6 +56,11 @@ func (o *Options) check() error {
 		return fmt.Errorf("a sweep has up to %d steps", maxSweep)
 	case o.Profile != "" && o.URL != "":
 		return errors.New("a profile is taken of a node that is started here")
+	case o.Breakdown && o.URL != "" && (o.PID == 0 || o.Admin == ""):
+		return errors.New("a breakdown needs the server's process and admin address")
+	}
+	if err := o.checkCapacity(); err != nil {
+		return err
 	}
 	for _, n := range o.sweep() {
 		l := o.Load
@@ -81,6 +94,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	o.Rounds = max(o.Rounds, 1)
 	r := &Report{Schema: schema, Version: o.Version, Started: time.Now().UTC(), Machine: thisMachine(), Load: o.Load}
 	defer func() { r.Machine.LoadAfter = loadAverage() }()
+	if o.Capacity {
+		c, err := o.capacity(ctx)
+		r.Capacity = c
+		return r, err
+	}
 	for _, subscribers := range o.sweep() {
 		p, err := o.point(ctx, subscribers)
 		if err != nil {
@@ -119,7 +137,7 @@ func (o *Options) point(ctx context.Context, subscribers int) (Point, error) {
 			if err != nil {
 				return p, fmt.Errorf("%s: %w", s, err)
 			}
-			p.Rounds = append(p.Rounds, Round{s, result})
+			p.Rounds = append(p.Rounds, Round{s, result, m.breakdown})
 			results[s] = append(results[s], result)
 		}
 	}

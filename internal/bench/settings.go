@@ -53,6 +53,7 @@ type Load struct {
 
 	Ramp   float64       `json:"ramp"`  // joins per second before the measurement
 	Churn  float64       `json:"churn"` // joins and leaves per second during it
+	Storm  Storm         `json:"storm"` // measured in a window of its own behind it
 	Joins  int           `json:"joins"` // sessions without media that measure a join's CPU time
 	Warmup time.Duration `json:"warmupNs"`
 	Window time.Duration `json:"windowNs"` // how long is measured
@@ -81,7 +82,7 @@ func (l *Load) Check() error {
 	switch {
 	case l.Publishers < 1 || l.Publishers > maxPublishers:
 		return fmt.Errorf("%d publishers: from 1 to %d can be run", l.Publishers, maxPublishers)
-	case l.Subscribers < 1 || total > maxSubscribers:
+	case l.Subscribers < 1 || total+l.Storm.Joins > maxSubscribers:
 		return fmt.Errorf("%d × %d subscribers: from 1 to %d can be run", l.Publishers, l.Subscribers, maxSubscribers)
 	case l.Codec != H264 && l.Codec != VP8:
 		return fmt.Errorf("no frames of codec %q: h264 or vp8", l.Codec)
@@ -105,6 +106,8 @@ func (l *Load) checkNumbers() error {
 		return errors.New("the loss is a share from 0 to below 1")
 	case l.Ramp <= 0 || l.Ramp > 10_000 || l.Churn < 0 || l.Churn > 1000:
 		return errors.New("joins come at up to 10,000 a second in the ramp and 1,000 in the churn")
+	case l.Storm.check() != nil:
+		return l.Storm.check()
 	case l.Joins < 0 || l.Joins > 1000:
 		return errors.New("up to 1,000 joins without media can be measured")
 	case l.Feedback < 10*time.Millisecond || l.Feedback > time.Second:

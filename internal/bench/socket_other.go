@@ -17,6 +17,9 @@ func newNetwork() (network, error) { return plainNetwork{}, nil }
 
 func (plainNetwork) close() {}
 
+// hurry has no meaning: each packet is read at once.
+func (plainNetwork) hurry(int) {}
+
 func (plainNetwork) open(local netip.Addr, receive receiver) (socket, error) {
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
 	if err != nil {
@@ -45,6 +48,9 @@ type plainSocket struct {
 func (s *plainSocket) addr() netip.AddrPort {
 	return s.conn.LocalAddr().(*net.UDPAddr).AddrPort() //nolint:forcetypeassert // of a UDP socket
 }
+
+// overflowed is not known.
+func (s *plainSocket) overflowed() uint32 { return 0 }
 
 func (s *plainSocket) send(b []byte, to netip.AddrPort) error {
 	_, err := s.conn.WriteToUDPAddrPort(b, to)

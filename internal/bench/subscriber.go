@@ -42,6 +42,7 @@ type subscriber struct {
 	nextReport   time.Time
 	nextPLI      time.Time
 	nacks        uint64
+	overflowed   uint32 // of the socket when the window was told
 }
 
 // subscribe opens a session and waits until it is connected; media may take longer.
@@ -51,6 +52,8 @@ func subscribe(ctx context.Context, n network, s *site, cert *certificate, l *Lo
 		random: rand.New(rand.NewPCG(uint64(stream), rand.Uint64())), //nolint:gosec // losses, not secrets
 	}
 	sub.transport = twcc.NewRecorder(sub.ssrc)
+	n.hurry(1)
+	defer n.hurry(-1)
 	var err error
 	if sub.peer, err = newPeer(n, s.local, cert, l.Profile); err != nil {
 		return nil, err
@@ -98,7 +101,15 @@ func (s *subscriber) leave() {
 func (s *subscriber) measure(w *Window) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.meter.window = w
+	s.meter.measure(w)
+	s.overflowed = s.peer.socket.overflowed()
+}
+
+// has tells whether video stamped at t or later has come.
+func (s *subscriber) has(t time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.meter.newest.Before(t)
 }
 
 // rtp takes a media packet.
@@ -130,8 +141,11 @@ func (s *subscriber) rtp(b []byte, at time.Time) {
 
 // open reads the stamp. A repair without one is padding.
 func (s *subscriber) open(h *header, k kind, rollover uint32, body []byte, at time.Time) {
-	plain := s.peeker.peek(h, rollover, body)
+	plain := s.peeker.peek(h, rollover, body, glanceBytes)
 	var st stamp
+	if !st.read(plain) {
+		plain = s.peeker.peek(h, rollover, body, peekBytes)
+	}
 	if !st.read(plain) {
 		if k != kindRepair {
 			s.meter.unreadable++
@@ -156,12 +170,11 @@ func (s *subscriber) authenticate(b []byte) {
 }
 
 // rtcp takes sender reports.
-func (s *subscriber) rtcp(b []byte) {
+func (s *subscriber) rtcp(b []byte, at time.Time) {
 	plain, err := s.peer.keys.in.DecryptRTCP(nil, b, nil)
 	if err != nil {
 		return
 	}
-	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	const typeSR, sizeSR = 200, 28
@@ -174,7 +187,7 @@ func (s *subscriber) rtcp(b []byte) {
 			ssrc := binary.BigEndian.Uint32(plain[4:])
 			for i := range s.streams {
 				if s.streams[i].started && s.streams[i].ssrc == ssrc {
-					s.streams[i].senderReport(plain, now)
+					s.streams[i].senderReport(plain, at)
 				}
 			}
 		}

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +11,6 @@ import (
 const (
 	tickInterval = 10 * time.Millisecond // how precisely feedback is timed
 	maxJoining   = 64                    // sessions that are being opened at the same time
-	churnLife    = 2 * time.Second       // of a session that comes and goes
 )
 
 // subscribers are all of a generator.
@@ -21,13 +19,15 @@ type subscribers struct {
 	ctx context.Context //nolint:containedctx // of the generator, ends before close
 	wg  sync.WaitGroup
 
-	churned, churnFailed atomic.Int64
+	churned, churnFailed atomic.Int64 // in the window
 
 	// mu guards the fields below.
 	mu       sync.Mutex
 	all      []*subscriber // those that are connected; owned by tick's goroutine while it runs
 	staying  []*subscriber // those that joined by command
-	left     meter         // what those who left again received in the window
+	window   *Window       // nil: not known yet
+	settled  chan struct{} // closed when all that was sent in the window has come; nil: nobody waits
+	visits   visitors
 	firstErr string
 }
 
@@ -44,7 +44,10 @@ func (s *subscribers) do(ctx context.Context, c *command) error {
 	case doLeave:
 		s.leave()
 	case doMeasure:
-		s.wg.Go(func() { s.measure(c.Window) })
+		s.measure(c.Window)
+		s.tell(event{Kind: eventNoted})
+	case doCount:
+		s.wg.Go(func() { s.count(c.Visits) })
 	default:
 		return fmt.Errorf("subscribers cannot %q", c.Do)
 	}
@@ -60,12 +63,20 @@ func (s *subscribers) ticks() {
 		case <-s.ctx.Done():
 			return
 		case now := <-ticker.C:
-			s.mu.Lock()
-			for _, sub := range s.all {
-				sub.tick(now)
-			}
-			s.mu.Unlock()
+			s.tick(now)
 		}
+	}
+}
+
+func (s *subscribers) tick(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sub := range s.all {
+		sub.tick(now)
+	}
+	if s.settled != nil && s.settledLocked(now) {
+		close(s.settled)
+		s.settled = nil
 	}
 }
 
@@ -119,7 +130,7 @@ func (s *subscribers) add(sub *subscriber, stays bool) {
 	if stays {
 		s.staying = append(s.staying, sub)
 	} else {
-		sub.measure(s.window.Load())
+		sub.measure(s.window)
 	}
 }
 
@@ -140,61 +151,6 @@ func (s *subscribers) leave() {
 	}
 	wg.Wait()
 	s.tell(event{Kind: eventLeft, Sessions: len(leaving)})
-}
-
-// measure tells everybody the window, lets others come and go in it, and reports.
-func (s *subscribers) measure(w *Window) {
-	s.window.Store(w)
-	s.mu.Lock()
-	for _, sub := range s.all {
-		sub.measure(w)
-	}
-	s.mu.Unlock()
-	if !wait(s.ctx, w.From) {
-		return
-	}
-	s.churn(w)
-	if wait(s.ctx, w.To.Add(settle)) {
-		s.tell(event{Kind: eventMeasured, Received: s.received()})
-	}
-}
-
-// churn returns when the last of those who came has gone.
-func (s *subscribers) churn(w *Window) {
-	if s.job.Load.Churn == 0 {
-		return
-	}
-	var visits sync.WaitGroup
-	defer visits.Wait()
-	every := time.Duration(float64(time.Second) / s.job.Load.Churn)
-	for i, due := 0, w.From; due.Before(w.To); i, due = i+1, due.Add(every) {
-		if !wait(s.ctx, due) {
-			return
-		}
-		visits.Go(func() { s.visit(i%len(s.job.Streams), w) })
-	}
-}
-
-// visit is one session that comes and goes.
-func (s *subscribers) visit(stream int, w *Window) {
-	sub := s.one(s.ctx, s.job.Streams[stream], stream)
-	if sub == nil {
-		s.churnFailed.Add(1)
-		return
-	}
-	s.churned.Add(1)
-	s.add(sub, false)
-	wait(s.ctx, earliest(time.Now().Add(churnLife), w.To))
-	s.mu.Lock()
-	if i := slices.Index(s.all, sub); i >= 0 {
-		s.all = slices.Delete(s.all, i, i+1)
-	}
-	s.mu.Unlock()
-	sub.leave()
-	s.mu.Lock()
-	s.left.packets += sub.meter.packets
-	s.left.bytes += sub.meter.bytes
-	s.mu.Unlock()
 }
 
 func (s *subscribers) progress() event {

@@ -22,6 +22,9 @@ func (r *Report) WriteTable(to io.Writer) error {
 			return err
 		}
 	}
+	if r.Capacity != nil {
+		return r.Capacity.write(to)
+	}
 	return nil
 }
 
@@ -36,7 +39,20 @@ func (p *Point) write(to io.Writer, publishers int) error {
 	for _, row := range rows() {
 		row.write(w, p)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if p.Result.exhausted() || p.Baseline != nil && p.Baseline.exhausted() {
+		fmt.Fprintln(to, "The machine was the limit: nothing of it was idle. Latency, loss and freezes are its own too.")
+	}
+	for _, r := range p.Rounds {
+		if r.Breakdown != nil {
+			if err := r.Breakdown.write(to, r.Server); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // count returns how many rounds a server had.
@@ -105,6 +121,16 @@ func optional(f func(*Cost) *float64) func(*Result) (float64, bool) {
 	}
 }
 
+// stormy is a value of a storm.
+func stormy(f func(*StormResult) float64) func(*Result) (float64, bool) {
+	return func(r *Result) (float64, bool) {
+		if r.Storm == nil {
+			return 0, false
+		}
+		return f(r.Storm), true
+	}
+}
+
 // always is a value every result has.
 func always(f func(*Result) float64) func(*Result) (float64, bool) {
 	return func(r *Result) (float64, bool) { return f(r), true }
@@ -145,8 +171,21 @@ func rows() []row {
 		{"came by RTX", "", 0, unless(func(r *Result) float64 { return r.Repaired }), false},
 		{"came twice", "", 0, unless(func(r *Result) float64 { return r.Duplicates }), false},
 		{"unreadable packets", "", 0, unless(func(r *Result) float64 { return r.Unreadable + r.Unauthentic }), false},
+		{"lost at the generator's sockets", "", 0, unless(func(r *Result) float64 { return r.Overflowed }), false},
 		{"joins while measured", "", 0, unless(func(r *Result) float64 { return r.ChurnJoins }), false},
 		{"of them failed", "", 0, unless(func(r *Result) float64 { return r.ChurnFailed }), false},
+		{"in the storm: joins", "", 0, stormy(func(s *StormResult) float64 { return s.Joins }), false},
+		{"of them failed", "", 0, stormy(func(s *StormResult) float64 { return s.Failed }), false},
+		{"latency of those who watched, p50", " ms", 2, stormy(func(s *StormResult) float64 { return s.LatencyMs.P50 }), true},
+		{"p99", " ms", 2, stormy(func(s *StormResult) float64 { return s.LatencyMs.P99 }), true},
+		{"longest", " ms", 1, stormy(func(s *StormResult) float64 { return s.LatencyMs.Max }), true},
+		{"lost to them after repair", " %", 4, stormy(func(s *StormResult) float64 { return s.Loss * 100 }), false},
+		{"lost at the generator's sockets", "", 0, stormy(func(s *StormResult) float64 { return s.Overflowed }), false},
+		{"their freezes over 200 ms", "", 0, stormy(func(s *StormResult) float64 { return s.Freezes }), false},
+		{"POST to first keyframe, p50", " ms", 1, stormy(func(s *StormResult) float64 { return s.FirstKeyframeMs.P50 }), true},
+		{"p95", " ms", 1, stormy(func(s *StormResult) float64 { return s.FirstKeyframeMs.P95 }), true},
+		{"processors used", "", 2, stormy(func(s *StormResult) float64 { return s.Cores }), true},
+		{"machine idle", " %", 0, stormy(func(s *StormResult) float64 { return s.MachineIdle * 100 }), false},
 		{"generator's CPU per packet", " µs", 2, always(func(r *Result) float64 { return r.GeneratorUsPerPacket }), false},
 		{"machine idle", " %", 0, always(func(r *Result) float64 { return r.MachineIdle * 100 }), false},
 	}

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -43,13 +42,15 @@ var (
 )
 
 // startNode runs a node on free loopback ports.
-func startNode(program Program) (*target, error) {
+func startNode(program Program, env ...string) (*target, error) {
 	data, err := os.MkdirTemp("", "whippet-bench-")
 	if err != nil {
 		return nil, err
 	}
-	c, err := startChild("the node", program("serve", "--auth=open", "--data="+data, "--log-level=error",
-		"--http=127.0.0.1:0", "--media=127.0.0.1:0", "--admin=127.0.0.1:0", "--max-sessions=20000"))
+	cmd := program("serve", "--auth=open", "--data="+data, "--log-level=error",
+		"--http=127.0.0.1:0", "--media=127.0.0.1:0", "--admin=127.0.0.1:0", "--max-sessions=20000")
+	cmd.Env = append(cmd.Environ(), env...)
+	c, err := startChild("the node", cmd)
 	if err != nil {
 		_ = os.RemoveAll(data)
 		return nil, err
@@ -67,8 +68,10 @@ func startNode(program Program) (*target, error) {
 }
 
 // startBaseline runs the plain pion SFU.
-func startBaseline(program Program, codec Codec) (*target, error) {
-	c, err := startChild("the baseline", program("bench-baseline", string(codec)))
+func startBaseline(program Program, codec Codec, env ...string) (*target, error) {
+	cmd := program("bench-baseline", string(codec))
+	cmd.Env = append(cmd.Environ(), env...)
+	c, err := startChild("the baseline", cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -119,24 +122,36 @@ func (t *target) stop() {
 	}
 }
 
-// goroutines asks /metrics.
-func (t *target) goroutines(ctx context.Context) (int, error) {
+// get asks the admin address.
+func (t *target) get(ctx context.Context, path string, most int64) ([]byte, error) {
 	if t.admin == "" {
-		return 0, errors.New("no admin address")
+		return nil, errors.New("no admin address")
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, t.admin+"/metrics", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, t.admin+path, nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer answer.Body.Close()
-	lines := bufio.NewScanner(io.LimitReader(answer.Body, 4<<20))
-	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), "go_goroutines "); ok {
-			n, err := strconv.ParseFloat(rest, 64)
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", path, answer.Status)
+	}
+	return io.ReadAll(io.LimitReader(answer.Body, most))
+}
+
+// goroutines asks /metrics.
+func (t *target) goroutines(ctx context.Context) (int, error) {
+	const maxMetrics = 4 << 20
+	b, err := t.get(ctx, "/metrics", maxMetrics)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, "go_goroutines "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
 			return int(n), err
 		}
 	}
@@ -145,22 +160,9 @@ func (t *target) goroutines(ctx context.Context) (int, error) {
 
 // profile writes a CPU profile of the node to a file. It returns when it is taken.
 func (t *target) profile(ctx context.Context, path string, seconds int) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", t.admin, seconds), nil)
+	b, err := t.get(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", seconds), maxProfile)
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("profile: %s", answer.Status)
-	}
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, answer.Body)
-	return errors.Join(err, f.Close())
+	return os.WriteFile(path, b, 0o644)
 }

@@ -43,20 +43,14 @@ func readUsage(pid int) (u usage, err error) {
 	for _, task := range tasks {
 		u.addTask(task)
 	}
-	if u.cpu == 0 {
-		u.cpu = u.user + u.system // a kernel without scheduler statistics
+	if u.cpu = cpuTime(pid); u.cpu == 0 {
+		u.cpu = u.user + u.system
 	}
 	return u, err
 }
 
-// addTask adds a thread; one that has just ended counts as nothing.
+// addTask adds a thread's context switches; one that has just ended counts as nothing.
 func (u *usage) addTask(dir string) {
-	if b, err := os.ReadFile(filepath.Join(dir, "schedstat")); err == nil {
-		if f := bytes.Fields(b); len(f) > 0 {
-			ns, _ := strconv.ParseInt(string(f[0]), 10, 64) // 0 of nonsense
-			u.cpu += time.Duration(ns)
-		}
-	}
 	if b, err := os.ReadFile(filepath.Join(dir, "status")); err == nil {
 		u.switches += statusValue(b, "voluntary_ctxt_switches:") + statusValue(b, "nonvoluntary_ctxt_switches:")
 	}

@@ -382,6 +382,26 @@ func TestTrickle(t *testing.T) {
 	p.Close(testContext(t))
 }
 
+// A server that is known by its checks alone is taken at once. Waiting for a better way never takes
+// less than a second; a busy machine may take as long without.
+func TestServerKnownByItsChecks(t *testing.T) {
+	s := newServer(t)
+	s.hidden = true
+	for range 5 {
+		p := publishSynthetic(t, client.Options{URL: s.URL + "/whip/x"})
+		if err := p.WaitConnected(testContext(t)); err != nil {
+			t.Fatal(err)
+		}
+		after := p.ConnectedAfter()
+		p.Kill()
+		if after < time.Second {
+			return
+		}
+		t.Logf("connected after %s", after)
+	}
+	t.Error("waited for a better way each time")
+}
+
 func TestSetupRoles(t *testing.T) {
 	for _, setup := range []client.Setup{client.ActPass, client.Active, client.Passive} {
 		s := newServer(t)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ type server struct {
 	// Faults, set before the first request.
 	respond func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
 	header  http.Header                                       // added to every 201
+	hidden  bool                                              // the answer has no candidates
 	lose    func(seq uint16) bool                             // packets not to send to subscribers
 }
 
@@ -132,6 +134,9 @@ func (s *server) answer(pc *webrtc.PeerConnection) string {
 		return ""
 	}
 	<-gathered
+	if s.hidden {
+		return regexp.MustCompile(`a=(candidate:|end-of-candidates).*\r\n`).ReplaceAllString(pc.LocalDescription().SDP, "")
+	}
 	return pc.LocalDescription().SDP
 }
 

@@ -42,9 +42,18 @@ type Snapshot struct {
 	HistoryBytes     int64  // memory of all histories
 }
 
-// Traffic counts datagrams and their bytes.
+// Traffic counts datagrams, their bytes, and what it took to move them.
 type Traffic struct {
-	PacketsRead, BytesRead, PacketsWritten, BytesWritten, WriteErrors uint64
+	PacketsRead, BytesRead, PacketsWritten, BytesWritten uint64
+
+	Reads, Batches     uint64            // calls that read and wrote several datagrams
+	Runs, RunPackets   uint64            // sent with segmentation offload: messages, datagrams in them
+	CoalescedPackets   uint64            // read in messages of several datagrams
+	KernelDrops        uint64            // dropped by the kernel before they could be read
+	Truncated          uint64            // larger than anything we take
+	WriteErrors        uint64            // datagrams that were not sent
+	Refusals           map[string]uint64 // by the kernel, what a second try made good included, by reason
+	Sending, Receiving string            // the ways datagrams take
 }
 
 // Handler serves metrics. It calls read once for each request, possibly at the same
@@ -108,7 +117,22 @@ func (w writer) media(t Traffic) {
 	const bytes = "Bytes of these datagrams."
 	w.counter("whippet_media_bytes_total", bytes, t.BytesRead, "direction", "in")
 	w.counter("whippet_media_bytes_total", bytes, t.BytesWritten, "direction", "out")
-	w.counter("whippet_media_write_errors_total", "Datagrams the kernel refused to send.", t.WriteErrors)
+	w.counter("whippet_media_write_errors_total", "Datagrams that were not sent.", t.WriteErrors)
+	w.reasons("whippet_media_send_refusals_total",
+		"Times the kernel refused to send, what a second try made good included.", t.Refusals)
+	const calls = "System calls that read or wrote several datagrams."
+	w.counter("whippet_media_calls_total", calls, t.Reads, "direction", "in")
+	w.counter("whippet_media_calls_total", calls, t.Batches, "direction", "out")
+	w.counter("whippet_media_offload_runs_total", "Messages sent with segmentation offload.", t.Runs)
+	w.counter("whippet_media_offload_datagrams_total", "Datagrams in messages with segmentation offload.", t.RunPackets, "direction", "out")
+	w.counter("whippet_media_offload_datagrams_total", "Datagrams in messages with segmentation offload.", t.CoalescedPackets, "direction", "in")
+	w.counter("whippet_media_kernel_drops_total", "Datagrams dropped by the kernel before they were read: the receive buffer was full.", t.KernelDrops)
+	w.counter("whippet_media_truncated_total", "Datagrams dropped because they were larger than any buffer.", t.Truncated)
+	const path = "The way datagrams take between node and kernel: single, multiple, offload."
+	if t.Sending != "" {
+		w.gauge("whippet_media_path", path, 1, "direction", "out", "path", t.Sending)
+		w.gauge("whippet_media_path", path, 1, "direction", "in", "path", t.Receiving)
+	}
 }
 
 // reasons writes a counter with one sample a reason.

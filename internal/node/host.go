@@ -114,7 +114,19 @@ func (h *Host) closeListeners() {
 
 // traffic reads the media socket's counters.
 func (h *Host) traffic() metrics.Traffic {
-	return metrics.Traffic(h.media.Stats())
+	s := h.media.Stats()
+	t := metrics.Traffic{
+		PacketsRead: s.PacketsRead, BytesRead: s.BytesRead,
+		PacketsWritten: s.PacketsWritten, BytesWritten: s.BytesWritten,
+		Reads: s.Reads, Batches: s.Batches, Runs: s.OffloadRuns, RunPackets: s.OffloadPackets,
+		CoalescedPackets: s.CoalescedPackets, KernelDrops: s.KernelDrops, Truncated: s.Truncated,
+		WriteErrors: s.WriteErrors, Refusals: make(map[string]uint64),
+		Sending: s.Sending.String(), Receiving: s.Receiving.String(),
+	}
+	for _, kind := range udp.SendErrors() {
+		t.Refusals[kind.String()] = s.SendErrors[kind]
+	}
+	return t
 }
 
 // Node returns the node.
@@ -159,12 +171,15 @@ func (h *Host) Serve(ctx context.Context) error {
 	var serving sync.WaitGroup
 	serving.Go(func() { failed <- h.servePublic(public) })
 	serving.Go(func() { failed <- admin.Serve(h.admin) })
+	watching, stop := context.WithCancel(ctx)
+	serving.Go(func() { (&socketWatch{log: h.life}).run(watching, h.media.Stats) })
 
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	stop()
 	h.close(public, admin)
 	serving.Wait()
 	if errors.Is(err, http.ErrServerClosed) {

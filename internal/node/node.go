@@ -85,6 +85,7 @@ func (n *Node) start() error {
 		Takeover: n.cfg.Takeover,
 		MaxNode:  n.cfg.MaxSessions,
 		Logger:   n.deps.Logs.For("stream"),
+		NewBatch: func() stream.Batch { return n.media.NewBatch() },
 	})
 	limits := n.deps.Limits
 	limits.Sessions = n.cfg.MaxSessions

@@ -90,6 +90,60 @@ func TestSourceFollowsThePeer(t *testing.T) {
 	want("forged", b, b)
 }
 
+// Media goes on coming from the old address until the nomination of another is answered:
+// a browser drops what comes from one that has not answered it yet.
+func TestSourceStaysUntilAnswered(t *testing.T) {
+	m, g := testMux(t)
+	wire := &tape{}
+	m.endpoints[0].packetIO = wire
+	conn := g.conns[0]
+	to, old, other := netip.MustParseAddrPort("198.51.100.7:1234"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	give := func(ours netip.Addr) {
+		t.Helper()
+		p := m.pool.get()
+		p.from, p.to, p.endpoint, p.n = to, ours, 0, copy(p.buf[:], nomination(t))
+		if !m.dispatch(p) {
+			t.Fatal("dropped a nomination")
+		}
+		_, _, err := conn.ReadFromAddrPort(make([]byte, 1500))
+		must(t, err)
+	}
+	write := func(typ stun.MessageType) {
+		t.Helper()
+		answer, err := stun.Build(typ, stun.TransactionID)
+		must(t, err)
+		_, err = conn.WriteToAddrPort(answer.Raw, to)
+		must(t, err)
+	}
+	want := func(when string, source netip.Addr) {
+		t.Helper()
+		r, _ := m.route(g.session, m.endpoints[0].listed.AddrPort(), to)
+		must(t, r.send(mediaPacket, false))
+		if got := wire.from[len(wire.from)-1]; got != source {
+			t.Errorf("%s: media comes from %s, want %s", when, got, source)
+		}
+	}
+	give(old)
+	write(stun.BindingSuccess)
+	want("at first", old)
+	give(other)
+	want("nominated", old)
+	write(stun.BindingError)
+	want("refused", old)
+	give(other)
+	write(stun.BindingSuccess)
+	want("answered", other)
+}
+
+// nomination makes a check of the test mux's session that nominates.
+func nomination(t *testing.T) []byte {
+	t.Helper()
+	r, err := stun.Build(stun.BindingRequest, stun.TransactionID, stun.NewUsername("ours:theirs"), nominate,
+		stun.NewShortTermIntegrity("ourpassword"), stun.Fingerprint)
+	must(t, err)
+	return r.Raw
+}
+
 // Real sockets: the client talks to an address that the kernel would not answer from.
 func TestMultiHomed(t *testing.T) {
 	if runtime.GOOS != "linux" {

@@ -48,9 +48,7 @@ func (p *Peer) shutdown() {
 
 // stopMedia ends writes, and callbacks with packets.
 func (p *Peer) stopMedia() {
-	p.outMu.Lock()
-	p.out, p.outClosed = nil, true
-	p.outMu.Unlock()
+	p.outClosed.Store(true)
 	p.inMu.Lock()
 	defer p.inMu.Unlock()
 	p.in, p.inClosed = nil, true

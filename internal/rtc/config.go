@@ -58,9 +58,10 @@ type PeerConfig struct {
 	Handler      Handler
 }
 
-// A Handler gets what a peer receives. Its methods are called by the peer's
-// goroutines: they must not block and must not call Close of the peer. OnRTP and
-// OnRTCP never run at the same time for one peer.
+// A Handler gets what a peer receives. OnRTP, OnRTCP and OnDrained are called by the
+// goroutine that reads the socket, which all peers share: they must take microseconds.
+// No method may block or call Close of the peer. Those three never run at the same time
+// for one peer.
 type Handler interface {
 	// OnRTP gets one decrypted RTP packet, header included, of any SSRC and
 	// payload type, and when it was read from its socket: what waits for keys or
@@ -70,6 +71,9 @@ type Handler interface {
 	// order. The slice is borrowed until return. Version and length are right, the
 	// rest is not checked.
 	OnRTCP(packet []byte)
+	// OnDrained comes when all packets that were read together have been delivered: who
+	// waits for them is woken once.
+	OnDrained()
 	// OnState gets every change of state in order, one at a time. Closed comes
 	// exactly once and last.
 	OnState(State)
@@ -109,5 +113,6 @@ type Stats struct {
 	Protocol                 string // "udp" or "tcp"
 	BytesSent, BytesReceived uint64 // RTP and RTCP; received ones with what SRTP adds
 	PacketsSent, PacketsReceived,
-	PacketsRejected uint64 // received but refused: not authentic, replayed, malformed
+	PacketsRejected, // received but refused: not authentic, replayed, malformed
+	PacketsNotSent uint64 // of PacketsSent those that the socket refused after all
 }

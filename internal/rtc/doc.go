@@ -10,11 +10,11 @@
 //
 // # The way of a packet
 //
-// A socket's reader gives each datagram to the mux (mux.go). STUN goes to the ICE
-// agent of its session; DTLS and media go into the session's queue, which the
-// goroutine that reads DTLS drains: it decrypts media in place and calls the
-// Handler (dtls.go, media.go). Outgoing media takes the route of the selected pair
-// straight to the socket, in the goroutine that calls WriteRTP.
+// A socket's reader (read.go) gives each datagram to the mux (mux.go). STUN goes to
+// the ICE agent of its session, DTLS to its handshake, through queues. Media is
+// decrypted by the reader itself, which calls the Handler (media.go). Outgoing media
+// is sealed by a Writer in its Batch, which leaves along the route of the selected pair
+// when it is flushed (writer.go).
 //
 // # States
 //

@@ -117,21 +117,16 @@ func (p *Peer) runDTLS() {
 	p.beginClose()
 }
 
-// A dtlsPacketConn is a peer as DTLS sees it. The goroutine that reads it is the
-// peer's reader: it handles media on the way and returns DTLS alone.
+// A dtlsPacketConn is a peer as DTLS sees it.
 type dtlsPacketConn Peer
 
 // ReadFrom returns the next DTLS datagram.
 func (c *dtlsPacketConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	p := (*Peer)(c)
 	for {
-		pk, err := p.session.media.pop()
+		pk, err := p.session.dtls.pop()
 		if err != nil {
 			return 0, nil, err
-		}
-		if classify(pk.bytes()) != classDTLS {
-			p.media(pk)
-			continue
 		}
 		n, ok := copy(b, pk.bytes()), p.guard.pass(pk.bytes(), p.isSecure())
 		p.transport.mux.pool.put(pk)
@@ -172,7 +167,7 @@ func (c *dtlsPacketConn) SetDeadline(t time.Time) error { return c.SetReadDeadli
 // SetReadDeadline aborts reads with a time in the past, and allows them again with
 // the zero time. DTLS knows no other.
 func (c *dtlsPacketConn) SetReadDeadline(t time.Time) error {
-	c.session.media.abort(!t.IsZero())
+	c.session.dtls.abort(!t.IsZero())
 	return nil
 }
 

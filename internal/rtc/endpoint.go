@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"time"
 )
 
 // A packetIO is a socket that spares an allocation per packet and knows of packets
@@ -20,6 +19,7 @@ type packetIO interface {
 type endpoint struct {
 	packetIO
 	listed *net.UDPAddr // what the agents are told; never unspecified
+	socket int          // its number in Config.UDP
 }
 
 // A socket is one of Config.UDP with its endpoints.
@@ -93,7 +93,7 @@ func addrPortOf(a net.Addr) (netip.AddrPort, bool) {
 func openSockets(conns []net.PacketConn, listed4, listed6 netip.Addr) ([]*socket, []*endpoint, error) {
 	var socks []*socket
 	var ends []*endpoint
-	for _, c := range conns {
+	for i, c := range conns {
 		local, ok := addrPortOf(c.LocalAddr())
 		if !ok {
 			return nil, nil, errors.New("rtc: not a UDP socket: " + c.LocalAddr().String())
@@ -101,7 +101,7 @@ func openSockets(conns []net.PacketConn, listed4, listed6 netip.Addr) ([]*socket
 		s := &socket{packetIO: adapt(c), conn: c, v4: -1, v6: -1}
 		add := func(a netip.Addr) int {
 			addr := net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, local.Port()))
-			ends = append(ends, &endpoint{s.packetIO, addr})
+			ends = append(ends, &endpoint{s.packetIO, addr, i})
 			return len(ends) - 1
 		}
 		a := local.Addr()
@@ -129,43 +129,4 @@ func (s *socket) endpoint(from netip.AddrPort) int {
 		return s.v4
 	}
 	return s.v6
-}
-
-// maxReadPause bounds the pause after errors of a socket that go on.
-const maxReadPause = 100 * time.Millisecond
-
-// read hands everything that arrives at the socket to the mux until it is closed.
-func (m *mux) read(s *socket) {
-	p := m.pool.get()
-	pause := time.Duration(0)
-	for {
-		n, from, to, err := s.ReadFromTo(p.buf[:])
-		if errors.Is(err, net.ErrClosed) || m.closing.Load() {
-			m.pool.put(p)
-			return
-		}
-		if err != nil { // an error of one packet, or of a machine short of memory
-			time.Sleep(pause)
-			pause = min(2*pause+time.Millisecond, maxReadPause)
-			continue
-		}
-		pause = 0
-		p.n, p.from, p.to, p.at = n, from, to, time.Now()
-		if m.take(p, s.endpoint(from)) {
-			p = m.pool.get()
-		}
-	}
-}
-
-func (m *mux) take(p *packet, endpoint int) bool {
-	p.endpoint = endpoint
-	switch {
-	case endpoint < 0:
-		m.drops.count(DropUnknownAddress)
-	case p.n == maxDatagram:
-		m.drops.count(DropOversize)
-	default:
-		return m.dispatch(p)
-	}
-	return false
 }

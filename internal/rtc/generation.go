@@ -38,7 +38,7 @@ func (p *Peer) newGeneration(remoteUfrag string) (*generation, error) {
 	if g.agent, err = p.transport.newAgent(g, p); err != nil {
 		return nil, fmt.Errorf("make ICE agent: %w", err)
 	}
-	g.inMux = m.add(p.session, g.ufrag, g.pwd) // not before: a new agent removes its ufrag from the mux
+	g.inMux = m.add(p.session, g.ufrag, g.pwd, func() { p.refreshRTT(g.agent) }) // not before: a new agent removes its ufrag from the mux
 	if err = g.gather(); err != nil {
 		_ = g.agent.GracefulClose()
 		m.retire(g.ufrag)
@@ -195,10 +195,7 @@ func (p *Peer) hopelessLocked() bool {
 }
 
 // refreshRTT reads the round trip of the selected pair from the agent.
-func (p *Peer) refreshRTT() {
-	p.mu.Lock()
-	agent := p.current.agent
-	p.mu.Unlock()
+func (p *Peer) refreshRTT(agent *ice.Agent) {
 	if s, ok := agent.GetSelectedCandidatePairStats(); ok {
 		p.rtt.Store(int64(s.CurrentRoundTripTime * float64(time.Second)))
 	}

@@ -1,16 +1,23 @@
 package rtc
 
-import "time"
+import (
+	"time"
+
+	"github.com/whippet-media/whippet/internal/udp"
+)
 
 // Every bound of this package, with what it answers.
 const (
 	// maxDatagram is the largest packet taken from a socket or an ICE-TCP frame.
 	// Media keeps to 1,200 bytes or so, DTLS to 1,232; an Ethernet frame has 1,500.
-	maxDatagram = 2048
+	maxDatagram = udp.MaxDatagram
 
-	// maxMediaQueue bounds the packets that wait for one peer's reader. At
-	// 30 Mbit/s this is 170 ms; a reader that far behind is not coming back.
-	maxMediaQueue = 512
+	// MaxPacket is the largest RTP or RTCP packet that a Writer takes, in bytes.
+	MaxPacket = maxDatagram - srtpOverhead
+
+	// maxDTLSQueue bounds the datagrams that wait for one peer's DTLS: a handshake is
+	// some ten in each direction, with what is repeated meanwhile.
+	maxDTLSQueue = 64
 
 	// maxSTUNQueue bounds the STUN packets that wait for one ICE agent. An agent
 	// gets some per second; more is a flood.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pion/dtls/v3"
-	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
 )
 
@@ -20,13 +19,12 @@ func (p *Peer) secured() error {
 	if err != nil {
 		return err
 	}
-	p.outMu.Lock()
-	p.out = out
-	p.outMu.Unlock()
+	p.out.Store(out)
 	p.mu.Lock()
 	p.secure = true
+	agent := p.current.agent
 	p.mu.Unlock()
-	p.refreshRTT()
+	p.refreshRTT(agent)
 	p.notify(Connected)
 	p.receive(in)
 	return nil
@@ -41,6 +39,7 @@ func (p *Peer) receive(in *srtp.Context) {
 	}
 	p.in = in
 	for _, pk := range p.early {
+		pk.round = nil // long over
 		p.deliverLocked(pk)
 	}
 	p.early = nil
@@ -76,7 +75,8 @@ func (p *Peer) contexts() (in, out *srtp.Context, err error) {
 // The profiles have the same numbers in both packages: those of IANA (RFC 5764 §4.1.2).
 var _ = [1]struct{}{}[int(dtls.SRTP_AEAD_AES_128_GCM)-int(srtp.ProtectionProfileAeadAes128Gcm)]
 
-// media takes over one SRTP or SRTCP packet from the network.
+// media takes over one SRTP or SRTCP packet from the network, on the goroutine that read
+// it.
 func (p *Peer) media(pk *packet) {
 	p.inMu.Lock()
 	defer p.inMu.Unlock()
@@ -112,6 +112,22 @@ func (p *Peer) deliverLocked(pk *packet) {
 	p.packetsIn.Add(1)
 	p.bytesIn.Add(uint64(pk.n)) //nolint:gosec // not negative
 	p.alive(pk)
+	switch {
+	case p.send: // what subscribers send is for nobody to wait for
+	case pk.round != nil:
+		pk.round.add(p)
+	default:
+		p.handler.OnDrained()
+	}
+}
+
+// drained tells the handler that all that was read together has been delivered.
+func (p *Peer) drained() {
+	p.inMu.Lock()
+	defer p.inMu.Unlock()
+	if !p.inClosed {
+		p.handler.OnDrained()
+	}
 }
 
 func (p *Peer) rtpLocked(b []byte, at time.Time) bool {
@@ -164,105 +180,65 @@ func (p *Peer) knownLocked(known *[]uint32, ssrc uint32) bool {
 
 // alive lets a publisher's authenticated media count as a sign of life, as a Binding
 // indication that the agent gets from the same address: FFmpeg 8.0 sends no STUN once
-// it is connected. Subscribers must answer checks. The round trip is read on this
-// occasion.
+// it is connected. Subscribers must answer checks.
 func (p *Peer) alive(pk *packet) {
-	now := time.Now()
-	if now.Sub(p.lastAlive) < livenessInterval {
+	if p.send || pk.at.Sub(p.lastAlive) < livenessInterval {
 		return
 	}
-	p.lastAlive = now
+	p.lastAlive = pk.at
 	p.mu.Lock()
 	g := p.current
 	p.mu.Unlock()
-	if !p.send {
-		p.transport.mux.indicate(g.inMux, pk.from, pk.endpoint)
-	}
-	p.refreshRTT()
+	p.transport.mux.indicate(g.inMux, pk.from, pk.endpoint)
 }
 
-// WriteRTP encrypts and sends one RTP packet of any SSRC and payload type. Header
-// and payload are not kept and may be reused at once. It does not block and does
-// not allocate. ErrNotConnected, ErrQueueFull and errors of the socket say that
-// the packet was not sent; ErrClosed that none will be.
-func (p *Peer) WriteRTP(h *rtp.Header, payload []byte) error {
-	p.outMu.Lock()
-	defer p.outMu.Unlock()
-	r, err := p.sendableLocked()
-	if err != nil {
-		return err
-	}
-	pk := p.transport.mux.pool.get()
-	defer p.transport.mux.pool.put(pk)
-	n, err := marshal(pk.buf[:], h, payload)
-	if err != nil {
-		return err
-	}
-	sealed, err := p.out.EncryptRTP(pk.buf[:], pk.buf[:n], &p.outHeader)
-	if err != nil {
-		return err
-	}
-	return p.sentLocked(r, sealed, n)
-}
-
-// marshal writes a packet with its padding; room for what SRTP adds remains.
-func marshal(b []byte, h *rtp.Header, payload []byte) (int, error) {
-	const overhead = 32
-	size := h.MarshalSize() + len(payload) + int(h.PaddingSize)
-	if size > len(b)-overhead {
-		return 0, errTooLarge
-	}
-	n, err := h.MarshalTo(b)
-	if err != nil {
-		return 0, err
-	}
-	n += copy(b[n:], payload)
-	if h.Padding && h.PaddingSize > 0 {
-		clear(b[n:size])
-		b[size-1] = h.PaddingSize
-		n = size
-	}
-	return n, nil
-}
-
-var errTooLarge = errors.New("rtc: packet too large")
-
-// WriteRTCP encrypts and sends one marshalled compound packet; as WriteRTP.
+// WriteRTCP encrypts and sends one marshalled compound packet to a publisher; to
+// subscribers a [Writer] does. The slice is not kept. It does not block and does not
+// allocate. ErrNotConnected, ErrQueueFull and errors of the socket say that the packet
+// was not sent; ErrClosed that none will be.
 func (p *Peer) WriteRTCP(compound []byte) error {
 	p.outMu.Lock()
 	defer p.outMu.Unlock()
-	r, err := p.sendableLocked()
+	r, out, err := p.way()
 	if err != nil {
 		return err
 	}
 	pk := p.transport.mux.pool.get()
 	defer p.transport.mux.pool.put(pk)
-	if len(compound) > len(pk.buf)-64 {
+	if len(compound) > len(pk.buf)-srtpOverhead {
 		return errTooLarge
 	}
-	sealed, err := p.out.EncryptRTCP(pk.buf[:], compound, &p.outRTCP)
+	sealed, err := out.EncryptRTCP(pk.buf[:], compound, &p.outRTCP)
 	if err != nil {
 		return err
 	}
-	return p.sentLocked(r, sealed, len(compound))
-}
-
-func (p *Peer) sendableLocked() (*route, error) {
-	if p.outClosed {
-		return nil, ErrClosed
-	}
-	r := p.route.Load()
-	if p.out == nil || r == nil {
-		return nil, ErrNotConnected
-	}
-	return r, nil
-}
-
-func (p *Peer) sentLocked(r *route, sealed []byte, n int) error {
 	if err := r.send(sealed, false); err != nil {
 		return err
 	}
+	p.sent(len(compound))
+	return nil
+}
+
+// srtpOverhead is room for what SRTP and SRTCP add to a packet: 20 bytes at the most
+// with the profiles of ours (RFC 3711, RFC 7714).
+const srtpOverhead = 64
+
+var errTooLarge = errors.New("rtc: packet too large")
+
+// way returns where media goes and what seals it.
+func (p *Peer) way() (*route, *srtp.Context, error) {
+	if p.outClosed.Load() {
+		return nil, nil, ErrClosed
+	}
+	r, out := p.route.Load(), p.out.Load()
+	if out == nil || r == nil {
+		return nil, nil, ErrNotConnected
+	}
+	return r, out, nil
+}
+
+// sent counts a packet of n bytes.
+func (p *Peer) sent(n int) {
 	p.packetsOut.Add(1)
 	p.bytesOut.Add(uint64(n)) //nolint:gosec // not negative
-	return nil
 }

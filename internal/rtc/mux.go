@@ -31,7 +31,8 @@ type mux struct {
 
 // A muxSession is a peer as the mux sees it.
 type muxSession struct {
-	media   *queue         // DTLS, RTP and RTCP
+	dtls    *queue         // what the handshake reads
+	media   func(*packet)  // takes over RTP and RTCP, on the goroutine that read them
 	dropped func(*tcpConn) // told when an ICE-TCP connection of the session has ended
 
 	tcp      map[netip.AddrPort]*tcpConn // mux.mu
@@ -43,6 +44,7 @@ type muxSession struct {
 type muxGeneration struct {
 	session    *muxSession
 	ufrag, pwd string
+	answered   func()           // called by the agent's readers after each answered check
 	conns      []*muxConn       // mux.mu; by endpoint, nil where the agent has none
 	addrs      []netip.AddrPort // mux.mu; those bound to it, the oldest first
 	everBound  int              // mux.mu; with those that are no more
@@ -79,12 +81,12 @@ func newMux(endpoints []*endpoint) *mux {
 }
 
 func (m *mux) newSession() *muxSession {
-	return &muxSession{media: newQueue(m.pool, maxMediaQueue), dropped: func(*tcpConn) {}}
+	return &muxSession{dtls: newQueue(m.pool, maxDTLSQueue), media: m.pool.put, dropped: func(*tcpConn) {}}
 }
 
 // add makes a generation known by its ufrag.
-func (m *mux) add(s *muxSession, ufrag, pwd string) *muxGeneration {
-	g := &muxGeneration{session: s, ufrag: ufrag, pwd: pwd, conns: make([]*muxConn, len(m.endpoints))}
+func (m *mux) add(s *muxSession, ufrag, pwd string, answered func()) *muxGeneration {
+	g := &muxGeneration{session: s, ufrag: ufrag, pwd: pwd, answered: answered, conns: make([]*muxConn, len(m.endpoints))}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.generations[ufrag] = g
@@ -109,7 +111,7 @@ func (m *mux) remove(s *muxSession) {
 	for _, c := range tcp {
 		c.close()
 	}
-	s.media.close()
+	s.dtls.close()
 }
 
 // dispatch hands a datagram to whom it belongs. It returns false if the packet
@@ -135,7 +137,7 @@ func (m *mux) dispatch(p *packet) bool {
 	if c == classSTUN {
 		return m.answer(to.gen, p)
 	}
-	return m.pushMedia(to.gen.session, p)
+	return m.pass(to.gen.session, c, p)
 }
 
 // answer hands on a response to a check of ours. Other STUN messages are dropped:
@@ -170,27 +172,41 @@ func (m *mux) request(p *packet) *muxGeneration {
 	case !authentic(b, g.pwd):
 		m.drops.count(DropBadIntegrity)
 		return nil
+	case bound != nil && bound.gen == g:
+		return g // a nomination counts once it is answered: see follow
 	}
 	if bound = m.bind(p.from, g, true); bound == nil {
 		m.drops.count(DropTooManyAddresses)
 		return nil
 	}
-	m.locate(bound, p)
+	m.locate(bound, p.endpoint, p.from, p.to)
 	return g
 }
 
-// locate makes what is sent to a binding's address come from where p was sent to:
-// our address that the peer asked first, or nominated since. On a machine with several
-// it drops what comes from another.
-func (m *mux) locate(b *binding, p *packet) {
-	source := m.endpoints[p.endpoint].SourceFor(p.from, p.to)
+// follow locates a binding where its peer nominated us, which has just been answered.
+// It would be too early before: until the answer has come a browser drops what is not
+// STUN from an address of ours that is new to it.
+func (m *mux) follow(b *binding, endpoint int, peer netip.AddrPort, ours netip.Addr) {
+	m.mu.RLock()
+	there := b.local == ours
+	m.mu.RUnlock()
+	if !there {
+		m.locate(b, endpoint, peer, ours)
+	}
+}
+
+// locate makes what is sent to a binding's address, peer, come from ours: our address
+// that the peer asked first, or nominated since. On a machine with several it drops
+// what comes from another.
+func (m *mux) locate(b *binding, endpoint int, peer netip.AddrPort, ours netip.Addr) {
+	var source *netip.Addr
+	if a := m.endpoints[endpoint].SourceFor(peer, ours); a.IsValid() {
+		source = &a
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b.local = p.to
-	b.source.Store(nil)
-	if source.IsValid() {
-		b.source.Store(&source)
-	}
+	b.local = ours
+	b.source.Store(source)
 }
 
 // bind makes packets from the address go to the generation. With move it takes the
@@ -260,8 +276,14 @@ func (m *mux) indicate(g *muxGeneration, from netip.AddrPort, endpoint int) {
 	}
 }
 
-func (m *mux) pushMedia(s *muxSession, p *packet) bool {
-	if !s.media.push(p) {
+// pass hands media to the session at once and DTLS to its handshake's queue. A goroutine
+// to wake for each packet of media would cost more than the packet.
+func (m *mux) pass(s *muxSession, c class, p *packet) bool {
+	if c == classMedia {
+		s.media(p)
+		return true
+	}
+	if !s.dtls.push(p) {
 		m.drops.count(DropQueueFull)
 		return false
 	}

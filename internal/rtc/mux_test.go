@@ -26,7 +26,7 @@ func testMux(t testing.TB) (*mux, *muxGeneration) {
 		{packetIO: nowhere{}, listed: udpAddr("192.0.2.1", 8080)},
 		{packetIO: nowhere{}, listed: udpAddr("2001:db8::1", 8080)},
 	})
-	g := m.add(m.newSession(), "ours", "ourpassword")
+	g := m.add(m.newSession(), "ours", "ourpassword", func() {})
 	for _, a := range m.GetListenAddresses() {
 		_, err := m.GetConn("ours", a)
 		must(t, err)
@@ -66,6 +66,16 @@ var (
 	mediaPacket = append([]byte{0x80, 96}, make([]byte, 20)...)
 	dtlsPacket  = append([]byte{22, 254, 253}, make([]byte, 20)...)
 )
+
+// countMedia counts the packets of media that a session gets.
+func countMedia(m *mux, s *muxSession) *int {
+	n := 0
+	s.media = func(p *packet) {
+		n++
+		m.pool.put(p)
+	}
+	return &n
+}
 
 // Each kind of garbage is dropped and counted under its own reason.
 func TestDrops(t *testing.T) {
@@ -108,11 +118,12 @@ func TestDrops(t *testing.T) {
 // An address goes to the session whose password the last request from it knew.
 func TestAddressMoves(t *testing.T) {
 	m, g := testMux(t)
-	other := m.add(m.newSession(), "other", "otherpassword")
+	other := m.add(m.newSession(), "other", "otherpassword", func() {})
 	_, err := m.GetConn("other", m.GetListenAddresses()[0])
 	must(t, err)
 	const from = "198.51.100.7:1234"
-	media := func() [2]int { return [2]int{g.session.media.n, other.session.media.n} }
+	first, second := countMedia(m, g.session), countMedia(m, other.session)
+	media := func() [2]int { return [2]int{*first + g.session.dtls.n, *second + other.session.dtls.n} }
 
 	m.give(request(t, "ours", "ourpassword"), from)
 	m.give(mediaPacket, from)
@@ -143,7 +154,7 @@ func TestAddressMoves(t *testing.T) {
 // A check of ours binds a free address for its response, and takes none away.
 func TestOwnChecksBindFreeAddresses(t *testing.T) {
 	m, g := testMux(t)
-	other := m.add(m.newSession(), "other", "otherpassword")
+	other := m.add(m.newSession(), "other", "otherpassword", func() {})
 	conn, err := m.GetConn("other", m.GetListenAddresses()[0])
 	must(t, err)
 	m.give(request(t, "ours", "ourpassword"), "198.51.100.7:1234")
@@ -172,12 +183,12 @@ func TestFlood(t *testing.T) {
 	if _, n := m.sizes(); n != maxSessionAddresses {
 		t.Errorf("%d addresses", n)
 	}
-	if n := g.session.media.n; n > maxMediaQueue {
+	if n := g.session.dtls.n; n > maxDTLSQueue {
 		t.Errorf("%d media packets", n)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > (maxMediaQueue+maxSTUNQueue)*4096+1<<20 { //nolint:gosec // sizes
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > (maxDTLSQueue+maxSTUNQueue)*4096+1<<20 { //nolint:gosec // sizes
 		t.Errorf("grew by %d bytes", grown)
 	}
 	if m.drops[DropTooManyAddresses].Load() == 0 || m.drops[DropUnknownUfrag].Load() == 0 || m.drops[DropQueueFull].Load() == 0 {
@@ -189,19 +200,25 @@ func TestDispatchDoesNotAllocate(t *testing.T) {
 	m, g := testMux(t)
 	m.give(request(t, "ours", "ourpassword"), "198.51.100.7:1234")
 	from := netip.MustParseAddrPort("198.51.100.7:1234")
-	for range maxMediaQueue {
-		m.give(mediaPacket, "198.51.100.7:1234")
+	for range maxDTLSQueue {
+		m.give(dtlsPacket, "198.51.100.7:1234")
 	}
-	n := testing.AllocsPerRun(1000, func() {
-		p, err := g.session.media.pop()
-		must(t, err)
-		p.from, p.n = from, copy(p.buf[:], mediaPacket)
-		if !m.dispatch(p) {
-			t.Fatal("dropped")
+	var media *packet
+	g.session.media = func(p *packet) { media = p }
+	for name, packet := range map[string][]byte{"media": mediaPacket, "DTLS": dtlsPacket} {
+		n := testing.AllocsPerRun(1000, func() {
+			p := media
+			if p == nil {
+				p, _ = g.session.dtls.pop()
+			}
+			p.from, p.n, media = from, copy(p.buf[:], packet), nil
+			if !m.dispatch(p) {
+				t.Fatal("dropped")
+			}
+		})
+		if n != 0 {
+			t.Errorf("%s: %v allocations per packet", name, n)
 		}
-	})
-	if n != 0 {
-		t.Errorf("%v allocations per packet", n)
 	}
 }
 
@@ -218,8 +235,8 @@ func FuzzDispatch(f *testing.F) {
 			from = "[2001:db8::7]:1234"
 		}
 		m.give(b, from)
-		if _, n := m.sizes(); n > 2 || g.session.media.n > maxMediaQueue {
-			t.Fatalf("%d addresses, %d packets", n, g.session.media.n)
+		if _, n := m.sizes(); n > 2 || g.session.dtls.n > maxDTLSQueue {
+			t.Fatalf("%d addresses, %d packets", n, g.session.dtls.n)
 		}
 	})
 }

@@ -22,35 +22,47 @@ type muxConn struct {
 	gen      *muxGeneration
 	endpoint int
 	in       *queue
-	refs     int // mux.mu
+	refs     int  // mux.mu
+	answered bool // the agent's reader; it read a response last
 
-	askedMu sync.Mutex
-	asker   netip.AddrPort // askedMu; where the packet that was read last came from
-	asked   netip.Addr     // askedMu; ours that it was sent to
+	askedMu   sync.Mutex
+	asker     netip.AddrPort // askedMu; where the packet that was read last came from
+	asked     netip.Addr     // askedMu; ours that it was sent to
+	nominated bool           // askedMu; it nominates that
 }
 
 // ReadFromAddrPort returns the next STUN packet for the agent.
 func (c *muxConn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	if c.answered { // the agent has dealt with the response it read last
+		c.answered = false
+		c.gen.answered()
+	}
 	p, err := c.in.pop()
 	if err != nil {
 		return 0, netip.AddrPort{}, err
 	}
+	c.answered = isBindingSuccess(p.bytes())
 	defer c.mux.pool.put(p)
+	nominates := false
+	if isBindingRequest(p.bytes()) {
+		_, nominates, _ = readCheck(p.bytes())
+	}
 	c.askedMu.Lock()
-	c.asker, c.asked = p.from, p.to
+	c.asker, c.asked, c.nominated = p.from, p.to, nominates
 	c.askedMu.Unlock()
 	return copy(b, p.bytes()), p.from, nil
 }
 
 // answering returns which of our addresses an answer to a peer must come from: where
-// its request was sent to. The agent answers a packet before it reads the next.
-func (c *muxConn) answering(to netip.AddrPort) netip.Addr {
+// its request was sent to; and whether that nominates the address. The agent answers a
+// packet before it reads the next.
+func (c *muxConn) answering(to netip.AddrPort) (from netip.Addr, nominated bool) {
 	c.askedMu.Lock()
 	defer c.askedMu.Unlock()
 	if c.asker != to {
-		return netip.Addr{}
+		return netip.Addr{}, false
 	}
-	return c.asked
+	return c.asked, c.nominated
 }
 
 // WriteToAddrPort sends a packet at once, over ICE-TCP where the peer uses it.
@@ -64,14 +76,18 @@ func (c *muxConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if via != nil {
 		return via.send(b, true)
 	}
-	from := c.answering(to)
+	from, nominated := c.answering(to)
 	if classify(b) == classSTUN && isBindingRequest(b) {
 		if bound == nil {
 			bound = m.bind(to, c.gen, false)
 		}
-		from = bound.from()
+		from, nominated = bound.from(), false
 	}
-	return m.endpoints[c.endpoint].WriteToFrom(b, to, from)
+	n, err := m.endpoints[c.endpoint].WriteToFrom(b, to, from)
+	if nominated && err == nil && isBindingSuccess(b) && bound != nil && bound.gen == c.gen {
+		m.follow(bound, c.endpoint, to, from)
+	}
+	return n, err
 }
 
 // ReadFrom is ReadFromAddrPort for net.PacketConn.

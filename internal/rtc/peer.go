@@ -39,7 +39,7 @@ type Peer struct {
 	route atomic.Pointer[route] // nil before ICE connects
 	rtt   atomic.Int64          // nanoseconds
 
-	bytesIn, bytesOut, packetsIn, packetsOut, rejected atomic.Uint64
+	bytesIn, bytesOut, packetsIn, packetsOut, rejected, notSent atomic.Uint64
 
 	notifyMu sync.Mutex // held while the handler hears of a state
 	state    State      // notifyMu
@@ -52,11 +52,10 @@ type Peer struct {
 	secure        bool
 	closing       bool
 
-	outMu     sync.Mutex // the fields below; held across one write
-	out       *srtp.Context
-	outHeader rtp.Header  // scratch
-	outRTCP   rtcp.Header // scratch
-	outClosed bool
+	out       atomic.Pointer[srtp.Context] // nil before DTLS is done; used under outMu or by the Writer
+	outClosed atomic.Bool
+	outMu     sync.Mutex  // held across one WriteRTCP
+	outRTCP   rtcp.Header // outMu; scratch
 
 	inMu             sync.Mutex // the fields below; held across one callback
 	in               *srtp.Context
@@ -81,7 +80,7 @@ func (t *Transport) newPeer(cfg PeerConfig, cert *certificate) (*Peer, error) {
 		session:      t.mux.newSession(),
 		done:         make(chan struct{}),
 	}
-	p.session.dropped = p.connectionEnded
+	p.session.media, p.session.dropped = p.media, p.connectionEnded
 	if cfg.Setup == Passive {
 		p.setup = Active
 	}
@@ -234,7 +233,7 @@ func closeAgent(g *generation, err error) error {
 }
 
 // RTT returns the round trip of the selected pair as ICE checks measured it, 0 if
-// unknown. It is refreshed as media comes in, at most every second.
+// unknown. It is refreshed with each check.
 func (p *Peer) RTT() time.Duration { return time.Duration(p.rtt.Load()) }
 
 // RemoteAddr returns the address media is sent to; invalid before ICE connected.
@@ -254,6 +253,7 @@ func (p *Peer) Stats() Stats {
 		PacketsSent:     p.packetsOut.Load(),
 		PacketsReceived: p.packetsIn.Load(),
 		PacketsRejected: p.rejected.Load(),
+		PacketsNotSent:  p.notSent.Load(),
 	}
 	if r := p.route.Load(); r != nil {
 		s.Remote, s.Protocol = r.to, "udp"

@@ -131,7 +131,7 @@ func (t *tcpConn) run() {
 	r := bufio.NewReaderSize(t.conn, maxDatagram)
 	for {
 		p := pool.get()
-		p.from, p.to, p.endpoint = t.remote, netip.Addr{}, t.endpoint
+		p.from, p.to, p.endpoint, p.round = t.remote, netip.Addr{}, t.endpoint, nil
 		err := readFrame(r, p)
 		if err == nil && t.take(p) {
 			continue
@@ -178,7 +178,7 @@ func (t *tcpConn) take(p *packet) bool {
 	case c == classSTUN:
 		return m.pushSTUN(t.gen, p)
 	}
-	return m.pushMedia(t.gen.session, p)
+	return m.pass(t.gen.session, c, p)
 }
 
 // send queues one frame. Urgent ones may use a reserve beyond the bound. It

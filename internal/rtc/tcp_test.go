@@ -13,12 +13,14 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/whippet-media/whippet/internal/udp"
 )
 
 // realTransport makes a Transport on loopback with HTTP beside ICE-TCP.
 func realTransport(t testing.TB, host string, wrap func(net.Listener) net.Listener) (*Transport, string) {
 	t.Helper()
-	udp, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+	media, err := udp.Listen(net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Skip(err) // no IPv6 here
 	}
@@ -33,7 +35,7 @@ func realTransport(t testing.TB, host string, wrap func(net.Listener) net.Listen
 		ReadHeaderTimeout: time.Second,
 	}
 	go server.Serve(web) //nolint:errcheck // it ends with Close
-	tr, err := New(Config{UDP: []net.PacketConn{udp}, TCP: iceTCP})
+	tr, err := New(Config{UDP: []net.PacketConn{media}, TCP: iceTCP})
 	must(t, err)
 	t.Cleanup(func() {
 		must(t, tr.Close())
@@ -103,11 +105,11 @@ func (c *client) stream(t *testing.T, p *Peer, n int) int {
 
 // A dual-stack socket serves both families at once.
 func TestDualStack(t *testing.T) {
-	udp, err := net.ListenPacket("udp", "[::]:0")
+	media, err := udp.Listen("[::]:0")
 	if err != nil {
 		t.Skip(err)
 	}
-	tr, err := New(Config{UDP: []net.PacketConn{udp}, Announce: addrPorts("[::1]:0", "127.0.0.1:0")})
+	tr, err := New(Config{UDP: []net.PacketConn{media}, Announce: addrPorts("[::1]:0", "127.0.0.1:0")})
 	must(t, err)
 	defer tr.Close()
 	for _, n := range []webrtc.NetworkType{webrtc.NetworkTypeUDP6, webrtc.NetworkTypeUDP4} {

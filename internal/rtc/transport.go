@@ -74,6 +74,7 @@ var (
 type Transport struct {
 	cfg        Config
 	mux        *mux
+	sockets    []*socket  // as Config.UDP
 	tcp        *tcpServer // nil without ICE-TCP
 	agentNet   transport.Net
 	candidates []string
@@ -119,6 +120,7 @@ func New(cfg Config) (*Transport, error) {
 	t := &Transport{
 		cfg:        cfg,
 		mux:        newMux(ends),
+		sockets:    socks,
 		agentNet:   noInterfaces{n},
 		candidates: candidateLines(a.udp, a.tcp),
 		loopback:   slices.ContainsFunc(a.udp, func(a netip.AddrPort) bool { return a.Addr().IsLoopback() }),

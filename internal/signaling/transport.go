@@ -40,6 +40,8 @@ func PeerConfig(o *sdp.Offer) rtc.PeerConfig {
 type Feed interface {
 	PushRTP(packet []byte, at time.Time)
 	PushRTCP(compound []byte)
+	// Flush follows the last of the packets that came together.
+	Flush()
 }
 
 // A Source is a publisher's peer as its stream sees it, and the handler of that peer.
@@ -74,6 +76,13 @@ func (s *Source) OnRTCP(packet []byte) {
 	}
 }
 
+// OnDrained lets the stream's subscribers know of what came.
+func (s *Source) OnDrained() {
+	if f := s.feed.Load(); f != nil {
+		(*f).Flush()
+	}
+}
+
 // OnState passes the peer's state on to the session.
 func (s *Source) OnState(state rtc.State) { s.session.OnState(state) }
 
@@ -95,13 +104,13 @@ type Receiver interface {
 }
 
 // A Sink is a subscriber's peer as its shard sees it, and the handler of that peer.
-// WriteRTP and WriteRTCP belong to the shard, one call at a time.
+// Bind, WriteRTP and WriteRTCP belong to the shard, one call at a time.
 type Sink struct {
 	session   *Session
 	peer      atomic.Pointer[rtc.Peer]
 	receiver  atomic.Pointer[Receiver]
 	connected atomic.Bool
-	writer    forwarder.PacketWriter
+	out       *rtc.Writer
 }
 
 // NewSink returns the sink of a subscriber's session.
@@ -134,6 +143,9 @@ func (s *Sink) OnRTCP(packet []byte) {
 	}
 }
 
+// OnDrained has nothing to add to OnRTCP.
+func (s *Sink) OnDrained() {}
+
 // OnState passes the peer's state on to the session, and to the shard that it may send.
 func (s *Sink) OnState(state rtc.State) {
 	if state == rtc.Connected {
@@ -146,8 +158,11 @@ func (s *Sink) OnState(state rtc.State) {
 // WriteRTP sends a packet. It does not allocate and does not keep p. A full queue is
 // stream.ErrQueueFull.
 func (s *Sink) WriteRTP(p *forwarder.OutPacket) error {
-	header, payload := s.writer.Fill(p)
-	err := s.peer.Load().WriteRTP(header, payload)
+	n, err := p.MarshalTo(s.out.Room())
+	if err != nil {
+		return err
+	}
+	err = s.out.SendRTP(n)
 	if errors.Is(err, rtc.ErrQueueFull) {
 		return stream.ErrQueueFull
 	}
@@ -155,7 +170,12 @@ func (s *Sink) WriteRTP(p *forwarder.OutPacket) error {
 }
 
 // WriteRTCP sends a compound packet.
-func (s *Sink) WriteRTCP(compound []byte) error { return s.peer.Load().WriteRTCP(compound) }
+func (s *Sink) WriteRTCP(compound []byte) error { return s.out.WriteRTCP(compound) }
+
+// Bind takes the shard's batch, one that NewBatch of the peer's Transport made.
+func (s *Sink) Bind(b stream.Batch) {
+	s.out = s.peer.Load().Writer(b.(*rtc.Batch)) //nolint:forcetypeassert // as the node is wired
+}
 
 // Close ends the subscriber's session soon; the stream calls it when it can serve the
 // subscriber no more. It does not block.

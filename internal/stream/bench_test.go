@@ -3,7 +3,6 @@ package stream
 import (
 	"runtime"
 	"testing"
-	"time"
 )
 
 // BenchmarkShardPass is the cost of one packet received and delivered to 200
@@ -31,7 +30,7 @@ func BenchmarkShardPass(b *testing.B) {
 	push := func(n int) {
 		raw[2], raw[3] = byte(n>>8), byte(n)
 		raw[5], raw[6], raw[7] = byte(n>>8), byte(n), 0
-		p.PushRTP(raw, time.Now())
+		arrive(p, raw)
 	}
 	push(0)
 	raw[13] |= 1 // no keyframe any more

@@ -70,6 +70,7 @@ type Publication struct {
 	stream *stream
 	src    Source
 	first  atomic.Pointer[time.Time] // of the first packet
+	fresh  bool                      // the caller's of PushRTP; subscribers do not know yet
 
 	kick chan struct{} // capacity 1: the deadline came forward
 	done chan struct{}
@@ -117,7 +118,7 @@ func (p *Publication) stop() {
 }
 
 // PushRTP takes one RTP packet that arrived at the given time, borrowed until it
-// returns. The publisher is told how far apart its packets arrived, from which it
+// returns. Subscribers hear of it with the next Flush. The publisher is told how far apart its packets arrived, from which it
 // learns what it may send: a time of handling would mislead it. After the end of the
 // publication PushRTP does nothing. It must not be called concurrently with itself.
 func (p *Publication) PushRTP(b []byte, at time.Time) {
@@ -144,7 +145,16 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 	if p.first.Load() == nil {
 		p.first.Store(&at)
 	}
-	p.stream.wake()
+	p.fresh = true
+}
+
+// Flush wakes the subscribers if PushRTP took something for them. Call it when what
+// arrived together has been pushed; not concurrently with PushRTP.
+func (p *Publication) Flush() {
+	if p.fresh {
+		p.fresh = false
+		p.stream.wake()
+	}
 }
 
 // PushRTCP takes one RTCP packet from the publisher, borrowed until it returns.

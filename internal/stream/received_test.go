@@ -15,13 +15,13 @@ func TestReceivedNeverShrinks(t *testing.T) {
 		play(t, p, 0, 20)
 		_, q, _ := publish(t, r, "b")
 		play(t, q, 0, 5)
-		q.PushRTP([]byte{1}, time.Now())
+		arrive(q, []byte{1})
 		live := r.Counts().Received
 		if live.Packets != 25 || live.Bytes == 0 || live.Malformed+live.Unknown != 1 {
 			t.Errorf("live: %+v", live)
 		}
 		first.Release()
-		p.PushRTP(frame(t, 96, 20), time.Now()) // too late to count
+		arrive(p, frame(t, 96, 20)) // too late to count
 		if got := r.Counts().Received; got != live {
 			t.Errorf("after one left: %+v, before %+v", got, live)
 		}

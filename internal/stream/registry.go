@@ -39,10 +39,15 @@ type Source interface {
 	Close(reason error)
 }
 
+// A Batch holds back what the Sinks of one shard write, until Flush.
+type Batch interface{ Flush() }
+
 // A Sink is a subscriber as its shard sees it. All writes come from one
 // goroutine and must not block: a Sink that cannot send drops the packet and
 // returns an error, [ErrQueueFull] if the subscriber should skip to a keyframe.
 type Sink interface {
+	// Bind says which batch of Config.NewBatch to write to. It comes first, once.
+	Bind(b Batch)
 	// WriteRTP sends one packet, borrowed until it returns.
 	WriteRTP(p *forwarder.OutPacket) error
 	// WriteRTCP sends a compound RTCP packet; b is borrowed.
@@ -74,7 +79,16 @@ type Config struct {
 	MaxNode        int   // of all streams; 0: DefaultMaxSubscribers
 	HistoryBudget  int64 // bytes; 0: DefaultHistoryBudget
 	Logger         *slog.Logger
+
+	// NewBatch makes the batch of a shard, which flushes it after each pass; nil: Sinks
+	// write at once.
+	NewBatch func() Batch
 }
+
+// noBatch is for Sinks that write at once.
+type noBatch struct{}
+
+func (noBatch) Flush() {}
 
 // A Registry holds the streams of a node. It is safe for concurrent use.
 type Registry struct {
@@ -110,12 +124,15 @@ func NewRegistry(cfg Config) *Registry {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.NewBatch == nil {
+		cfg.NewBatch = func() Batch { return noBatch{} }
+	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, budget: forwarder.NewBudget(cfg.HistoryBudget),
 		streams: make(map[string]*stream),
 	}
 	for range cfg.Shards {
-		r.shards = append(r.shards, newShard())
+		r.shards = append(r.shards, newShard(cfg.NewBatch()))
 	}
 	return r
 }

@@ -12,20 +12,15 @@ import (
 	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
-// maxFeedback bounds the feedback waiting in a shard's mailbox: 10,000
-// subscribers send some 20 packets a second each, so this is 20 ms of it.
-const maxFeedback = 4096
-
-// maxWaiting bounds what one subscriber may have of it: one that floods its shard with
-// feedback drops its own, not that of others. A player sends some 20 packets a second.
-const maxWaiting = 128
-
 // shard is one goroutine that serves a disjoint set of subscribers.
 type shard struct {
 	wake chan struct{} // capacity 1
 	quit chan struct{}
 	done sync.WaitGroup
 	load atomic.Int32 // subscribers placed here
+
+	batch       Batch
+	sleepsUntil atomic.Int64 // until when, if nobody wakes it; Unix time in nanoseconds
 
 	packets, bytes, writeErrors, dropped, wishes atomic.Uint64
 
@@ -45,22 +40,8 @@ type shard struct {
 
 type tally struct{ packets, bytes, writeErrors, wishes uint64 }
 
-type messageKind uint8
-
-const (
-	join messageKind = iota
-	leave
-	feedback
-)
-
-type message struct {
-	kind messageKind
-	sub  *Subscription
-	data []byte
-}
-
-func newShard() *shard {
-	s := &shard{wake: make(chan struct{}, 1), quit: make(chan struct{})}
+func newShard(b Batch) *shard {
+	s := &shard{batch: b, wake: make(chan struct{}, 1), quit: make(chan struct{})}
 	s.done.Add(1)
 	go s.run()
 	return s
@@ -69,23 +50,6 @@ func newShard() *shard {
 func (s *shard) close() {
 	close(s.quit)
 	s.done.Wait()
-}
-
-// post puts a message into the mailbox. Only feedback is ever dropped.
-func (s *shard) post(m message) {
-	s.mu.Lock()
-	if m.kind == feedback && (s.feedback == maxFeedback || m.sub.waiting == maxWaiting) {
-		s.mu.Unlock()
-		s.dropped.Add(1)
-		return
-	}
-	if m.kind == feedback {
-		s.feedback++
-		m.sub.waiting++
-	}
-	s.box = append(s.box, m)
-	s.mu.Unlock()
-	s.signal()
 }
 
 // queue notes that a stream has something new for its members here.
@@ -117,7 +81,12 @@ func (s *shard) run() {
 			}
 			continue
 		}
-		timer.Reset(s.idle())
+		idle := s.idle()
+		timer.Reset(idle)
+		s.sleepsUntil.Store(time.Now().Add(idle).UnixNano())
+		if s.mail() { // posted before it could know
+			continue
+		}
 		select {
 		case <-s.quit:
 			return
@@ -153,17 +122,6 @@ func (s *shard) pass() {
 	s.boxSpare, s.dirSpare = box[:0], dirty[:0]
 }
 
-func (s *shard) takeWork() ([]message, []*members) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	box, dirty := s.box, s.dirty
-	s.box, s.dirty, s.feedback = s.boxSpare, s.dirSpare, 0
-	for i := range box {
-		box[i].sub.waiting = 0
-	}
-	return box, dirty
-}
-
 func (s *shard) handle(m *message) {
 	sub := m.sub
 	switch m.kind {
@@ -174,7 +132,7 @@ func (s *shard) handle(m *message) {
 	case feedback:
 		if sub.joined {
 			s.out.Reset()
-			sub.core.HandleRTCP(time.Now(), m.data, &s.out)
+			sub.core.HandleRTCP(m.at, m.data, &s.out)
 			s.emit(sub)
 			s.serve(sub)
 		}
@@ -329,8 +287,9 @@ func (s *shard) schedule(sub *Subscription, at time.Time) {
 	}
 }
 
-// flush ends a pass: counters become visible.
+// flush ends a pass: packets leave, counters become visible.
 func (s *shard) flush() {
+	s.batch.Flush()
 	t := &s.tally
 	s.packets.Add(t.packets)
 	s.bytes.Add(t.bytes)

@@ -44,6 +44,7 @@ func (s *sink) WriteRTP(p *forwarder.OutPacket) error {
 	return nil
 }
 func (s *sink) WriteRTCP([]byte) error { return nil }
+func (s *sink) Bind(Batch)             {}
 func (s *sink) Close(reason error)     { s.reason = reason }
 
 func publisherConfig() forwarder.PublisherConfig {
@@ -102,9 +103,15 @@ func subscribe(t *testing.T, r *Registry, name string) (*Subscription, *sink) {
 	return s, k
 }
 
+// arrive pushes a packet that came alone.
+func arrive(p *Publication, packet []byte) {
+	p.PushRTP(packet, time.Now())
+	p.Flush()
+}
+
 func play(t testing.TB, p *Publication, from, to int) {
 	for n := from; n < to; n++ {
-		p.PushRTP(frame(t, 96, n), time.Now())
+		arrive(p, frame(t, 96, n))
 		time.Sleep(33 * time.Millisecond)
 	}
 }
@@ -219,7 +226,7 @@ func TestTakeover(t *testing.T) {
 		_, k := subscribe(t, r, "a")
 		play(t, p1, 0, 20)
 		_, p2, _ := publish(t, r, "a")
-		p1.PushRTP(frame(t, 96, 20), time.Now()) // too late
+		arrive(p1, frame(t, 96, 20)) // too late
 		play(t, p2, 100, 120)
 		synctest.Wait()
 		if !errors.Is(src.reason, ErrReplaced) || len(k.seqs) != 40 {
@@ -235,7 +242,7 @@ func TestASubscriberThatCannotReceiveTheCodecIsClosed(t *testing.T) {
 		_, p, _ := publish(t, r, "a")
 		_, k := subscribe(t, r, "a")
 		for n := range 5 {
-			p.PushRTP(frame(t, 98, n), time.Now())
+			arrive(p, frame(t, 98, n))
 		}
 		synctest.Wait()
 		if !errors.Is(k.reason, ErrFormat) {
@@ -289,7 +296,7 @@ func TestCyclesLeaveNothing(t *testing.T) {
 			name := fmt.Sprint("s", i%7)
 			c, p, _ := publish(t, r, name)
 			s, k := subscribe(t, r, name)
-			p.PushRTP(frame(t, 96, 0), time.Now())
+			arrive(p, frame(t, 96, 0))
 			synctest.Wait()
 			if len(k.seqs) != 1 {
 				t.Fatalf("cycle %d: %d packets", i, len(k.seqs))
@@ -320,6 +327,7 @@ type nullSink struct{ n int }
 
 func (s *nullSink) WriteRTP(*forwarder.OutPacket) error { s.n++; return nil }
 func (s *nullSink) WriteRTCP([]byte) error              { return nil }
+func (s *nullSink) Bind(Batch)                          {}
 func (s *nullSink) Close(error)                         {}
 
 // TestDeliveryDoesNotAllocate holds the whole pass of a shard to its budget: 0
@@ -352,7 +360,7 @@ func TestDeliveryDoesNotAllocate(t *testing.T) {
 	next := 0
 	push := func(n int) {
 		for range n {
-			p.PushRTP(packets[next], time.Now())
+			arrive(p, packets[next])
 			next++
 		}
 		await("packets", func() bool { return r.Counts().PacketsOut == uint64(next*subscribers) })
@@ -381,8 +389,8 @@ func TestE28_BFramesAreWarnedOfOnce(t *testing.T) {
 			later[2], later[3], earlier[2], earlier[3] = 0, byte(n), 0, byte(n+1)
 			copy(later[4:8], frame(t, 96, n+1)[4:8])
 			copy(earlier[4:8], frame(t, 96, n)[4:8])
-			p.PushRTP(later, time.Now())
-			p.PushRTP(earlier, time.Now())
+			arrive(p, later)
+			arrive(p, earlier)
 		}
 		if n := strings.Count(log.String(), "B-frames"); n != 1 || r.Counts().Received.Reordered != 50 {
 			t.Errorf("%d warnings, %d frames: %s", n, r.Counts().Received.Reordered, log.String())

@@ -57,6 +57,7 @@ func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.Subscrib
 	s.subs++
 	r.subs++
 	sub.member.shard.load.Add(1)
+	sink.Bind(sub.member.shard.batch)
 	return sub, nil
 }
 
@@ -79,7 +80,7 @@ func (s *Subscription) Start() { s.member.shard.post(message{kind: join, sub: s}
 // and counted.
 func (s *Subscription) PushRTCP(b []byte) {
 	if !s.closed.Load() {
-		s.member.shard.post(message{kind: feedback, sub: s, data: append([]byte(nil), b...)})
+		s.member.shard.post(message{kind: feedback, sub: s, at: time.Now(), data: append([]byte(nil), b...)})
 	}
 }
 

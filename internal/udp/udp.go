@@ -1,5 +1,16 @@
-// Package udp is the media socket: one UDP port for all sessions, IPv4 and IPv6,
-// as a net.PacketConn with methods beside it that allocate nothing.
+// Package udp is the media socket: one UDP port for all sessions, IPv4 and IPv6.
+//
+// It is used in three ways. Media leaves through a Batch, which each sending goroutine
+// has one of: many datagrams in a system call, and neighbours to one destination as one
+// run that the kernel or the device cuts apart (UDP_SEGMENT). Everything comes in through
+// the one Reader: many datagrams in a call, runs of one sender joined by the kernel
+// (UDP_GRO). And the Socket is a net.PacketConn, with methods beside it that allocate
+// nothing, for what must leave at once: STUN, DTLS. Batches, Reader and single writes
+// may all be in use at the same time.
+//
+// That is so on Linux. Where the kernel, the network device or a sandbox refuses a path,
+// the Socket takes the next dearer one by itself and says so in Stats. On other systems
+// Batch and Reader are there and make a system call for each datagram.
 //
 // On a machine with several addresses the kernel would send a reply from the one its
 // routing table likes, and a peer that talks to another address drops it: ICE wants
@@ -28,17 +39,17 @@ const wantedBuffer = 8 << 20
 // as IPv4-mapped ones, and may be written to with either. Safe for concurrent use.
 type Socket struct {
 	conn        *net.UDPConn
+	raw         syscall.RawConn
 	dual        bool // an IPv6 socket that takes IPv4 too
+	v6          bool // an IPv6 socket
 	tells       bool // the kernel says where packets were sent to
 	read, write int  // buffers granted
 	controls    sync.Pool
+	kernel      kernel // of the batched paths
 
-	packetsRead, bytesRead, packetsWritten, bytesWritten, writeErrors atomic.Uint64
-}
-
-// Stats are counters since Listen, headers of UDP and below not counted.
-type Stats struct {
-	PacketsRead, BytesRead, PacketsWritten, BytesWritten, WriteErrors uint64
+	choosePath         sync.Once     // by the first Batch
+	sending, receiving atomic.Uint32 // Path of every Batch, of the Reader
+	count              counters
 }
 
 // Listen opens a port. An address without host, or "[::]", takes both families;
@@ -66,12 +77,31 @@ func listen(network, addr string) (*Socket, error) {
 	}
 	conn := c.(*net.UDPConn)                                   //nolint:forcetypeassert // what "udp" gives
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr() //nolint:forcetypeassert // as above
-	s := &Socket{conn: conn, dual: local.Is6() && local.IsUnspecified(), tells: tellDestinations(conn, local)}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("listen on UDP: %w", err)
+	}
+	s := &Socket{
+		conn: conn, raw: raw, kernel: system{},
+		dual: local.Is6() && local.IsUnspecified(), v6: local.Is6(), tells: tellDestinations(conn, local),
+	}
 	s.controls.New = func() any { return new([controlSize]byte) }
-	_ = conn.SetReadBuffer(wantedBuffer) // what was granted is what counts
-	_ = conn.SetWriteBuffer(wantedBuffer)
-	s.read, s.write = granted(conn)
+	s.enlarge()
 	return s, nil
+}
+
+// enlarge asks for large buffers: past the system's limits where we may, else within
+// them. What was granted is what counts.
+func (s *Socket) enlarge() {
+	read, write := s.force(wantedBuffer)
+	if !read {
+		_ = s.conn.SetReadBuffer(wantedBuffer)
+	}
+	if !write {
+		_ = s.conn.SetWriteBuffer(wantedBuffer)
+	}
+	s.read, s.write = granted(s.conn)
 }
 
 // Buffers returns what the kernel granted for reading and writing, and what was
@@ -90,6 +120,15 @@ func (s *Socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 // sent to. That is invalid where the socket has only one, the system does not tell,
 // or it was no address of one machine's alone.
 func (s *Socket) ReadFromTo(b []byte) (n int, from netip.AddrPort, to netip.Addr, err error) {
+	if n, from, to, err = s.receive(b); err == nil {
+		s.count.packetsRead.Add(1)
+		s.count.bytesRead.Add(uint64(n)) //nolint:gosec // not negative
+	}
+	return n, from, to, err
+}
+
+// receive is ReadFromTo without counting.
+func (s *Socket) receive(b []byte) (n int, from netip.AddrPort, to netip.Addr, err error) {
 	if s.tells {
 		control := s.controls.Get().(*[controlSize]byte) //nolint:forcetypeassert // the pool makes nothing else
 		var size int
@@ -102,8 +141,6 @@ func (s *Socket) ReadFromTo(b []byte) (n int, from netip.AddrPort, to netip.Addr
 	if err != nil {
 		return n, netip.AddrPort{}, netip.Addr{}, err //nolint:wrapcheck // callers compare it with net.ErrClosed
 	}
-	s.packetsRead.Add(1)
-	s.bytesRead.Add(uint64(n)) //nolint:gosec // not negative
 	return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), to, nil
 }
 
@@ -118,22 +155,27 @@ func (s *Socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 func (s *Socket) WriteToFrom(b []byte, to netip.AddrPort, from netip.Addr) (int, error) {
 	n, err := s.send(b, to, from)
 	if err != nil {
-		s.writeErrors.Add(1)
+		s.refused(kindOf(err))
 		return n, err //nolint:wrapcheck // it names operation and addresses
 	}
-	s.packetsWritten.Add(1)
-	s.bytesWritten.Add(uint64(n)) //nolint:gosec // not negative
+	s.count.packetsWritten.Add(1)
+	s.count.bytesWritten.Add(uint64(n)) //nolint:gosec // not negative
 	return n, nil
 }
 
 func (s *Socket) send(b []byte, to netip.AddrPort, from netip.Addr) (int, error) {
-	if !s.tells || !from.IsValid() || from.Is4() != to.Addr().Unmap().Is4() {
+	if !s.names(to, from) {
 		return s.conn.WriteToUDPAddrPort(b, to)
 	}
 	control := s.controls.Get().(*[controlSize]byte) //nolint:forcetypeassert // the pool makes nothing else
 	defer s.controls.Put(control)
 	n, _, err := s.conn.WriteMsgUDPAddrPort(b, appendSource(control[:0], from, s.dual), to)
 	return n, err
+}
+
+// names tells whether a packet's source is to be named to the kernel.
+func (s *Socket) names(to netip.AddrPort, from netip.Addr) bool {
+	return s.tells && from.IsValid() && from.Is4() == to.Addr().Unmap().Is4()
 }
 
 // SourceFor returns what to give WriteToFrom for packets that shall come from the
@@ -189,12 +231,3 @@ func (s *Socket) SetWriteDeadline(t time.Time) error { return s.conn.SetWriteDea
 
 // Close closes the port; reads then fail with net.ErrClosed.
 func (s *Socket) Close() error { return s.conn.Close() }
-
-// Stats returns the counters.
-func (s *Socket) Stats() Stats {
-	return Stats{
-		PacketsRead: s.packetsRead.Load(), BytesRead: s.bytesRead.Load(),
-		PacketsWritten: s.packetsWritten.Load(), BytesWritten: s.bytesWritten.Load(),
-		WriteErrors: s.writeErrors.Load(),
-	}
-}

@@ -27,7 +27,7 @@ func TestChromiumPublishesAndWatches(t *testing.T) {
 			wantPicture(t, subscriber)
 			wantCodec(t, subscriber, codec)
 			wantSync(t, subscriber)
-			wantClean(t, subscriber)
+			l.wantClean(t, subscriber)
 			wantDeleted(t, subscriber)
 			wantDeleted(t, publisher)
 		})
@@ -52,7 +52,7 @@ func TestChromiumWatchesOverTCP(t *testing.T) {
 	s := l.open(t).Watch(t, "watch", harness.Watching{URL: l.node.WHEP("tcp"), TCP: true})
 	s.AwaitFrames(t, 1, startsWithin)
 	wantPicture(t, s)
-	wantClean(t, s)
+	l.wantClean(t, s)
 }
 
 // Three encodings that ask for 2.5 Mbit/s together must all be sent, received and reported on

@@ -28,7 +28,7 @@ func TestPublishAndPlayCommands(t *testing.T) {
 			wantPicture(t, subscriber)
 			wantCodec(t, subscriber, c.name)
 			wantSync(t, subscriber)
-			wantClean(t, subscriber)
+			l.wantClean(t, subscriber)
 			files.want(t, codec, c.name)
 			wantEnd(t, publisher)
 		})
@@ -51,7 +51,7 @@ func TestPublishFiles(t *testing.T) {
 			wantPicture(t, subscriber)
 			wantCodec(t, subscriber, name)
 			wantSync(t, subscriber) // with wantPicture over the seam of the loop
-			wantClean(t, subscriber)
+			l.wantClean(t, subscriber)
 			wantEnd(t, publisher)
 		})
 	}
@@ -80,7 +80,7 @@ func TestPublishRTP(t *testing.T) {
 	wantPicture(t, subscriber)
 	wantCodec(t, subscriber, "H264")
 	wantSync(t, subscriber)
-	wantClean(t, subscriber)
+	l.wantClean(t, subscriber)
 	files.want(t, "h264", "H264")
 	wantEnd(t, publisher)
 	ffmpeg.Stop()

@@ -22,7 +22,7 @@ func TestIPv6(t *testing.T) {
 	}
 	files := l.play(t, l.node.WHEP("six"), ".ivf")
 	wantPicture(t, subscriber)
-	wantClean(t, subscriber)
+	l.wantClean(t, subscriber)
 	files.want(t, "vp8", "VP8")
 
 	publisher := l.whippet(t, "publish", l.node.WHIP("command"), "--json")

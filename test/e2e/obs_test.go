@@ -52,6 +52,7 @@ func TestOBSSimulcast(t *testing.T) {
 			if p := subscriber.Picture(t); p.Width != test.last {
 				t.Errorf("in the end the picture is %d wide, want %d", p.Width, test.last)
 			}
+			l.wantClean(t, subscriber)
 		})
 	}
 }

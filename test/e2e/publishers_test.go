@@ -16,7 +16,7 @@ func TestFFmpegPublishes(t *testing.T) {
 	wantPicture(t, subscriber)
 	wantCodec(t, subscriber, "H264")
 	wantSync(t, subscriber)
-	wantClean(t, subscriber)
+	l.wantClean(t, subscriber)
 	if err := ffmpeg.Send([]byte("q")); err != nil { // what a user types to end it
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,10 +18,12 @@ const browserStart = 60 * time.Second
 type Browser struct {
 	process *Process
 	version string
+	log     string // path of what Chromium itself logs
 
-	mu      sync.Mutex
-	lastID  int
-	waiting map[int]chan reply
+	mu       sync.Mutex
+	lastID   int
+	waiting  map[int]chan reply
+	sessions []*Session // started by its pages
 }
 
 type reply struct {
@@ -32,9 +35,9 @@ type reply struct {
 // NewBrowser starts Chromium; it ends with the test.
 func NewBrowser(t testing.TB) *Browser {
 	t.Helper()
-	b := &Browser{waiting: map[int]chan reply{}}
+	b := &Browser{waiting: map[int]chan reply{}, log: filepath.Join(t.TempDir(), "chromium.log")}
 	script := filepath.Join("test", "harness", "browser.mjs")
-	b.process = Start(t, Command{Path: "node", Args: []string{script}, Quiet: true})
+	b.process = Start(t, Command{Path: "node", Args: []string{script}, Env: []string{"CHROMIUM_LOG=" + b.log}, Quiet: true})
 	line, ok := b.process.Line(browserStart)
 	if !ok {
 		t.Fatalf("Chromium did not start; test/setup.sh installs it and playwright-core\n%s", b.process.Log())
@@ -46,6 +49,13 @@ func NewBrowser(t testing.TB) *Browser {
 	_ = json.Unmarshal(first.Value, &b.version)
 	go b.readReplies()
 	return b
+}
+
+// started returns the sessions that the browser's pages have started so far.
+func (b *Browser) started() []*Session {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.sessions)
 }
 
 // Version returns Chromium's version.

@@ -25,6 +25,9 @@ const flags = [
   '--disable-backgrounding-occluded-windows',
 ];
 
+// Chromium names packets it throws away unread in its log alone.
+if (process.env.CHROMIUM_LOG) flags.push('--enable-logging', `--log-file=${process.env.CHROMIUM_LOG}`);
+
 const defaultTimeout = 30_000; // ms, of one command
 
 const browser = await chromium.launch({

@@ -85,6 +85,9 @@ func (p *Page) watch(name string, what Watching) (*Session, error) {
 
 func (p *Page) start(act, name string, arg any) (*Session, error) {
 	s := &Session{page: p, name: name}
+	p.browser.mu.Lock()
+	p.browser.sessions = append(p.browser.sessions, s)
+	p.browser.mu.Unlock()
 	return s, p.Try("o => harness."+act+"(o)", arg, s, callTimeout)
 }
 

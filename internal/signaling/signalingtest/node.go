@@ -93,6 +93,7 @@ func NewNode(t testing.TB, cfg NodeConfig) *Node {
 			t.Error(err)
 		}
 	})
+	cfg.Streams.NewBatch = func() stream.Batch { return n.Transport.NewBatch() }
 	n.Streams = stream.NewRegistry(cfg.Streams)
 	t.Cleanup(n.Streams.Close)
 	n.Service, err = signaling.New(cfg.Signaling)
