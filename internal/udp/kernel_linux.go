@@ -27,25 +27,25 @@ type kernel interface {
 type system struct{}
 
 func (system) sendmmsg(fd uintptr, m []unix.Mmsghdr) (int, syscall.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(m))), uintptr(len(m)), 0, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(m))), uintptr(len(m)), 0, 0, 0)
 	runtime.KeepAlive(m)
 	return result(n, errno)
 }
 
 func (system) recvmmsg(fd uintptr, m []unix.Mmsghdr) (int, syscall.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(m))), uintptr(len(m)), 0, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(unsafe.SliceData(m))), uintptr(len(m)), 0, 0, 0)
 	runtime.KeepAlive(m)
 	return result(n, errno)
 }
 
 func (system) sendmsg(fd uintptr, h *unix.Msghdr) syscall.Errno {
-	_, _, errno := unix.Syscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(h)), 0)
+	_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(h)), 0)
 	runtime.KeepAlive(h)
 	return errno
 }
 
 func (system) recvmsg(fd uintptr, h *unix.Msghdr) (int, syscall.Errno) {
-	n, _, errno := unix.Syscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(h)), 0)
+	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(h)), 0)
 	runtime.KeepAlive(h)
 	return result(n, errno)
 }
