@@ -22,9 +22,11 @@ func scrape(t *testing.T, s metrics.Snapshot) string {
 func TestEveryNumberIsShown(t *testing.T) {
 	got := scrape(t, metrics.Snapshot{
 		Sessions: 7, HalfOpen: 2, Streams: 3, Subscribers: 4,
-		Media: metrics.Traffic{PacketsRead: 11, BytesRead: 12, PacketsWritten: 13, BytesWritten: 14, WriteErrors: 15,
+		Media: metrics.Traffic{
+			PacketsRead: 11, BytesRead: 12, PacketsWritten: 13, BytesWritten: 14, WriteErrors: 15,
 			Reads: 16, Batches: 17, Runs: 18, RunPackets: 19, CoalescedPackets: 191, KernelDrops: 192, Truncated: 193,
-			Refusals: map[string]uint64{"blocked": 194}, Sending: "offload", Receiving: "multiple"},
+			Refusals: map[string]uint64{"blocked": 194}, Sending: "offload", Receiving: "multiple",
+		},
 		PacketsIn: 21, PacketsOut: 22, BytesIn: 23, BytesOut: 24,
 		Dropped:        map[string]uint64{"late": 31, "behind": 32},
 		KeyframeWishes: 41, KeyframeRequests: 42, Nacks: 43, Repaired: 44, FeedbackDropped: 45, HistoryBytes: 46,

@@ -74,19 +74,20 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 // start makes the parts from the bottom up; Close takes what there is from the top down.
 func (n *Node) start() error {
 	var err error
-	n.media, err = rtc.New(rtc.Config{
-		UDP: n.deps.UDP, TCP: n.deps.TCP, Announce: n.deps.Announce, Net: n.deps.Net,
-	})
-	if err != nil {
-		n.closeSockets() // they are still ours
-		return err
-	}
 	n.streams = stream.NewRegistry(stream.Config{
 		Takeover: n.cfg.Takeover,
 		MaxNode:  n.cfg.MaxSessions,
 		Logger:   n.deps.Logs.For("stream"),
 		NewBatch: func() stream.Batch { return n.media.NewBatch() },
 	})
+	n.media, err = rtc.New(rtc.Config{
+		UDP: n.deps.UDP, TCP: n.deps.TCP, Announce: n.deps.Announce, Net: n.deps.Net,
+		AfterRead: n.streams.Serve,
+	})
+	if err != nil {
+		n.closeSockets() // they are still ours
+		return err
+	}
 	limits := n.deps.Limits
 	limits.Sessions = n.cfg.MaxSessions
 	n.sessions, err = signaling.New(signaling.Config{

@@ -27,13 +27,12 @@ const (
 
 // A recorder is a Handler that keeps what it hears.
 type recorder struct {
-	mu      sync.Mutex
-	states  []State
-	rtp     [][]byte
-	at      []time.Time // of rtp
-	rtcp    [][]byte
-	drained int           // of rtp, when OnDrained last came
-	signal  chan struct{} // cap 1: something was heard
+	mu     sync.Mutex
+	states []State
+	rtp    [][]byte
+	at     []time.Time // of rtp
+	rtcp   [][]byte
+	signal chan struct{} // cap 1: something was heard
 }
 
 func newRecorder() *recorder { return &recorder{signal: make(chan struct{}, 1)} }
@@ -53,7 +52,6 @@ func (r *recorder) OnRTP(b []byte, at time.Time) {
 }
 
 func (r *recorder) OnRTCP(b []byte) { r.heard(func() { r.rtcp = append(r.rtcp, slices.Clone(b)) }) }
-func (r *recorder) OnDrained()      { r.heard(func() { r.drained = len(r.rtp) }) }
 func (r *recorder) OnState(s State) { r.heard(func() { r.states = append(r.states, s) }) }
 
 // statesHeard, rtpHeard and rtcpHeard return copies; not for use in wait.

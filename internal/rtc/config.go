@@ -58,10 +58,10 @@ type PeerConfig struct {
 	Handler      Handler
 }
 
-// A Handler gets what a peer receives. OnRTP, OnRTCP and OnDrained are called by the
+// A Handler gets what a peer receives. OnRTP and OnRTCP are called by the
 // goroutine that reads the socket, which all peers share: they must take microseconds.
-// No method may block or call Close of the peer. Those three never run at the same time
-// for one peer.
+// No method may block or call Close of the peer. OnRTP and OnRTCP never run at the same
+// time for one peer.
 type Handler interface {
 	// OnRTP gets one decrypted RTP packet, header included, of any SSRC and
 	// payload type, and when it was read from its socket: what waits for keys or
@@ -71,9 +71,6 @@ type Handler interface {
 	// order. The slice is borrowed until return. Version and length are right, the
 	// rest is not checked.
 	OnRTCP(packet []byte)
-	// OnDrained comes when all packets that were read together have been delivered: who
-	// waits for them is woken once.
-	OnDrained()
 	// OnState gets every change of state in order, one at a time. Closed comes
 	// exactly once and last.
 	OnState(State)

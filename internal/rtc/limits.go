@@ -43,6 +43,10 @@ const (
 	// peer with more is closed.
 	maxSSRCs = 64
 
+	// maxSealedStreams bounds the streams one peer is sent: audio and video, and the
+	// retransmissions of each, twice over.
+	maxSealedStreams = 8
+
 	// maxPeers bounds a Transport's peers. A peer costs some 100 KB.
 	maxPeers = 20_000
 

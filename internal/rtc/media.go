@@ -32,6 +32,7 @@ func (p *Peer) secured() error {
 
 // receive begins delivery, with what came early.
 func (p *Peer) receive(in *srtp.Context) {
+	defer p.transport.cfg.AfterRead()
 	p.inMu.Lock()
 	defer p.inMu.Unlock()
 	if p.inClosed {
@@ -39,14 +40,19 @@ func (p *Peer) receive(in *srtp.Context) {
 	}
 	p.in = in
 	for _, pk := range p.early {
-		pk.round = nil // long over
 		p.deliverLocked(pk)
 	}
 	p.early = nil
 }
 
+// outgoing is what seals our packets.
+type outgoing struct {
+	context *srtp.Context
+	sealer  *sealer // for RTP; nil: context does it
+}
+
 // contexts makes the SRTP contexts of both directions from the DTLS keys (RFC 5764 §4.2).
-func (p *Peer) contexts() (in, out *srtp.Context, err error) {
+func (p *Peer) contexts() (in *srtp.Context, out *outgoing, err error) {
 	selected, ok := p.dtls.SelectedSRTPProtectionProfile()
 	if !ok {
 		return nil, nil, errors.New("rtc: no SRTP profile agreed")
@@ -65,9 +71,12 @@ func (p *Peer) contexts() (in, out *srtp.Context, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("make SRTP context: %w", err)
 	}
-	out, err = srtp.CreateContext(k.LocalMasterKey, k.LocalMasterSalt, cfg.Profile)
-	if err != nil {
+	out = &outgoing{}
+	if out.context, err = srtp.CreateContext(k.LocalMasterKey, k.LocalMasterSalt, cfg.Profile); err != nil {
 		return nil, nil, fmt.Errorf("make SRTP context: %w", err)
+	}
+	if out.sealer, err = newSealer(cfg.Profile, k.LocalMasterKey, k.LocalMasterSalt); err != nil {
+		return nil, nil, err
 	}
 	return in, out, nil
 }
@@ -112,22 +121,6 @@ func (p *Peer) deliverLocked(pk *packet) {
 	p.packetsIn.Add(1)
 	p.bytesIn.Add(uint64(pk.n)) //nolint:gosec // not negative
 	p.alive(pk)
-	switch {
-	case p.send: // what subscribers send is for nobody to wait for
-	case pk.round != nil:
-		pk.round.add(p)
-	default:
-		p.handler.OnDrained()
-	}
-}
-
-// drained tells the handler that all that was read together has been delivered.
-func (p *Peer) drained() {
-	p.inMu.Lock()
-	defer p.inMu.Unlock()
-	if !p.inClosed {
-		p.handler.OnDrained()
-	}
 }
 
 func (p *Peer) rtpLocked(b []byte, at time.Time) bool {
@@ -208,7 +201,7 @@ func (p *Peer) WriteRTCP(compound []byte) error {
 	if len(compound) > len(pk.buf)-srtpOverhead {
 		return errTooLarge
 	}
-	sealed, err := out.EncryptRTCP(pk.buf[:], compound, &p.outRTCP)
+	sealed, err := out.context.EncryptRTCP(pk.buf[:], compound, &p.outRTCP)
 	if err != nil {
 		return err
 	}
@@ -226,7 +219,7 @@ const srtpOverhead = 64
 var errTooLarge = errors.New("rtc: packet too large")
 
 // way returns where media goes and what seals it.
-func (p *Peer) way() (*route, *srtp.Context, error) {
+func (p *Peer) way() (*route, *outgoing, error) {
 	if p.outClosed.Load() {
 		return nil, nil, ErrClosed
 	}

@@ -22,6 +22,7 @@ type mux struct {
 	endpoints  []*endpoint
 	drops      drops
 	indication []byte
+	afterRead  func()      // Config.AfterRead
 	closing    atomic.Bool // the sockets are being closed
 
 	mu          sync.RWMutex
@@ -73,6 +74,7 @@ func (b *binding) from() netip.Addr {
 func newMux(endpoints []*endpoint) *mux {
 	return &mux{
 		pool:        newPool(),
+		afterRead:   func() {},
 		indication:  bindingIndication(),
 		endpoints:   endpoints,
 		generations: make(map[string]*muxGeneration),

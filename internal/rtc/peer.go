@@ -52,7 +52,7 @@ type Peer struct {
 	secure        bool
 	closing       bool
 
-	out       atomic.Pointer[srtp.Context] // nil before DTLS is done; used under outMu or by the Writer
+	out       atomic.Pointer[outgoing] // nil before DTLS is done; used under outMu or by the Writer
 	outClosed atomic.Bool
 	outMu     sync.Mutex  // held across one WriteRTCP
 	outRTCP   rtcp.Header // outMu; scratch

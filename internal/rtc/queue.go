@@ -17,7 +17,6 @@ type packet struct {
 	to       netip.Addr // ours that it was sent to, if known
 	at       time.Time  // it was read
 	endpoint int        // where it came in, an index into mux.endpoints
-	round    *round     // those it was read with; nil: it came alone
 }
 
 func (p *packet) bytes() []byte { return p.buf[:p.n] }

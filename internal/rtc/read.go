@@ -3,7 +3,6 @@ package rtc
 import (
 	"errors"
 	"net"
-	"slices"
 	"time"
 
 	"github.com/whippet-media/whippet/internal/udp"
@@ -25,30 +24,12 @@ func (s *socket) newBatch() *udp.Batch {
 	return udp.NewPlainBatch(s.packetIO)
 }
 
-// A round is what was read from a socket at once: the peers that got some of it.
-type round struct{ peers []*Peer }
-
-func (r *round) add(p *Peer) {
-	if !slices.Contains(r.peers, p) {
-		r.peers = append(r.peers, p)
-	}
-}
-
-// end tells the peers.
-func (r *round) end() {
-	for i, p := range r.peers {
-		p.drained()
-		r.peers[i] = nil
-	}
-	r.peers = r.peers[:0]
-}
-
 // maxReadPause bounds the pause after errors of a socket that go on.
 const maxReadPause = 100 * time.Millisecond
 
 // read hands everything that arrives at the socket to the mux until it is closed.
 func (m *mux) read(s *socket) {
-	r, together := s.newReader(), &round{}
+	r := s.newReader()
 	pause := time.Duration(0)
 	for {
 		msgs, err := r.Read()
@@ -62,14 +43,14 @@ func (m *mux) read(s *socket) {
 		}
 		pause = 0
 		for i := range msgs {
-			m.take(&msgs[i], s.endpoint(msgs[i].From), together)
+			m.take(&msgs[i], s.endpoint(msgs[i].From))
 		}
-		together.end()
+		m.afterRead()
 	}
 }
 
 // take hands on one datagram.
-func (m *mux) take(d *udp.Message, endpoint int, together *round) {
+func (m *mux) take(d *udp.Message, endpoint int) {
 	switch {
 	case endpoint < 0:
 		m.drops.count(DropUnknownAddress)
@@ -80,7 +61,7 @@ func (m *mux) take(d *udp.Message, endpoint int, together *round) {
 	}
 	p := m.pool.get()
 	p.n = copy(p.buf[:], d.Bytes)
-	p.from, p.to, p.at, p.endpoint, p.round = d.From, d.To, d.At, endpoint, together
+	p.from, p.to, p.at, p.endpoint = d.From, d.To, d.At, endpoint
 	if !m.dispatch(p) {
 		m.pool.put(p)
 	}

@@ -131,9 +131,12 @@ func (t *tcpConn) run() {
 	r := bufio.NewReaderSize(t.conn, maxDatagram)
 	for {
 		p := pool.get()
-		p.from, p.to, p.endpoint, p.round = t.remote, netip.Addr{}, t.endpoint, nil
+		p.from, p.to, p.endpoint = t.remote, netip.Addr{}, t.endpoint
 		err := readFrame(r, p)
 		if err == nil && t.take(p) {
+			if r.Buffered() == 0 {
+				t.server.mux.afterRead()
+			}
 			continue
 		}
 		pool.put(p)

@@ -40,6 +40,10 @@ type Config struct {
 	// within a family. A zero port stands for the port of the socket or listener.
 	// Empty: a socket's own address, or LocalAddresses if it listens on all.
 	Announce []netip.AddrPort
+	// AfterRead is called by whoever reads media when all that was read together has been
+	// given to its Handlers, which therefore need not wake anybody for each packet. It
+	// must not block, and may be called by several goroutines at once. nil: nothing.
+	AfterRead func()
 	// Net is asked for the interfaces; nil is the machine's network.
 	Net transport.Net
 
@@ -100,6 +104,9 @@ func New(cfg Config) (*Transport, error) {
 			*d = fallback
 		}
 	}
+	if cfg.AfterRead == nil {
+		cfg.AfterRead = func() {}
+	}
 	a, err := announce(cfg)
 	if err != nil {
 		return nil, err
@@ -126,6 +133,7 @@ func New(cfg Config) (*Transport, error) {
 		loopback:   slices.ContainsFunc(a.udp, func(a netip.AddrPort) bool { return a.Addr().IsLoopback() }),
 		peers:      make(map[*Peer]struct{}),
 	}
+	t.mux.afterRead = cfg.AfterRead
 	if _, err := t.certificate(); err != nil {
 		return nil, err
 	}

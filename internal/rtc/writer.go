@@ -1,6 +1,9 @@
 package rtc
 
 import (
+	"encoding/binary"
+	"errors"
+
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
@@ -65,11 +68,42 @@ func (w *Writer) SendRTP(n int) error {
 	if err != nil {
 		return err
 	}
-	sealed, err := out.EncryptRTP(w.room, w.room[:n], &w.header)
+	sealed, err := w.seal(out, n)
 	if err != nil {
 		return err
 	}
 	return w.queue(sealed, n)
+}
+
+func (w *Writer) seal(out *outgoing, n int) ([]byte, error) {
+	if out.sealer == nil {
+		return out.context.EncryptRTP(w.room, w.room[:n], &w.header)
+	}
+	header, ok := headerSize(w.room[:n])
+	if !ok {
+		return nil, errMalformed
+	}
+	return out.sealer.seal(w.room[:n], header)
+}
+
+var errMalformed = errors.New("rtc: malformed RTP packet")
+
+// headerSize returns the bytes of an RTP packet's header, extensions included (RFC 3550
+// §5.1, §5.3.1); false if it ends before that.
+func headerSize(b []byte) (int, bool) {
+	const fixed, extension = 12, 4
+	if len(b) < fixed {
+		return 0, false
+	}
+	size := fixed + 4*int(b[0]&15)
+	if b[0]&(1<<4) == 0 {
+		return size, size <= len(b)
+	}
+	if size+extension > len(b) {
+		return 0, false
+	}
+	size += extension + 4*int(binary.BigEndian.Uint16(b[size+2:]))
+	return size, size <= len(b)
 }
 
 // WriteRTCP is SendRTP for one marshalled compound packet, which is not kept.
@@ -81,7 +115,7 @@ func (w *Writer) WriteRTCP(compound []byte) error {
 	if err != nil {
 		return err
 	}
-	sealed, err := out.EncryptRTCP(w.room, compound, &w.rtcp)
+	sealed, err := out.context.EncryptRTCP(w.room, compound, &w.rtcp)
 	if err != nil {
 		return err
 	}

@@ -40,8 +40,6 @@ func PeerConfig(o *sdp.Offer) rtc.PeerConfig {
 type Feed interface {
 	PushRTP(packet []byte, at time.Time)
 	PushRTCP(compound []byte)
-	// Flush follows the last of the packets that came together.
-	Flush()
 }
 
 // A Source is a publisher's peer as its stream sees it, and the handler of that peer.
@@ -73,13 +71,6 @@ func (s *Source) OnRTP(packet []byte, at time.Time) {
 func (s *Source) OnRTCP(packet []byte) {
 	if f := s.feed.Load(); f != nil {
 		(*f).PushRTCP(packet)
-	}
-}
-
-// OnDrained lets the stream's subscribers know of what came.
-func (s *Source) OnDrained() {
-	if f := s.feed.Load(); f != nil {
-		(*f).Flush()
 	}
 }
 
@@ -142,9 +133,6 @@ func (s *Sink) OnRTCP(packet []byte) {
 		(*r).PushRTCP(packet)
 	}
 }
-
-// OnDrained has nothing to add to OnRTCP.
-func (s *Sink) OnDrained() {}
 
 // OnState passes the peer's state on to the session, and to the shard that it may send.
 func (s *Sink) OnState(state rtc.State) {

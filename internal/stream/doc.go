@@ -6,8 +6,9 @@
 // and the clock around it:
 //
 //   - [Publication.PushRTP] runs on whatever goroutine the Source delivers on. It
-//     appends to histories; [Publication.Flush] wakes the shards that have
-//     subscribers. One goroutine of each publication sends its feedback.
+//     appends to histories; [Registry.Serve] wakes the shards that have
+//     subscribers, or serves a few itself. One goroutine of each publication
+//     sends its feedback.
 //   - A shard is one goroutine that serves its own subscribers across all streams,
 //     pulling everything new for one subscriber after the other, and flushes its
 //     batch once. There are GOMAXPROCS of them. No lock, channel send, map look-up or allocation of this

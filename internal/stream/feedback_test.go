@@ -28,7 +28,7 @@ func (s *heldSink) WriteRTP(p *forwarder.OutPacket) error {
 	return s.sink.WriteRTP(p)
 }
 
-// What arrived together leaves together, after Flush and not before.
+// What arrived together leaves together, after Serve and not before.
 func TestWhatArrivesTogetherLeavesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b countingBatch
@@ -49,15 +49,15 @@ func TestWhatArrivesTogetherLeavesTogether(t *testing.T) {
 		}
 		synctest.Wait()
 		if b.most != 0 {
-			t.Fatalf("%d packets written before Flush", b.most)
+			t.Fatalf("%d packets written before Serve", b.most)
 		}
 		before := b.flushes
-		p.Flush()
+		r.Serve()
 		synctest.Wait()
 		if b.most != 4 || b.flushes != before+1 || b.held != 0 {
 			t.Errorf("%d packets in the largest of %d batches, %d held back", b.most, b.flushes-before, b.held)
 		}
-		p.Flush() // nothing new
+		r.Serve() // nothing new
 		synctest.Wait()
 		if b.flushes != before+1 {
 			t.Error("woken for nothing")

@@ -79,6 +79,7 @@ func (s *shard) takeWork() ([]message, []*members) {
 	defer s.mu.Unlock()
 	box, dirty := s.box, s.dirty
 	s.box, s.dirty, s.feedback = s.boxSpare, s.dirSpare, 0
+	s.todo.Store(0)
 	for i := range box {
 		box[i].sub.waiting = 0
 	}

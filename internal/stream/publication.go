@@ -70,7 +70,6 @@ type Publication struct {
 	stream *stream
 	src    Source
 	first  atomic.Pointer[time.Time] // of the first packet
-	fresh  bool                      // the caller's of PushRTP; subscribers do not know yet
 
 	kick chan struct{} // capacity 1: the deadline came forward
 	done chan struct{}
@@ -101,7 +100,8 @@ func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 	c.stream.live.Store(p)
 	p.wg.Add(1)
 	go p.feedback()
-	c.stream.wake()
+	c.stream.touch()
+	c.stream.reg.Serve()
 	return p
 }
 
@@ -114,11 +114,12 @@ func (p *Publication) stop() {
 	p.mu.Unlock()
 	p.stream.reg.received.end(p)
 	p.stream.live.CompareAndSwap(p, nil)
-	p.stream.wake()
+	p.stream.touch()
+	p.stream.reg.Serve()
 }
 
 // PushRTP takes one RTP packet that arrived at the given time, borrowed until it
-// returns. Subscribers hear of it with the next Flush. The publisher is told how far apart its packets arrived, from which it
+// returns. Subscribers have it with the next [Registry.Serve]. The publisher is told how far apart its packets arrived, from which it
 // learns what it may send: a time of handling would mislead it. After the end of the
 // publication PushRTP does nothing. It must not be called concurrently with itself.
 func (p *Publication) PushRTP(b []byte, at time.Time) {
@@ -145,16 +146,7 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 	if p.first.Load() == nil {
 		p.first.Store(&at)
 	}
-	p.fresh = true
-}
-
-// Flush wakes the subscribers if PushRTP took something for them. Call it when what
-// arrived together has been pushed; not concurrently with PushRTP.
-func (p *Publication) Flush() {
-	if p.fresh {
-		p.fresh = false
-		p.stream.wake()
-	}
+	p.stream.touch()
 }
 
 // PushRTCP takes one RTCP packet from the publisher, borrowed until it returns.

@@ -80,8 +80,8 @@ type Config struct {
 	HistoryBudget  int64 // bytes; 0: DefaultHistoryBudget
 	Logger         *slog.Logger
 
-	// NewBatch makes the batch of a shard, which flushes it after each pass; nil: Sinks
-	// write at once.
+	// NewBatch makes the batch of a shard when it gets its first subscriber. The shard
+	// flushes it after each pass. nil: Sinks write at once.
 	NewBatch func() Batch
 }
 
@@ -98,6 +98,7 @@ type Registry struct {
 	shards []*shard
 
 	received received
+	inline   allowance
 
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.
@@ -132,7 +133,7 @@ func NewRegistry(cfg Config) *Registry {
 		streams: make(map[string]*stream),
 	}
 	for range cfg.Shards {
-		r.shards = append(r.shards, newShard(cfg.NewBatch()))
+		r.shards = append(r.shards, newShard())
 	}
 	return r
 }

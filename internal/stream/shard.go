@@ -19,7 +19,7 @@ type shard struct {
 	done sync.WaitGroup
 	load atomic.Int32 // subscribers placed here
 
-	batch       Batch
+	todo        atomic.Int32 // subscribers of the streams in dirty
 	sleepsUntil atomic.Int64 // until when, if nobody wakes it; Unix time in nanoseconds
 
 	packets, bytes, writeErrors, dropped, wishes atomic.Uint64
@@ -29,7 +29,10 @@ type shard struct {
 	feedback int
 	dirty    []*members
 
-	// owned by the goroutine
+	// running is held for a pass, by the goroutine or by who serves in its place; it
+	// guards the fields below
+	running  sync.Mutex
+	batch    Batch // nil before the first subscriber
 	out      forwarder.Output
 	due      deadlines
 	more     []*Subscription
@@ -40,8 +43,8 @@ type shard struct {
 
 type tally struct{ packets, bytes, writeErrors, wishes uint64 }
 
-func newShard(b Batch) *shard {
-	s := &shard{batch: b, wake: make(chan struct{}, 1), quit: make(chan struct{})}
+func newShard() *shard {
+	s := &shard{wake: make(chan struct{}, 1), quit: make(chan struct{})}
 	s.done.Add(1)
 	go s.run()
 	return s
@@ -56,8 +59,18 @@ func (s *shard) close() {
 func (s *shard) queue(m *members) {
 	s.mu.Lock()
 	s.dirty = append(s.dirty, m)
+	s.todo.Add(m.count.Load())
 	s.mu.Unlock()
-	s.signal()
+}
+
+// bind gives a Sink the shard's batch.
+func (s *shard) bind(k Sink, newBatch func() Batch) {
+	s.running.Lock()
+	defer s.running.Unlock()
+	if s.batch == nil {
+		s.batch = newBatch()
+	}
+	k.Bind(s.batch)
 }
 
 func (s *shard) signal() {
@@ -72,19 +85,17 @@ func (s *shard) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		s.pass()
-		if len(s.more) > 0 {
+		idle := s.work()
+		if idle > 0 {
+			timer.Reset(idle)
+			s.sleepsUntil.Store(time.Now().Add(idle).UnixNano())
+		}
+		if idle == 0 || s.mail() { // posted before it could know
 			select {
 			case <-s.quit:
 				return
 			default:
 			}
-			continue
-		}
-		idle := s.idle()
-		timer.Reset(idle)
-		s.sleepsUntil.Store(time.Now().Add(idle).UnixNano())
-		if s.mail() { // posted before it could know
 			continue
 		}
 		select {
@@ -94,6 +105,30 @@ func (s *shard) run() {
 		case <-timer.C:
 		}
 	}
+}
+
+// work makes one pass and returns how long nothing is due then.
+func (s *shard) work() time.Duration {
+	s.running.Lock()
+	defer s.running.Unlock()
+	s.pass()
+	if len(s.more) > 0 {
+		return 0
+	}
+	return s.idle()
+}
+
+// serveNow makes a pass in place of the shard's goroutine, unless that is at one.
+func (s *shard) serveNow() bool {
+	if !s.running.TryLock() {
+		return false
+	}
+	defer s.running.Unlock()
+	s.pass()
+	if len(s.more) > 0 || len(s.due) > 0 && s.due[0].deadline.UnixNano() < s.sleepsUntil.Load() {
+		s.signal()
+	}
+	return true
 }
 
 // idle is how long nothing is due.
@@ -289,7 +324,9 @@ func (s *shard) schedule(sub *Subscription, at time.Time) {
 
 // flush ends a pass: packets leave, counters become visible.
 func (s *shard) flush() {
-	s.batch.Flush()
+	if s.batch != nil {
+		s.batch.Flush()
+	}
 	t := &s.tally
 	s.packets.Add(t.packets)
 	s.bytes.Add(t.bytes)

@@ -25,15 +25,16 @@ type members struct {
 	stream *stream
 	shard  *shard
 	dirty  atomic.Bool  // queued in the shard, not yet served
-	count  atomic.Int32 // len(subs), for those who wake
+	count  atomic.Int32 // len(subs), for those who touch
+	placed int          // subscriptions, those not started included; Registry.mu
 
 	// owned by the shard
 	subs []*Subscription
 	turn int // who is served first: it rotates
 }
 
-// wake tells every shard with subscribers that there is something new.
-func (s *stream) wake() {
+// touch notes for every shard with subscribers that there is something new.
+func (s *stream) touch() {
 	for _, m := range s.members {
 		if m.count.Load() > 0 && !m.dirty.Swap(true) {
 			m.shard.queue(m)

@@ -106,7 +106,7 @@ func subscribe(t *testing.T, r *Registry, name string) (*Subscription, *sink) {
 // arrive pushes a packet that came alone.
 func arrive(p *Publication, packet []byte) {
 	p.PushRTP(packet, time.Now())
-	p.Flush()
+	p.stream.reg.Serve()
 }
 
 func play(t testing.TB, p *Publication, from, to int) {

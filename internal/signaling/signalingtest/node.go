@@ -84,7 +84,9 @@ func NewNode(t testing.TB, cfg NodeConfig) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Transport, err = rtc.New(rtc.Config{UDP: []net.PacketConn{socket}, Net: host})
+	cfg.Streams.NewBatch = func() stream.Batch { return n.Transport.NewBatch() }
+	n.Streams = stream.NewRegistry(cfg.Streams)
+	n.Transport, err = rtc.New(rtc.Config{UDP: []net.PacketConn{socket}, Net: host, AfterRead: n.Streams.Serve})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,8 +95,6 @@ func NewNode(t testing.TB, cfg NodeConfig) *Node {
 			t.Error(err)
 		}
 	})
-	cfg.Streams.NewBatch = func() stream.Batch { return n.Transport.NewBatch() }
-	n.Streams = stream.NewRegistry(cfg.Streams)
 	t.Cleanup(n.Streams.Close)
 	n.Service, err = signaling.New(cfg.Signaling)
 	if err != nil {
