@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,13 +75,13 @@ func sum(all []int) (n int) {
 type slowSink struct {
 	sink
 	takes  time.Duration
-	inside *bool
+	inside *atomic.Bool
 	here   int
 	there  int
 }
 
 func (s *slowSink) WriteRTP(p *forwarder.OutPacket) error {
-	if *s.inside {
+	if s.inside.Load() {
 		s.here++
 	} else {
 		s.there++
@@ -96,7 +97,7 @@ func served(t *testing.T, subscribers int, every, takes time.Duration) (here, th
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(Config{Shards: 1})
 		defer r.Close()
-		inside := false
+		var inside atomic.Bool
 		_, p, _ := publish(t, r, "a")
 		sinks := make([]*slowSink, subscribers)
 		for i := range sinks {
@@ -111,9 +112,9 @@ func served(t *testing.T, subscribers int, every, takes time.Duration) (here, th
 		time.Sleep(time.Second)
 		for n := range 200 {
 			p.PushRTP(frame(t, 96, n), time.Now())
-			inside = true
+			inside.Store(true)
 			r.Serve()
-			inside = false
+			inside.Store(false)
 			time.Sleep(every)
 			synctest.Wait()
 		}

@@ -26,6 +26,8 @@ func TestChromiumPublishesAndWatches(t *testing.T) {
 			subscriber := l.watch(t, stream)
 			wantPicture(t, subscriber)
 			wantCodec(t, subscriber, codec)
+			wantGCM(t, subscriber)
+			wantGCM(t, publisher)
 			wantSync(t, subscriber)
 			l.wantClean(t, subscriber)
 			wantDeleted(t, subscriber)

@@ -182,7 +182,7 @@ func (s *Session) Times(t testing.TB) Times {
 
 // RTPStats is what getStats says of one RTP stream; which fields are set depends on Type.
 type RTPStats struct {
-	Type            string  `json:"type"` // "inbound-rtp", "outbound-rtp", "remote-inbound-rtp"
+	Type            string  `json:"type"` // "inbound-rtp", "outbound-rtp", "remote-inbound-rtp", "transport"
 	Kind            string  `json:"kind"`
 	SSRC            uint32  `json:"ssrc"`
 	RID             string  `json:"rid"`
@@ -209,6 +209,7 @@ type RTPStats struct {
 	TargetBitrate   float64 `json:"targetBitrate"`            // bits per second
 	LimitedBy       string  `json:"qualityLimitationReason"`
 	RoundTripTime   float64 `json:"roundTripTime"` // seconds
+	Cipher          string  `json:"srtpCipher"`    // of "transport"
 }
 
 // Stats returns the session's reports of the given types, all if none is given.
