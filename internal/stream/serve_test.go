@@ -1,7 +1,8 @@
 package stream
 
 import (
-	"sync/atomic"
+	"runtime/debug"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,14 +75,13 @@ func sum(all []int) (n int) {
 // A slowSink notes who wrote: the caller of Serve, or the shard.
 type slowSink struct {
 	sink
-	takes  time.Duration
-	inside *atomic.Bool
-	here   int
-	there  int
+	takes time.Duration
+	here  int
+	there int
 }
 
 func (s *slowSink) WriteRTP(p *forwarder.OutPacket) error {
-	if s.inside.Load() {
+	if strings.Contains(string(debug.Stack()), "serveNow") {
 		s.here++
 	} else {
 		s.there++
@@ -96,12 +96,10 @@ func served(t *testing.T, subscribers int, every, takes time.Duration) (here, th
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(Config{Shards: 1})
-		defer r.Close()
-		var inside atomic.Bool
 		_, p, _ := publish(t, r, "a")
 		sinks := make([]*slowSink, subscribers)
 		for i := range sinks {
-			sinks[i] = &slowSink{takes: takes, inside: &inside}
+			sinks[i] = &slowSink{takes: takes}
 			s, err := r.Subscribe("a", sinks[i], videoTrack())
 			if err != nil {
 				t.Fatal(err)
@@ -112,12 +110,11 @@ func served(t *testing.T, subscribers int, every, takes time.Duration) (here, th
 		time.Sleep(time.Second)
 		for n := range 200 {
 			p.PushRTP(frame(t, 96, n), time.Now())
-			inside.Store(true)
 			r.Serve()
-			inside.Store(false)
 			time.Sleep(every)
 			synctest.Wait()
 		}
+		r.Close() // waits for the shards
 		for _, k := range sinks {
 			here, there = here+k.here, there+k.there
 		}
