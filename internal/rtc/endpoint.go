@@ -31,11 +31,8 @@ type socket struct {
 
 // adapt returns the socket's own methods, or wraps those of net.PacketConn.
 func adapt(c net.PacketConn) packetIO {
-	switch c := c.(type) {
-	case packetIO:
-		return c
-	case *net.UDPConn:
-		return udpConn{c, oneAddress{}}
+	if s, ok := c.(packetIO); ok {
+		return s
 	}
 	return plainConn{c, oneAddress{}}
 }
@@ -44,20 +41,6 @@ func adapt(c net.PacketConn) packetIO {
 type oneAddress struct{}
 
 func (oneAddress) SourceFor(netip.AddrPort, netip.Addr) netip.Addr { return netip.Addr{} }
-
-type udpConn struct {
-	*net.UDPConn
-	oneAddress
-}
-
-func (c udpConn) ReadFromTo(b []byte) (int, netip.AddrPort, netip.Addr, error) {
-	n, from, err := c.ReadFromUDPAddrPort(b)
-	return n, unmap(from), netip.Addr{}, err
-}
-
-func (c udpConn) WriteToFrom(b []byte, to netip.AddrPort, _ netip.Addr) (int, error) {
-	return c.WriteToUDPAddrPort(b, to)
-}
 
 type plainConn struct {
 	net.PacketConn

@@ -30,8 +30,7 @@ type sealedStream struct {
 }
 
 const (
-	gcmSalt     = 12
-	gcmOverhead = 16
+	gcmSalt = 12
 
 	// labels of RFC 3711 §4.3.1
 	labelEncryption = 0
@@ -72,7 +71,7 @@ func derive(master cipher.Block, label byte, salt []byte, size int) []byte {
 }
 
 // seal encrypts the RTP packet b, whose header has that many bytes, in its own memory,
-// which must have room for gcmOverhead bytes more. Numbers may step back and ahead by
+// which must have room for srtpOverhead bytes more. Numbers may step back and ahead by
 // less than 2^15. The same number must never come with another packet (RFC 7714 §8.1).
 func (s *sealer) seal(b []byte, header int) ([]byte, error) {
 	ssrc := binary.BigEndian.Uint32(b[8:])
