@@ -88,6 +88,7 @@ type DownTrack struct {
 	misfit         bool       // the source sends a format that was not negotiated
 	clock          clockPoint // of outgoing timestamps
 	clockOf        *Publisher // whose reports made clock; nil: none
+	selection      Selection
 }
 
 type trackState uint8

@@ -298,7 +298,7 @@ func (s *shard) emit(sub *Subscription) {
 // publishCounts lets others see a subscriber's counters: each time it reports,
 // and when it leaves.
 func (s *shard) publishCounts(sub *Subscription) {
-	c := &SubscriptionCounts{Session: sub.core.Counts(), RTT: sub.core.RTT()}
+	c := &SubscriptionCounts{Session: sub.core.Counts(), RTT: sub.core.RTT(), Choice: sub.core.Choice(), Estimate: sub.core.Estimate()}
 	if t := sub.core.Track(codec.Audio); t != nil {
 		c.Audio = t.Counts()
 	}

@@ -34,6 +34,8 @@ type SubscriptionCounts struct {
 	Audio, Video forwarder.DownCounts
 	Session      forwarder.SubscriberCounts
 	RTT          time.Duration
+	Choice       forwarder.Choice // of the video track
+	Estimate     int64            // bits per second; 0: not known
 }
 
 // Subscribe adds a subscriber to a stream, which need not have a publisher. It
