@@ -13,7 +13,7 @@ func (d *DownTrack) extend(seq uint16) uint64 {
 
 // resend answers a NACK for one number: under the RTX stream's numbers, or
 // bit-identical, at most once per round trip.
-func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, transport *uint16) {
+func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, w *wide) {
 	number := d.extend(seq)
 	s, m := d.sent.get(number), d.mappingOf(number)
 	if s == nil || m == nil {
@@ -40,13 +40,18 @@ func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, transport
 	o := OutPacket{
 		Packet: p, IDs: &d.ids, SSRC: d.ssrc, PayloadType: m.pt, Seq: seq,
 		Timestamp: m.timestampAs(p.Timestamp, s.state&sentEarly != 0), TransportSeq: s.transport,
+		Empty: s.state&sentEmpty != 0,
+	}
+	if d.kind == codec.Video && !o.Empty {
+		m.number(&o, s.layer, out)
+	} else {
+		o.Mark = p.Marker && !o.Empty
 	}
 	if m.rtx != 0 && d.cfg.RTXSSRC != 0 {
 		o.SSRC, o.PayloadType, o.Retransmit, o.OriginalSeq, o.Seq = d.cfg.RTXSSRC, m.rtx, true, seq, d.rtxSeq
 		d.rtxSeq++
 		if d.ids[codec.TransportCC] != 0 {
-			o.TransportSeq = *transport
-			*transport++
+			o.TransportSeq = w.take(o.Payload())
 		}
 	}
 	d.counts.Resent++
@@ -58,14 +63,14 @@ func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, transport
 // came before it tells of the hole. Once that one is known to have come, what else
 // is missing shows as a hole, and nothing is repeated any more. Report blocks do not
 // tell: they count from the first packet that came, whichever that was.
-func (d *DownTrack) resendFirst(now time.Time, rtt time.Duration, out *Output, transport *uint16) {
+func (d *DownTrack) resendFirst(now time.Time, rtt time.Duration, out *Output, w *wide) {
 	if d.begun || d.counts.Keyframes != 1 || d.firsts == firstResends || now.Sub(d.seg.start) > firstWindow {
 		return
 	}
 	d.firsts++
 	for seq := d.first; seq < min(d.first+firstPackets, d.next); seq++ {
 		n := len(out.Packets)
-		d.resend(uint16(seq), rtt, out, transport)
+		d.resend(uint16(seq), rtt, out, w)
 		if seq == d.first && len(out.Packets) > n {
 			d.firstTransport = out.Packets[n].TransportSeq
 		}

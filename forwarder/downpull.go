@@ -7,7 +7,7 @@ import (
 )
 
 // take returns the next packet to send, or nil if none may be sent now.
-func (d *DownTrack) take(now time.Time, out *Output) *Packet {
+func (d *DownTrack) take(now time.Time, out *Output, w *wide) *Packet {
 	if d.state != running && d.state != showing {
 		return nil
 	}
@@ -18,11 +18,11 @@ func (d *DownTrack) take(now time.Time, out *Output) *Packet {
 	if d.state == showing {
 		return d.takeStill()
 	}
-	return d.takeNew(now, out)
+	return d.takeNew(now, out, w)
 }
 
 // takeNew returns the next packet of the history.
-func (d *DownTrack) takeNew(now time.Time, out *Output) *Packet {
+func (d *DownTrack) takeNew(now time.Time, out *Output, w *wide) *Packet {
 	for {
 		p := d.enc.hist.At(d.pos)
 		if p == nil {
@@ -40,8 +40,28 @@ func (d *DownTrack) takeNew(now time.Time, out *Output) *Packet {
 			return nil
 		}
 		d.pos++
-		return p
+		if d.kind == codec.Audio {
+			return p
+		}
+		switch d.judge(p) {
+		case sendIt:
+			return p
+		case emptyIt:
+			d.empty(p, out, w)
+		}
 	}
+}
+
+// empty uses a number for nothing: what should have come under it is not needed.
+func (d *DownTrack) empty(p *Packet, out *Output, w *wide) {
+	d.counts.Dropped++
+	seq := d.seg.sequence(p.Seq)
+	timestamp, early := d.seg.timestamp(p.Timestamp)
+	e := sentPacket{at: d.ms, state: sentBit | sentEmpty}
+	if early {
+		e.state |= sentEarly
+	}
+	d.put(seq, e, &OutPacket{Packet: p, Timestamp: timestamp, Empty: true}, out, w)
 }
 
 // tooLate tells whether p must not be sent any more: it is from before the
@@ -54,17 +74,27 @@ func (d *DownTrack) tooLate(p *Packet) bool {
 	if s.tooLate(p) {
 		return true
 	}
+	if p.Seq > s.highest && d.kind == codec.Video && s.highest != 0 {
+		return false
+	}
+	if s.cuts != nil {
+		if _, _, ok := s.cuts.at(p.Seq); !ok {
+			return true // it was dropped, or is forgotten
+		}
+	}
 	seq := s.sequence(p.Seq)
 	return seq < d.next && !d.sent.free(seq)
 }
 
 func (d *DownTrack) takeStill() *Packet {
-	if d.still == len(d.seg.still.packets) {
-		d.state = waiting
-		return nil
+	for d.still < len(d.seg.still.packets) {
+		d.still++
+		if p := d.seg.still.packets[d.still-1]; d.judge(p) == sendIt {
+			return p
+		}
 	}
-	d.still++
-	return d.seg.still.packets[d.still-1]
+	d.state = waiting
+	return nil
 }
 
 // may tells whether p may be sent yet: while catching up, at its planned
@@ -128,24 +158,32 @@ func (d *DownTrack) fallBehind(last *Keyframe, out *Output) {
 }
 
 // send appends p under the track's own numbers.
-func (d *DownTrack) send(now time.Time, p *Packet, out *Output, transport *uint16) {
+func (d *DownTrack) send(now time.Time, p *Packet, out *Output, w *wide) {
 	seq := d.sequence(p)
 	timestamp, early := d.seg.timestamp(p.Timestamp)
-	e := sentPacket{at: d.ms, state: sentBit}
+	e := sentPacket{at: d.ms, state: sentBit, layer: d.seg.id}
 	if early {
 		e.state |= sentEarly
 	}
+	o := d.put(seq, e, &OutPacket{Packet: p, Timestamp: timestamp, FirstPayload: true}, out, w)
+	d.note(now, seq, o)
+}
+
+// put appends a packet under a number that is free, and remembers it.
+func (d *DownTrack) put(seq uint64, e sentPacket, p *OutPacket, out *Output, w *wide) *OutPacket {
 	if d.ids[codec.TransportCC] != 0 {
-		e.transport = *transport
-		*transport++
+		e.transport = w.take(p.Payload())
 	}
 	d.sent.put(seq, e)
 	o := out.add()
-	*o = OutPacket{
-		Packet: p, IDs: &d.ids, SSRC: d.ssrc, PayloadType: d.seg.pt,
-		Seq: uint16(seq), Timestamp: timestamp, TransportSeq: e.transport, FirstPayload: true,
+	*o = *p
+	o.IDs, o.SSRC, o.PayloadType, o.Seq, o.TransportSeq = &d.ids, d.ssrc, d.seg.pt, uint16(seq), e.transport
+	if d.kind == codec.Video && !o.Empty {
+		d.seg.number(o, e.layer, out)
+	} else {
+		o.Mark = o.Packet.Marker && !o.Empty
 	}
-	d.note(now, seq, o)
+	return o
 }
 
 // sequence returns p's outgoing number and takes it.
@@ -164,8 +202,9 @@ func (d *DownTrack) sequence(p *Packet) uint64 {
 func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
 	if seq >= d.next {
 		d.next = seq + 1
+		d.numbers.follow(o)
 		if len(o.Packet.Payload) > 0 {
-			d.boundary = o.Packet.Marker || d.kind == codec.Audio
+			d.boundary = o.Mark || d.kind == codec.Audio
 		}
 	}
 	if !d.sentAny {

@@ -32,7 +32,9 @@ type DownCounts struct {
 	Resent           uint64
 	ResendRefused    uint64 // asked for again within a round trip, or too often
 	ResendForgotten  uint64 // asked for, but no longer kept
+	Dropped          uint64 // not needed by the layer the subscriber gets
 	Late             uint64 // came after a switch or too late to be told from a repetition; not sent
+	Pauses           uint64 // times the track was held because the network carries no video
 	Skips            uint64 // jumps to a keyframe because the subscriber fell behind
 	Keyframes        uint64 // segments begun
 	Restarts         uint64 // from the same keyframe, because the encoder ignores requests
@@ -88,7 +90,10 @@ type DownTrack struct {
 	misfit         bool       // the source sends a format that was not negotiated
 	clock          clockPoint // of outgoing timestamps
 	clockOf        *Publisher // whose reports made clock; nil: none
+	numbers        numbers    // numbers sent last
 	selection      Selection
+	goal           target     // where the allocator wants it
+	goalOf         *Publisher // of goal.enc
 }
 
 type trackState uint8
@@ -98,6 +103,7 @@ const (
 	waiting                   // for a keyframe later than seg.keyframe
 	running                   // following a history
 	showing                   // sending a still, then waiting
+	held                      // following a history later: the network carries no video
 )
 
 func newDownTrack(cfg SubscriberTrack, rnd *rand.Rand) *DownTrack {
@@ -119,17 +125,17 @@ func newDownTrack(cfg SubscriberTrack, rnd *rand.Rand) *DownTrack {
 }
 
 // pull appends what must be sent now, at most limit packets.
-func (d *DownTrack) pull(now time.Time, limit int, out *Output, transport *uint16) {
+func (d *DownTrack) pull(now time.Time, limit int, out *Output, w *wide) {
 	d.forgetPast(now, out)
 	d.release(now, out)
 	d.follow(now, out)
 	for range limit {
-		p := d.take(now, out)
+		p := d.take(now, out, w)
 		if p == nil {
 			d.release(now, out)
 			return
 		}
-		d.send(now, p, out, transport)
+		d.send(now, p, out, w)
 	}
 	out.More = true
 }
@@ -143,7 +149,10 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	if d.pub == nil {
 		return
 	}
-	best := d.pub.Best(d.kind)
+	if d.kind == codec.Video && d.hold(now) {
+		return
+	}
+	best := d.wantedEncoding()
 	if best == d.enc || best == nil {
 		d.wanted = nil
 	} else {
@@ -155,7 +164,39 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		d.restart(now, out)
 	case d.state == waiting && !d.enc.Ended():
 		d.resume(now, out)
+	case d.needsKeyframe():
+		d.wish(now, d.enc, out)
 	}
+}
+
+// wantedEncoding is where the track should be: on its target, if that is the current
+// publisher's, else on the best there is.
+func (d *DownTrack) wantedEncoding() *Encoding {
+	if e := d.goal.enc; e != nil && e == d.enc && !e.Ended() && d.encOf == d.pub {
+		return e
+	}
+	if e := d.goal.enc; e != nil && d.goalOf == d.pub && !e.Ended() {
+		return e
+	}
+	return d.pub.Best(d.kind)
+}
+
+// hold stops at the end of a frame while the target is paused, and ends the pause at
+// a keyframe. It tells whether the track is held.
+func (d *DownTrack) hold(now time.Time) bool {
+	switch {
+	case d.goal.paused && d.state == running && d.boundary && d.atFrameStart():
+		d.state = held
+		d.counts.Pauses++
+	case !d.goal.paused && d.state == held:
+		d.state = waiting
+		if key := d.enc.Keyframe(); key != nil && now.Sub(key.At) > switchKeyframeAge {
+			d.seg.keyframe = key
+		} else {
+			d.seg.keyframe = nil
+		}
+	}
+	return d.state == held && !d.enc.Ended()
 }
 
 // restart begins again at the last keyframe, at the end of a frame if there is
@@ -205,7 +246,7 @@ func (d *DownTrack) silent(now time.Time) bool {
 // more, so that a subscriber who waits for the next publisher does not keep the
 // history of the last one.
 func (d *DownTrack) release(now time.Time, out *Output) {
-	if d.enc == nil || !d.enc.Ended() || d.state != waiting && !d.drained() {
+	if d.enc == nil || !d.enc.Ended() || d.state != waiting && d.state != held && !d.drained() {
 		return
 	}
 	d.keepClock()
@@ -213,6 +254,7 @@ func (d *DownTrack) release(now time.Time, out *Output) {
 	if d.encOf != d.pub {
 		d.clockOf = nil
 	}
+	d.goal.enc, d.goalOf = nil, nil
 	d.enc, d.encOf, d.state, d.seg = nil, nil, idle, segment{mapping: mapping{from: d.next}}
 }
 
@@ -275,7 +317,10 @@ func (d *DownTrack) begin(now time.Time, e *Encoding, format SubscriberFormat, o
 	}
 	d.seg = segment{start: now, clock: e.format.Name.ClockRate(), mapping: mapping{
 		enc: e, pt: format.PT, rtx: format.RTX, from: first, out: first, offset: offset, key: live, join: live,
-	}}
+	}, layering: layering{id: topLayer}}
+	if e == d.goal.enc {
+		d.seg.id = d.goal.layer
+	}
 	d.state = running
 	if d.kind == codec.Audio {
 		d.pos = e.hist.Head()
@@ -295,12 +340,15 @@ func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
 	backlog := duration(int32(s.join-key.Timestamp), s.clock)
 	speed, ok := catchUp(d.enc, backlog)
 	d.pos = key.Index
+	first := d.enc.hist.At(key.Index)
 	switch {
-	case ok && d.enc.hist.At(key.Index) != nil:
+	case ok && first != nil:
+		d.align(first)
 		s.speed, s.catching = speed, speed > 0
 		d.counts.CatchUp = backlog
 	case still != nil && still.key == key:
 		d.state, s.still = showing, still
+		d.align(still.packets[0])
 		d.counts.CatchUp = 0
 	default:
 		d.state = waiting

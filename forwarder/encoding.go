@@ -31,15 +31,18 @@ type Encoding struct {
 	size     atomic.Uint32
 	ignores  atomic.Bool // keyframe requests
 	ended    atomic.Bool
+	nested   atomic.Bool // lower spatial layers come with the higher ones
+	status   atomic.Pointer[[]LayerStatus]
 
 	// owned by the writer
-	ext   extender
-	bad   uint64    // the number a far jump must be followed by; noNumber: none
-	since time.Time // arrival of the first packet
-	frame frame
-	sets  codec.ParameterSets
-	rate  rateMeter
-	gate  KeyframeGate
+	ext    extender
+	bad    uint64    // the number a far jump must be followed by; noNumber: none
+	since  time.Time // arrival of the first packet
+	frame  frame
+	sets   codec.ParameterSets
+	rate   rateMeter
+	layers layerMeter
+	gate   KeyframeGate
 
 	// reordered counts frames sent before one that is shown earlier: B-frames.
 	reordered uint64
@@ -138,6 +141,7 @@ func (e *Encoding) push(p *Packet, info codec.Info) {
 	e.hist.Append(p)
 	e.rate.add(p.At, len(p.Payload))
 	e.bitrate.Store(e.rate.bitrate)
+	e.measureLayers(p)
 	if len(p.Payload) == 0 {
 		return
 	}

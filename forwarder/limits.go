@@ -157,6 +157,13 @@ const (
 	// that follow on each other faster have little to resend each.
 	pastMappings = 4
 
+	// maxCuts runs of dropped packets are known of a segment: two seconds of them at
+	// 60 pictures a second.
+	maxCuts = 128
+
+	// lateFrame is how far around a late packet others of its frame are looked for.
+	lateFrame = 16
+
 	// resends of one packet to one subscriber; more than that reach nobody.
 	maxResends = 10
 
@@ -171,4 +178,32 @@ const (
 	// time between two resends of one packet whatever the round trip.
 	defaultRTT = 100 * time.Millisecond
 	minResend  = 10 * time.Millisecond
+
+	// allocateInterval is between two looks at what a subscriber's network carries.
+	allocateInterval = 100 * time.Millisecond
+
+	// videoOverhead: headers take a 16th of what payload takes, at 1,200 bytes a packet;
+	// audioOverhead is what they take of sound, 50 packets a second of 64 bytes.
+	videoOverhead = 16
+	audioOverhead = 26_000
+
+	// A step down is made when the rung needs a 5th more than there is, or more than
+	// there is for stepDownHold; a step up when the better one leaves a 10th free for
+	// stepUpHold and a penalty: at least leastPenalty, doubled up to mostPenalty, for
+	// steps up that did not last stepLasts; forgotten after penaltyMemory without one.
+	stepDownMargin = 6
+	stepDownHold   = 500 * time.Millisecond
+	stepUpMargin   = 10
+	stepUpHold     = 500 * time.Millisecond
+	stepLasts      = 10 * time.Second
+	leastPenalty   = 4 * time.Second
+	mostPenalty    = time.Minute
+	penaltyMemory  = 30 * time.Second
+
+	// Video pauses when not even the least rung less a 5th fits for starveHold.
+	starveMargin = 5
+	starveHold   = 2 * time.Second
+
+	// firstEstimate is what a network is taken to carry until it has been heard of.
+	firstEstimate = 4_000_000
 )

@@ -19,13 +19,15 @@ type Output struct {
 	RTCP    []byte      // one compound packet; empty: none
 	Wishes  []*Encoding // that need a keyframe
 
+	scratch []byte // rewritten descriptors of Packets
+
 	Deadline time.Time // zero: nothing is due before something new arrives
 	More     bool      // there is more to send now: serve others, then Pull again
 }
 
 // Reset empties the output and keeps its memory.
 func (o *Output) Reset() {
-	o.Packets, o.RTCP, o.Wishes = o.Packets[:0], o.RTCP[:0], o.Wishes[:0]
+	o.Packets, o.RTCP, o.Wishes, o.scratch = o.Packets[:0], o.RTCP[:0], o.Wishes[:0], o.scratch[:0]
 	o.Deadline, o.More = time.Time{}, false
 }
 
@@ -60,6 +62,12 @@ type OutPacket struct {
 	Retransmit   bool   // payload begins with OriginalSeq (RFC 4588 §4)
 	OriginalSeq  uint16 // of a retransmission
 	FirstPayload bool   // Packet is sent for the first time, not again
+	Empty        bool   // only the number is used: no payload, no extension values
+	Mark         bool   // the marker bit
+
+	numbers    numbers      // numbers of picture and frame, where the packet has them
+	renumber   codec.Format // of the payload numbers are written to; zero: it stays
+	descriptor []byte       // the Dependency Descriptor instead of the packet's; nil: that
 }
 
 // header extension profiles (RFC 8285 §4.2, §4.3)
@@ -71,4 +79,12 @@ const (
 )
 
 // Marker returns the packet's marker bit.
-func (p *OutPacket) Marker() bool { return p.Packet.Marker }
+func (p *OutPacket) Marker() bool { return p.Mark }
+
+// Payload returns how many bytes of payload the packet has.
+func (p *OutPacket) Payload() int {
+	if p.Empty {
+		return 0
+	}
+	return len(p.Packet.Payload)
+}

@@ -17,12 +17,15 @@ type Packet struct {
 	Marker    bool      // last packet of a frame (video)
 	Payload   []byte    // without padding; empty for a probe
 	Ext       []ExtensionValue
+
+	Layering codec.Layering
+	Masks    *codec.LayerMasks // of its Dependency Descriptor's structure; nil: none
 }
 
 // What a packet and one of its extension values take beside their bytes: the struct,
 // and three places in the history's two rings.
 const (
-	packetBytes = 104 + 3*8
+	packetBytes = 128 + 3*8
 	valueBytes  = 32
 )
 

@@ -6,6 +6,7 @@ import "time"
 // join, a switch and a skip each begin a new one.
 type segment struct {
 	mapping
+	layering
 	first uint64 // from here on all is of the segment; between base and first only what has key's timestamp
 	start time.Time
 	clock uint32
@@ -28,6 +29,8 @@ type mapping struct {
 	from      uint64    // outgoing numbers from here up to out are parameters
 	lead      *Keyframe // whose parameters they are; nil for audio
 	still     *still    // what is sent instead of the history; nil: the history
+	cuts      *cutList  // what was dropped of it; nil: nothing
+	shift     numbers   // what is added to the running numbers of pictures and frames
 
 	// Live, a timestamp is sent as itself plus offset. A segment that begins in
 	// the past catches up: until the two lines meet, frames are sent faster than
@@ -38,16 +41,34 @@ type mapping struct {
 	speed  int32  // times live; 0: no catching up
 }
 
-// sequence maps an incoming number, which is not below base.
-func (m *mapping) sequence(in uint64) uint64 { return in - m.base + m.out }
+// sequence maps an incoming number, which is not below base and not dropped.
+func (m *mapping) sequence(in uint64) uint64 {
+	if m.cuts == nil {
+		return in - m.base + m.out
+	}
+	dropped, _, _ := m.cuts.at(in)
+	return in - m.base + m.out - dropped
+}
+
+// source is the incoming number that was sent as seq, which is not below out; false if
+// that is forgotten.
+func (m *mapping) source(seq uint64) (in uint64, ok bool) {
+	if m.cuts == nil {
+		return seq - m.out + m.base, true
+	}
+	return m.cuts.source(m.base, seq-m.out)
+}
 
 // packet returns what was sent as seq; nil if it is no longer kept.
 func (m *mapping) packet(seq uint64) *Packet {
 	if seq < m.out {
 		return m.lead.parameters[seq-m.from]
 	}
-	in := seq - m.out + m.base
-	if m.still == nil {
+	in, ok := m.source(seq)
+	switch {
+	case !ok:
+		return nil
+	case m.still == nil:
 		return m.enc.hist.BySeq(in)
 	}
 	return m.still.packets[in-m.still.packets[0].Seq]

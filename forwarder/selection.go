@@ -1,6 +1,10 @@
 package forwarder
 
-import "github.com/whippet-media/whippet/forwarder/codec"
+import (
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
 
 // A Selection is what a subscriber wants of a video track beside the automatic choice:
 // one layer, or bounds within which the server goes on choosing by bandwidth. The zero
@@ -24,13 +28,6 @@ type LayerStatus struct {
 	Width, Height     int   // 0: unknown
 }
 
-// Layers returns the layers of the encoding, the lowest first. It is safe for
-// concurrent use.
-func (e *Encoding) Layers() []LayerStatus {
-	w, h := e.Size()
-	return []LayerStatus{{Bitrate: e.Bitrate(), Width: w, Height: h}}
-}
-
 // A Choice is what a down track sends now, for those who look on.
 type Choice struct {
 	Encoding          *Encoding // nil: nothing
@@ -43,18 +40,75 @@ type Choice struct {
 func (s *Subscriber) Select(sel Selection) {
 	if d := s.Track(codec.Video); d != nil {
 		d.selection = sel
+		s.alloc.next = time.Time{}
+	}
+}
+
+// SetCap bounds what the session is sent, in bits per second; 0: no bound of ours.
+func (s *Subscriber) SetCap(bitrate int64) {
+	if s.cap != bitrate {
+		s.cap, s.alloc.next = bitrate, time.Time{}
 	}
 }
 
 // Choice returns what the video track sends now; the zero Choice if there is none.
 func (s *Subscriber) Choice() Choice {
 	d := s.Track(codec.Video)
-	if d == nil {
+	if d == nil || d.enc == nil {
 		return Choice{}
 	}
-	return Choice{Encoding: d.enc, Automatic: d.selection.RID == ""}
+	layer := d.enc.clamp(d.seg.id)
+	return Choice{
+		Encoding: d.enc, Spatial: layer.spatial(), Temporal: layer.temporal(),
+		Paused: d.goal.paused, Automatic: d.selection.RID == "" && !d.selection.fixed(),
+	}
 }
 
 // Estimate returns what the subscriber's network carries, in bits per second; 0: not
-// known, or not limited.
+// known.
 func (s *Subscriber) Estimate() int64 { return s.counts.REMB }
+
+// allocate sets the target of the video track.
+func (s *Subscriber) allocate(now time.Time) {
+	d := s.Track(codec.Video)
+	if d == nil || s.pub == nil {
+		return
+	}
+	limit := s.limit(now)
+	if limit >= noLimit && d.selection == (Selection{}) {
+		d.aim(target{enc: s.pub.Best(codec.Video), layer: topLayer}, s.pub)
+		return
+	}
+	if now.Before(s.alloc.next) {
+		return
+	}
+	s.alloc.next = now.Add(allocateInterval)
+	l := s.pub.ladderOf().within(&d.selection)
+	if len(l) == 0 {
+		d.aim(target{enc: s.pub.Best(codec.Video), layer: topLayer}, s.pub)
+		return
+	}
+	i, _ := s.alloc.choose(now, l, d.selection.fixed(), limit)
+	if i < 0 {
+		d.goal.paused = true
+		return
+	}
+	d.aim(target{enc: l[i].enc, layer: l[i].layer}, s.pub)
+}
+
+func (d *DownTrack) aim(t target, pub *Publisher) { d.goal, d.goalOf = t, pub }
+
+// limit is what the network carries beside sound.
+func (s *Subscriber) limit(now time.Time) int64 {
+	limit := int64(noLimit)
+	if e := s.Estimate(); e > 0 {
+		limit = e
+	}
+	if s.cap > 0 {
+		limit = min(limit, s.cap)
+	}
+	if a := s.Track(codec.Audio); a != nil && a.enc != nil && limit < noLimit {
+		limit = max(limit-a.enc.Bitrate()-audioOverhead, 0)
+	}
+	return limit
+}

@@ -18,12 +18,14 @@ type sentPacket struct {
 	transport uint16
 	at        uint16 // when it was sent last, in milliseconds of the track's clock; wraps
 	state     uint8  // 0: nothing was sent
+	layer     layerID
 }
 
 // bits of a sentPacket's state
 const (
 	sentBit     = 1 << 7
 	sentEarly   = 1 << 6   // its timestamp is that of a catch-up
+	sentEmpty   = 1 << 5   // only its number was used
 	sentResends = 1<<4 - 1 // how often it was sent again
 )
 

@@ -17,14 +17,16 @@ type SubscriberConfig struct {
 // A Subscriber is one subscriber session: down tracks and their feedback. It is
 // owned by its shard and not safe for concurrent use.
 type Subscriber struct {
-	tracks    []*DownTrack // audio first: it is served first
-	pub       *Publisher
-	transport uint16
-	acked     uint16    // highest transport-wide number reported
-	byClock   bool      // sender reports go by the publisher's
-	epoch     time.Time // of the sent maps' clock
-	rtt       time.Duration
-	counts    SubscriberCounts
+	tracks  []*DownTrack // audio first: it is served first
+	pub     *Publisher
+	wide    wide
+	alloc   allocator
+	cap     int64     // bits per second for the session; 0: none
+	acked   uint16    // highest transport-wide number reported
+	byClock bool      // sender reports go by the publisher's
+	epoch   time.Time // of the sent maps' clock
+	rtt     time.Duration
+	counts  SubscriberCounts
 }
 
 // SubscriberCounts are counters since the session's start.
@@ -46,8 +48,8 @@ func NewSubscriber(cfg SubscriberConfig) *Subscriber {
 			}
 		}
 	}
-	s.transport = uint16(rnd.Uint32N(1 << 15))
-	s.acked = s.transport
+	s.wide.next = uint16(rnd.Uint32N(1 << 15))
+	s.acked = s.wide.next
 	return s
 }
 
@@ -55,6 +57,7 @@ func NewSubscriber(cfg SubscriberConfig) *Subscriber {
 // what they have and are spliced to the new one at its first keyframe.
 func (s *Subscriber) SetPublisher(pub *Publisher) {
 	s.pub = pub
+	s.alloc.forget()
 	for _, d := range s.tracks {
 		d.setPublisher(pub)
 	}
@@ -67,8 +70,9 @@ func (s *Subscriber) Publisher() *Publisher { return s.pub }
 // what is due. If out.More is set afterwards, call it again soon.
 func (s *Subscriber) Pull(now time.Time, out *Output) {
 	s.step(now)
+	s.allocate(now)
 	for _, d := range s.tracks {
-		d.pull(now, passPackets, out, &s.transport)
+		d.pull(now, passPackets, out, &s.wide)
 	}
 	s.chooseClock()
 	for _, d := range s.tracks {
@@ -207,14 +211,14 @@ func (s *Subscriber) nack(r *rtcpReader, out *Output) {
 			seq, more = pair.take()
 			s.counts.Nacks++
 			d.noteAsked(seq)
-			d.resend(seq, rtt, out, &s.transport)
+			d.resend(seq, rtt, out, &s.wide)
 		}
 	}
 }
 
 func (s *Subscriber) keyframe(now time.Time, ssrc uint32, out *Output) {
 	if d := s.bySSRC(ssrc); d != nil {
-		d.resendFirst(now, s.roundTrip(), out, &s.transport)
+		d.resendFirst(now, s.roundTrip(), out, &s.wide)
 		d.requestKeyframe(now, out)
 	}
 }
@@ -252,7 +256,7 @@ func (s *Subscriber) transportFeedback(r *rtcpReader) {
 		d.begun = d.begun || d.sentAny && d.ids[codec.TransportCC] != 0 && r.transportReceived(d.firstTransport)
 	}
 	acked := base + count - 1
-	if int16(acked-s.acked) < 0 || int16(s.transport-acked) <= 0 {
+	if int16(acked-s.acked) < 0 || int16(s.wide.next-acked) <= 0 {
 		return
 	}
 	s.acked = acked

@@ -89,7 +89,9 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	p.count(s, pkt, repaired)
 	before := e.keyframe.Load()
 	reordered := e.reordered
-	e.push(pkt, codec.Inspect(e.format, pkt.Payload))
+	info := codec.Inspect(e.format, pkt.Payload)
+	e.layers.read(e.format, info, pkt)
+	e.push(pkt, info)
 	p.counts.Reordered += e.reordered - reordered
 	if next := &p.nextChoice[s.track.Kind]; e.keyframe.Load() != before || !now.Before(*next) {
 		*next = now.Add(chooseInterval)
@@ -122,6 +124,7 @@ func (p *Publisher) beginEncoding(now time.Time, s *upStream, pt uint8, format c
 		s.enc.end()
 	}
 	s.enc = &Encoding{format: format, rid: s.rid, hist: NewHistory(p.cfg.Budget), bad: noNumber, since: now}
+	s.enc.nested.Store(true)
 	for _, nal := range s.track.ParameterSets[pt] {
 		s.enc.sets.KeepNAL(format, nal)
 	}
@@ -161,6 +164,9 @@ func (p *Publisher) choose(now time.Time, kind codec.Kind) {
 		}
 	case best != current:
 		p.best[kind].Store(best)
+	}
+	if kind == codec.Video {
+		p.climb(now)
 	}
 }
 

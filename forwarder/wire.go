@@ -22,7 +22,7 @@ var ErrShortBuffer = errors.New("forwarder: the buffer is too short for the pack
 // and returns [ErrShortBuffer]. It does not keep dst or p and does not allocate.
 func (p *OutPacket) MarshalTo(dst []byte) (int, error) {
 	ext, twoByte := p.extensionBytes()
-	size := rtpHeader + ext + len(p.Packet.Payload)
+	size := rtpHeader + ext + p.Payload()
 	if p.Retransmit {
 		size += 2
 	}
@@ -39,7 +39,13 @@ func (p *OutPacket) MarshalTo(dst []byte) (int, error) {
 		binary.BigEndian.PutUint16(dst[at:], p.OriginalSeq)
 		at += 2
 	}
+	if p.Empty {
+		return size, nil
+	}
 	copy(dst[at:size], p.Packet.Payload)
+	if p.renumber.Name != 0 {
+		codec.ShiftPicture(p.renumber, dst[at:size], p.numbers.picture, p.numbers.tl0)
+	}
 	return size, nil
 }
 
@@ -49,7 +55,7 @@ func (p *OutPacket) putHeader(dst []byte, extended bool) {
 	if extended {
 		dst[0] |= 1 << 4
 	}
-	if p.Packet.Marker {
+	if p.Mark {
 		dst[1] |= 1 << 7
 	}
 	binary.BigEndian.PutUint16(dst[2:], p.Seq)
@@ -64,15 +70,14 @@ func (p *OutPacket) extensionBytes() (size int, twoByte bool) {
 	if id := p.IDs[codec.TransportCC]; id != 0 {
 		n, values, twoByte = 1, 2, id > oneByteMaxID
 	}
-	for i := range p.Packet.Ext {
-		e := &p.Packet.Ext[i]
-		id := p.IDs[e.Ext]
-		if id == 0 || len(e.Data) > maxExtension {
+	for i := range p.extensions() {
+		id, data := p.extension(i)
+		if id == 0 {
 			continue
 		}
 		n++
-		values += len(e.Data)
-		twoByte = twoByte || id > oneByteMaxID || len(e.Data) > oneByteMaxLen || len(e.Data) == 0
+		values += len(data)
+		twoByte = twoByte || id > oneByteMaxID || len(data) > oneByteMaxLen || len(data) == 0
 	}
 	if n == 0 {
 		return 0, false
@@ -81,6 +86,27 @@ func (p *OutPacket) extensionBytes() (size int, twoByte bool) {
 		n *= 2
 	}
 	return extensionHeader + (n+values+3)/4*4, twoByte
+}
+
+// extensions is how many extension values of the publisher's the packet has.
+func (p *OutPacket) extensions() int {
+	if p.Empty {
+		return 0
+	}
+	return len(p.Packet.Ext)
+}
+
+// extension returns a value to be sent and the subscriber's id of it; 0: it is not sent.
+func (p *OutPacket) extension(i int) (id uint8, data []byte) {
+	e := &p.Packet.Ext[i]
+	data = e.Data
+	if p.descriptor != nil && e.Ext == codec.DependencyDescriptor {
+		data = p.descriptor
+	}
+	if len(data) > maxExtension {
+		return 0, nil
+	}
+	return p.IDs[e.Ext], data
 }
 
 // putExtensions fills dst with the header extensions.
@@ -97,11 +123,10 @@ func (p *OutPacket) putExtensions(dst []byte, twoByte bool) {
 		binary.BigEndian.PutUint16(b, p.TransportSeq)
 		b = b[2:]
 	}
-	for i := range p.Packet.Ext {
-		e := &p.Packet.Ext[i]
-		if id := p.IDs[e.Ext]; id != 0 && len(e.Data) <= maxExtension {
-			b = putExtension(b, id, len(e.Data), twoByte)
-			b = b[copy(b, e.Data):]
+	for i := range p.extensions() {
+		if id, data := p.extension(i); id != 0 {
+			b = putExtension(b, id, len(data), twoByte)
+			b = b[copy(b, data):]
 		}
 	}
 	clear(b) // padding

@@ -36,7 +36,7 @@ func randomOutPacket(rnd *rand.Rand) *forwarder.OutPacket {
 	}
 	return &forwarder.OutPacket{
 		Packet: p, IDs: &ids, SSRC: rnd.Uint32(), Timestamp: rnd.Uint32(), Seq: uint16(rnd.Uint32()),
-		TransportSeq: uint16(rnd.Uint32()), PayloadType: uint8(rnd.IntN(128)),
+		TransportSeq: uint16(rnd.Uint32()), PayloadType: uint8(rnd.IntN(128)), Mark: p.Marker,
 		Retransmit: rnd.IntN(2) == 0, OriginalSeq: uint16(rnd.Uint32()),
 	}
 }
@@ -44,7 +44,7 @@ func randomOutPacket(rnd *rand.Rand) *forwarder.OutPacket {
 // marshal is p as pion's types put it on the wire.
 func marshal(t testing.TB, p *forwarder.OutPacket) []byte {
 	t.Helper()
-	h := rtp.Header{Version: 2, Marker: p.Packet.Marker, PayloadType: p.PayloadType, SequenceNumber: p.Seq, Timestamp: p.Timestamp, SSRC: p.SSRC}
+	h := rtp.Header{Version: 2, Marker: p.Mark, PayloadType: p.PayloadType, SequenceNumber: p.Seq, Timestamp: p.Timestamp, SSRC: p.SSRC}
 	profile := uint16(rtp.ExtensionProfileOneByte)
 	values := []forwarder.ExtensionValue{{Ext: codec.TransportCC, Data: []byte{byte(p.TransportSeq >> 8), byte(p.TransportSeq)}}}
 	values = append(values, p.Packet.Ext...)

@@ -1,0 +1,118 @@
+package forwarder
+
+import "time"
+
+// An allocator chooses what a subscriber's video gets of what its network carries, once
+// sound has its part. It steps down as soon as the network carries less than is sent, up
+// when it carries more for a while, and later after each step up that did not last: on a
+// steady line it must not swing. Where not even the least fits, video pauses and
+// sound goes on.
+type allocator struct {
+	next    time.Time // when it looks again
+	low     time.Time // since when the current rung does not fit; zero: it does
+	high    time.Time // since when a better one fits
+	starved time.Time // since when none fits
+	up      time.Time // of the last step up
+	penalty time.Duration
+	paused  bool
+	enc     *Encoding // the current rung's
+	layer   layerID
+}
+
+// noLimit is a budget nobody reaches.
+const noLimit = 1 << 40
+
+// choose returns the rung to send, -1 for none, and what would be needed for the next
+// better one, 0 if there is none. l must not be empty.
+func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit int64) (i int, want int64) {
+	i = l.find(a.enc, a.layer)
+	switch {
+	case fixed:
+		i = len(l) - 1
+		a.paused = false
+	case i < 0:
+		i = max(l.fit(limit), 0)
+		a.low, a.high = time.Time{}, time.Time{}
+	default:
+		i = a.move(now, l, i, limit)
+	}
+	a.enc, a.layer = l[i].enc, l[i].layer
+	if !fixed {
+		a.starve(now, l, limit)
+	}
+	switch {
+	case a.paused:
+		return -1, l[0].cost()
+	case i+1 < len(l) && !fixed:
+		return i, l[i+1].cost()
+	}
+	return i, 0
+}
+
+// move steps from rung i to the one that fits.
+func (a *allocator) move(now time.Time, l ladder, i int, limit int64) int {
+	cost := l[i].cost()
+	if cost > limit && i > 0 {
+		a.high = time.Time{}
+		if a.low.IsZero() {
+			a.low = now
+		}
+		if cost-cost/stepDownMargin > limit || now.Sub(a.low) >= stepDownHold {
+			a.low = time.Time{}
+			a.stumble(now)
+			return max(l.fit(limit), 0)
+		}
+		return i
+	}
+	a.low = time.Time{}
+	better := l.fit(limit - limit/stepUpMargin)
+	if better <= i {
+		a.high = time.Time{}
+		return i
+	}
+	if a.high.IsZero() {
+		a.high = now
+	}
+	if now.Sub(a.high) < stepUpHold+a.penalty {
+		return i
+	}
+	a.high = time.Time{}
+	if now.Sub(a.up) > penaltyMemory {
+		a.penalty = 0
+	}
+	a.up = now
+	return better
+}
+
+// stumble lengthens the wait for the next step up if the last one did not last.
+func (a *allocator) stumble(now time.Time) {
+	if a.up.IsZero() || now.Sub(a.up) > stepLasts {
+		return
+	}
+	a.penalty = min(max(2*a.penalty, leastPenalty), mostPenalty)
+}
+
+// starve pauses video where not even the least fits for a while, and ends the pause
+// once it fits with some to spare.
+func (a *allocator) starve(now time.Time, l ladder, limit int64) {
+	least := l[0].cost()
+	if a.paused {
+		a.paused = limit < least+least/stepUpMargin
+		return
+	}
+	if limit >= least-least/starveMargin {
+		a.starved = time.Time{}
+		return
+	}
+	if a.starved.IsZero() {
+		a.starved = now
+	}
+	if now.Sub(a.starved) >= starveHold {
+		a.paused, a.starved = true, time.Time{}
+	}
+}
+
+// forget lets go of what the last publisher sent.
+func (a *allocator) forget() {
+	a.enc, a.low, a.high, a.next = nil, time.Time{}, time.Time{}, time.Time{}
+}

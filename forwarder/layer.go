@@ -1,0 +1,252 @@
+package forwarder
+
+import "github.com/whippet-media/whippet/forwarder/codec"
+
+// A layerID is a spatial and a temporal layer in one number, which is that of their
+// bit in a packet's layering.
+type layerID uint8
+
+// topLayer is everything an encoding has.
+const topLayer = layerID(codec.MaxSpatial*codec.MaxTemporal - 1)
+
+func layerOf(spatial, temporal uint8) layerID {
+	return layerID(min(spatial, codec.MaxSpatial-1)*codec.MaxTemporal + min(temporal, codec.MaxTemporal-1))
+}
+
+func (l layerID) spatial() uint8  { return uint8(l) / codec.MaxTemporal }
+func (l layerID) temporal() uint8 { return uint8(l) % codec.MaxTemporal }
+func (l layerID) bit() uint32     { return 1 << l }
+
+// A target is what a down track should send: an encoding and a layer of it.
+type target struct {
+	enc    *Encoding // nil: the best there is
+	layer  layerID
+	paused bool // nothing for now
+}
+
+// A layering is where a segment stands among its encoding's layers.
+type layering struct {
+	id      layerID // what is forwarded now
+	highest uint64  // the highest incoming number sent or dropped; 0: none yet
+	picture uint32  // the timestamp of that packet
+	judged  uint32  // timestamp of the picture that was looked at for a step up
+	dropped bool    // that packet was dropped
+	seen    bool    // picture is valid
+	tried   bool    // judged is valid
+}
+
+// Running numbers of pictures and frames that payloads and descriptors carry, or what
+// is added to incoming ones.
+type numbers struct {
+	picture uint16
+	frame   uint16
+	tl0     uint8
+}
+
+// A verdict is what becomes of a packet.
+type verdict uint8
+
+const (
+	sendIt  verdict = iota // as it is
+	leaveIt                // it gets no number
+	emptyIt                // its number is taken: an empty packet stands for it
+)
+
+// judge decides about the next packet of the history, and moves the segment to
+// another layer where that can be done with p.
+func (d *DownTrack) judge(p *Packet) verdict {
+	s := &d.seg.layering
+	if p.Seq <= s.highest {
+		return d.judgeLate(p)
+	}
+	fresh := !s.seen || p.Timestamp != s.picture
+	if s.id != d.goal.layer && d.enc == d.goal.enc {
+		d.stepLayer(p, fresh)
+	}
+	keep := p.Layering.Needed&s.id.bit() != 0
+	if !keep {
+		d.cut(p, fresh)
+	}
+	s.highest, s.picture, s.seen, s.dropped = p.Seq, p.Timestamp, true, !keep
+	if keep {
+		return sendIt
+	}
+	d.counts.Dropped++
+	return leaveIt
+}
+
+// stepLayer moves towards the target: down at any new picture, to another spatial
+// layer at a keyframe, one temporal layer up where p says that it may be done.
+func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
+	s, goal := &d.seg.layering, d.goal.layer
+	if !fresh {
+		d.stepUp(p)
+		return
+	}
+	if p.Layering.Flags&codec.LayerKeyframe != 0 {
+		s.id = goal
+		return
+	}
+	if goal.spatial() < s.id.spatial() && d.enc.nested.Load() {
+		s.id = layerOf(goal.spatial(), min(goal.temporal(), s.id.temporal()))
+	}
+	if goal.temporal() < s.id.temporal() {
+		s.id = layerOf(s.id.spatial(), goal.temporal())
+	}
+	d.stepUp(p)
+}
+
+// stepUp goes one temporal layer up if p is the first packet of its picture that the
+// layer above needs, and may be entered with.
+func (d *DownTrack) stepUp(p *Packet) {
+	s := &d.seg.layering
+	if d.goal.layer.temporal() <= s.id.temporal() || p.Layering.Temporal != s.id.temporal()+1 {
+		return
+	}
+	above := layerOf(s.id.spatial(), s.id.temporal()+1)
+	if p.Layering.Needed&above.bit() == 0 || s.tried && s.judged == p.Timestamp {
+		return
+	}
+	s.judged, s.tried = p.Timestamp, true
+	if p.Layering.Entry&above.bit() != 0 && p.Layering.Flags&codec.LayerStart != 0 {
+		s.id = above
+	}
+}
+
+// needsKeyframe tells whether the track waits for one to change its spatial layer.
+func (d *DownTrack) needsKeyframe() bool {
+	if d.state != running || d.enc != d.goal.enc {
+		return false
+	}
+	have, want := d.seg.id.spatial(), d.enc.clamp(d.goal.layer).spatial()
+	have = min(have, d.enc.clamp(topLayer).spatial())
+	return want > have || want < have && !d.enc.nested.Load()
+}
+
+// cut closes the hole p leaves, and with it what is missing between p and the packet
+// dropped right before, if both are of one picture.
+func (d *DownTrack) cut(p *Packet, fresh bool) {
+	s := &d.seg
+	if s.cuts == nil {
+		s.cuts = &cutList{}
+	}
+	first := p.Seq
+	if s.dropped && !fresh {
+		first = s.highest + 1
+	}
+	s.cuts.drop(first, p.Seq+1, fresh && d.enc.format.Name == codec.VP8)
+}
+
+// judgeLate decides about a packet whose number was passed over before: it is
+// sent if the rest of its frame was, and if nothing of the frame is known, if the layer
+// needs it. A frame of which something was dropped must stay incomplete without
+// leaving a hole.
+func (d *DownTrack) judgeLate(p *Packet) verdict {
+	if d.seg.cuts == nil {
+		return sendIt
+	}
+	if _, _, ok := d.seg.cuts.at(p.Seq); !ok {
+		return leaveIt
+	}
+	for i := uint64(1); i <= lateFrame; i++ {
+		for _, q := range [2]*Packet{d.enc.hist.BySeq(p.Seq - i), d.enc.hist.BySeq(p.Seq + i)} {
+			if q == nil || q.Timestamp != p.Timestamp || q.Layering.Spatial != p.Layering.Spatial || q.Seq > d.seg.highest {
+				continue
+			}
+			if _, _, ok := d.seg.cuts.at(q.Seq); !ok {
+				return emptyIt
+			}
+			if e := d.sent.get(d.seg.sequence(q.Seq)); e != nil && e.state&sentEmpty == 0 {
+				return sendIt
+			}
+		}
+	}
+	if p.Layering.Needed&d.seg.id.bit() == 0 {
+		return emptyIt
+	}
+	return sendIt
+}
+
+// align lets the segment's running numbers follow on those sent before: first is its
+// first packet. A session begins with the publisher's.
+func (d *DownTrack) align(first *Packet) {
+	d.seg.shift = numbers{}
+	if !d.sentAny || first == nil {
+		return
+	}
+	l := &first.Layering
+	if l.Flags&codec.HasPictureID != 0 {
+		d.seg.shift.picture = d.numbers.picture + 1 - l.PictureID
+	}
+	if l.Flags&codec.HasTL0PicIdx != 0 {
+		d.seg.shift.tl0 = d.numbers.tl0 + 1 - l.TL0PicIdx
+	}
+	if l.Flags&codec.HasFrameNumber != 0 {
+		d.seg.shift.frame = d.numbers.frame + 1 - l.FrameNumber
+	}
+}
+
+// number fills in what depends on the layer o is sent with: the marker, running
+// numbers, the descriptor. It is a function of the mapping, the packet and the layer, so
+// that a resend is what was sent.
+func (m *mapping) number(o *OutPacket, id layerID, out *Output) {
+	p := o.Packet
+	l := &p.Layering
+	o.Mark = p.Marker || l.Flags&codec.LayerEnd != 0 && l.Spatial == id.spatial()
+	if l.Flags&(codec.HasPictureID|codec.HasTL0PicIdx) != 0 {
+		o.numbers.picture, o.numbers.tl0 = l.PictureID+m.shift.picture, l.TL0PicIdx+m.shift.tl0
+		if m.cuts != nil {
+			_, pictures, _ := m.cuts.at(p.Seq)
+			o.numbers.picture -= pictures
+		}
+		if o.numbers.picture != l.PictureID || o.numbers.tl0 != l.TL0PicIdx {
+			o.renumber = m.enc.format
+		}
+	}
+	if l.Flags&codec.HasFrameNumber != 0 {
+		o.numbers.frame = l.FrameNumber + m.shift.frame
+		if o.IDs[codec.DependencyDescriptor] != 0 {
+			o.describe(id, out)
+		}
+	}
+}
+
+// describe replaces the packet's Dependency Descriptor where another frame number or
+// fewer decode targets must be told.
+func (o *OutPacket) describe(id layerID, out *Output) {
+	l := &o.Packet.Layering
+	var active uint32
+	var targets uint8
+	if m := o.Packet.Masks; m != nil && l.Flags&codec.LayerStart != 0 {
+		if mask := m.Mask(id.spatial(), id.temporal()); mask != m.All() {
+			active, targets = mask, m.Targets
+		}
+	}
+	if o.numbers.frame == l.FrameNumber && targets == 0 {
+		return
+	}
+	for i := range o.Packet.Ext {
+		if e := &o.Packet.Ext[i]; e.Ext == codec.DependencyDescriptor {
+			n := len(out.scratch)
+			out.scratch = codec.AppendDescriptor(out.scratch, e.Data, o.numbers.frame, active, targets)
+			o.descriptor = out.scratch[n:len(out.scratch):len(out.scratch)]
+		}
+	}
+}
+
+// follow takes the numbers of the packet sent last.
+func (n *numbers) follow(o *OutPacket) {
+	flags := o.Packet.Layering.Flags
+	if flags == 0 {
+		return
+	}
+	if flags&codec.HasPictureID != 0 {
+		n.picture = o.numbers.picture
+	}
+	if flags&codec.HasTL0PicIdx != 0 {
+		n.tl0 = o.numbers.tl0
+	}
+	if flags&codec.HasFrameNumber != 0 {
+		n.frame = o.numbers.frame
+	}
+}

@@ -1,0 +1,123 @@
+package forwarder
+
+import (
+	"slices"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// A layerMeter reads the layering of an encoding's packets and measures what a receiver
+// of each layer gets. It is owned by the writer.
+type layerMeter struct {
+	reader codec.LayerReader
+	set    codec.LayerSet
+	since  time.Time
+	bits   [codec.MaxSpatial * codec.MaxTemporal]int64
+}
+
+// read fills in what p is to receivers of some layers only.
+func (m *layerMeter) read(f codec.Format, info codec.Info, p *Packet) {
+	if f.Name.Kind() != codec.Video || len(p.Payload) == 0 {
+		p.Layering.Needed = codec.AllLayers
+		return
+	}
+	var descriptor []byte
+	for i := range p.Ext {
+		if p.Ext[i].Ext == codec.DependencyDescriptor {
+			descriptor = p.Ext[i].Data
+		}
+	}
+	p.Layering = m.reader.Read(f, info, p.Payload, descriptor, p.Marker)
+	p.Masks = m.reader.Masks()
+	m.set = m.reader.Layers()
+}
+
+// layersOf calls f with each layer of the set, the lowest first.
+func layersOf(s codec.LayerSet, f func(layerID)) {
+	for spatial := range s.Spatial {
+		for temporal := range s.Temporal {
+			f(layerOf(spatial, temporal))
+		}
+	}
+}
+
+// measureLayers counts p for each layer that needs it, and publishes what was counted.
+func (e *Encoding) measureLayers(p *Packet) {
+	m := &e.layers
+	if e.format.Name.Kind() != codec.Video {
+		return
+	}
+	if m.since.IsZero() {
+		m.since = p.At
+	}
+	if d := p.At.Sub(m.since); d >= rateWindow {
+		e.publishLayers(d)
+		m.since, m.bits = p.At, [len(m.bits)]int64{}
+	}
+	n := int64(len(p.Payload)) * 8
+	layersOf(m.set, func(l layerID) {
+		if p.Layering.Needed&l.bit() != 0 {
+			m.bits[l] += n
+		}
+	})
+	if e.nested.Load() && m.set.Spatial > 1 && !nests(p.Layering.Needed, m.set.Spatial) {
+		e.nested.Store(false)
+	}
+}
+
+// nests tells whether all spatial layers above one that needs a packet need it too.
+func nests(needed uint32, spatial uint8) bool {
+	const row = 1<<codec.MaxTemporal - 1
+	below := uint32(0)
+	for s := range spatial {
+		here := needed >> (s * codec.MaxTemporal) & row
+		if below&^here != 0 {
+			return false
+		}
+		below |= here
+	}
+	return true
+}
+
+// publishLayers makes the rates of the last window known to readers.
+func (e *Encoding) publishLayers(window time.Duration) {
+	m := &e.layers
+	old := e.Layers()
+	var all []LayerStatus
+	layersOf(m.set, func(l layerID) {
+		s := LayerStatus{
+			Spatial: l.spatial(), Temporal: l.temporal(),
+			Bitrate: m.bits[l] * int64(time.Second) / int64(window),
+		}
+		s.Width, s.Height = int(m.set.Width[s.Spatial]), int(m.set.Height[s.Spatial])
+		if s.Width == 0 && s.Spatial == m.set.Spatial-1 {
+			s.Width, s.Height = e.Size()
+		}
+		i := slices.IndexFunc(old, func(o LayerStatus) bool { return o.Spatial == s.Spatial && o.Temporal == s.Temporal })
+		if i >= 0 && old[i].Bitrate > 0 && s.Bitrate > 0 {
+			s.Bitrate = (s.Bitrate + old[i].Bitrate) / 2
+		}
+		all = append(all, s)
+	})
+	e.status.Store(&all)
+}
+
+// Layers returns the layers of the encoding, the lowest first; none before half a second
+// of it was received. The slice must not be changed. It is safe for concurrent use.
+func (e *Encoding) Layers() []LayerStatus {
+	if all := e.status.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// clamp returns the layer that a receiver of l gets of those there are.
+func (e *Encoding) clamp(l layerID) layerID {
+	all := e.Layers()
+	if len(all) == 0 {
+		return layerOf(0, 0)
+	}
+	top := all[len(all)-1]
+	return layerOf(min(l.spatial(), top.Spatial), min(l.temporal(), top.Temporal))
+}
