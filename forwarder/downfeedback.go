@@ -37,8 +37,22 @@ func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, w *wide) 
 	}
 	s.state++
 	s.at = d.ms
+	o := d.copyOf(number, p, s, m, out)
+	if m.rtx != 0 && d.cfg.RTXSSRC != 0 {
+		o.SSRC, o.PayloadType, o.Retransmit, o.OriginalSeq, o.Seq = d.cfg.RTXSSRC, m.rtx, true, seq, d.rtxSeq
+		d.rtxSeq++
+		if d.ids[codec.TransportCC] != 0 {
+			o.TransportSeq = w.take(o.Payload(), false)
+		}
+	}
+	d.counts.Resent++
+	out.Packets = append(out.Packets, o)
+}
+
+// copyOf is p as it was sent under a number.
+func (d *DownTrack) copyOf(number uint64, p *Packet, s *sentPacket, m *mapping, out *Output) OutPacket {
 	o := OutPacket{
-		Packet: p, IDs: &d.ids, SSRC: d.ssrc, PayloadType: m.pt, Seq: seq,
+		Packet: p, IDs: &d.ids, SSRC: d.ssrc, PayloadType: m.pt, Seq: uint16(number),
 		Timestamp: m.timestampAs(p.Timestamp, s.state&sentEarly != 0), TransportSeq: s.transport,
 		Empty: s.state&sentEmpty != 0,
 	}
@@ -47,15 +61,7 @@ func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, w *wide) 
 	} else {
 		o.Mark = p.Marker && !o.Empty
 	}
-	if m.rtx != 0 && d.cfg.RTXSSRC != 0 {
-		o.SSRC, o.PayloadType, o.Retransmit, o.OriginalSeq, o.Seq = d.cfg.RTXSSRC, m.rtx, true, seq, d.rtxSeq
-		d.rtxSeq++
-		if d.ids[codec.TransportCC] != 0 {
-			o.TransportSeq = w.take(o.Payload())
-		}
-	}
-	d.counts.Resent++
-	out.Packets = append(out.Packets, o)
+	return o
 }
 
 // resendFirst repeats the session's first packets on a keyframe request soon after

@@ -36,7 +36,7 @@ func (d *DownTrack) takeNew(now time.Time, out *Output, w *wide) *Packet {
 			d.pos++
 			continue
 		}
-		if !d.may(now, p, out) {
+		if !d.may(now, p, out) || d.kind == codec.Video && !w.ready(out) {
 			return nil
 		}
 		d.pos++
@@ -166,13 +166,16 @@ func (d *DownTrack) send(now time.Time, p *Packet, out *Output, w *wide) {
 		e.state |= sentEarly
 	}
 	o := d.put(seq, e, &OutPacket{Packet: p, Timestamp: timestamp, FirstPayload: true}, out, w)
+	if d.kind == codec.Video {
+		w.pacer.Allow(now, len(p.Payload)+packetOverhead)
+	}
 	d.note(now, seq, o)
 }
 
 // put appends a packet under a number that is free, and remembers it.
 func (d *DownTrack) put(seq uint64, e sentPacket, p *OutPacket, out *Output, w *wide) *OutPacket {
 	if d.ids[codec.TransportCC] != 0 {
-		e.transport = w.take(p.Payload())
+		e.transport = w.take(p.Payload(), false)
 	}
 	d.sent.put(seq, e)
 	o := out.add()

@@ -32,6 +32,7 @@ type DownCounts struct {
 	Resent           uint64
 	ResendRefused    uint64 // asked for again within a round trip, or too often
 	ResendForgotten  uint64 // asked for, but no longer kept
+	Probes           uint64 // packets sent to find out what the network carries
 	Dropped          uint64 // not needed by the layer the subscriber gets
 	Late             uint64 // came after a switch or too late to be told from a repetition; not sent
 	Pauses           uint64 // times the track was held because the network carries no video

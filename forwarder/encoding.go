@@ -64,6 +64,7 @@ type Keyframe struct {
 type still struct {
 	key     *Keyframe
 	packets []*Packet
+	bytes   int // of their payloads
 }
 
 // frame is what the writer knows of the frame with the newest timestamp.
@@ -289,9 +290,17 @@ func (e *Encoding) collectStill(p *Packet) {
 	}
 	f.packets = append(f.packets, p)
 	if p.Marker && f.key != nil {
-		e.still.Store(&still{f.key, f.packets})
+		e.still.Store(newStill(f.key, f.packets))
 		f.packets, f.broken = nil, true
 	}
+}
+
+func newStill(key *Keyframe, packets []*Packet) *still {
+	s := &still{key: key, packets: packets}
+	for _, p := range packets {
+		s.bytes += len(p.Payload)
+	}
+	return s
 }
 
 // end says that no packet will come any more.

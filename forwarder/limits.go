@@ -204,6 +204,19 @@ const (
 	starveMargin = 5
 	starveHold   = 2 * time.Second
 
+	// packetOverhead is what surrounds a payload on the wire: IP and UDP headers, RTP's
+	// with two extensions, the authentication tag.
+	packetOverhead = 28 + 12 + 8 + 16
+
+	// probeBatch packets of a probe leave in one step; what is left follows at the next.
+	probeBatch = 32
+
+	// probeReach is how many of the last packets are sent again for probes.
+	probeReach = 64
+
+	// maxPadding is the padding of one packet (RFC 3550 §5.1).
+	maxPadding = 224
+
 	// firstEstimate is what a network is taken to carry until it has been heard of.
 	firstEstimate = 4_000_000
 )

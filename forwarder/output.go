@@ -62,6 +62,7 @@ type OutPacket struct {
 	Retransmit   bool   // payload begins with OriginalSeq (RFC 4588 §4)
 	OriginalSeq  uint16 // of a retransmission
 	FirstPayload bool   // Packet is sent for the first time, not again
+	Padding      uint8  // bytes of padding behind the payload (RFC 3550 §5.1)
 	Empty        bool   // only the number is used: no payload, no extension values
 	Mark         bool   // the marker bit
 

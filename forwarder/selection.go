@@ -66,7 +66,12 @@ func (s *Subscriber) Choice() Choice {
 
 // Estimate returns what the subscriber's network carries, in bits per second; 0: not
 // known.
-func (s *Subscriber) Estimate() int64 { return s.counts.REMB }
+func (s *Subscriber) Estimate() int64 {
+	if s.wide.est == nil {
+		return 0
+	}
+	return s.wide.est.Estimate()
+}
 
 // allocate sets the target of the video track.
 func (s *Subscriber) allocate(now time.Time) {
@@ -75,7 +80,7 @@ func (s *Subscriber) allocate(now time.Time) {
 		return
 	}
 	limit := s.limit(now)
-	if limit >= noLimit && d.selection == (Selection{}) {
+	if s.wide.est == nil && s.cap == 0 && d.selection == (Selection{}) {
 		d.aim(target{enc: s.pub.Best(codec.Video), layer: topLayer}, s.pub)
 		return
 	}
@@ -88,7 +93,9 @@ func (s *Subscriber) allocate(now time.Time) {
 		d.aim(target{enc: s.pub.Best(codec.Video), layer: topLayer}, s.pub)
 		return
 	}
-	i, _ := s.alloc.choose(now, l, d.selection.fixed(), limit)
+	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit)
+	s.want(want)
+	s.pace(now, d)
 	if i < 0 {
 		d.goal.paused = true
 		return
@@ -111,4 +118,45 @@ func (s *Subscriber) limit(now time.Time) int64 {
 		limit = max(limit-a.enc.Bitrate()-audioOverhead, 0)
 	}
 	return limit
+}
+
+// want tells the estimator what the next step up would take, all of it.
+func (s *Subscriber) want(video int64) {
+	if s.wide.est == nil {
+		return
+	}
+	if video > 0 {
+		video += video / stepUpMargin * 2
+		if a := s.Track(codec.Audio); a != nil && a.enc != nil {
+			video += a.enc.Bitrate() + audioOverhead
+		}
+	}
+	s.wide.est.Want(video)
+}
+
+// pace sets how fast video may leave.
+func (s *Subscriber) pace(now time.Time, d *DownTrack) {
+	if s.wide.est == nil || d.enc == nil {
+		return
+	}
+	bytes := 0
+	if still := d.enc.still.Load(); still != nil {
+		bytes = still.bytes
+	}
+	s.wide.pacer.Set(now, s.wide.est.Pace(bytes))
+}
+
+// estimator returns the session's, made if need be.
+func (s *Subscriber) estimator() *Estimator {
+	if s.wide.est == nil {
+		s.wide.est = NewEstimator(EstimatorConfig{})
+	}
+	return s.wide.est
+}
+
+// estimated lets the allocator look at once if the estimate fell.
+func (s *Subscriber) estimated(before int64) {
+	if s.wide.est.Estimate() < before {
+		s.alloc.next = time.Time{}
+	}
 }

@@ -50,6 +50,11 @@ func NewSubscriber(cfg SubscriberConfig) *Subscriber {
 	}
 	s.wide.next = uint16(rnd.Uint32N(1 << 15))
 	s.acked = s.wide.next
+	for _, d := range s.tracks {
+		if d.ids[codec.TransportCC] != 0 && s.wide.est == nil {
+			s.wide.est = NewEstimator(EstimatorConfig{})
+		}
+	}
 	return s
 }
 
@@ -70,10 +75,12 @@ func (s *Subscriber) Publisher() *Publisher { return s.pub }
 // what is due. If out.More is set afterwards, call it again soon.
 func (s *Subscriber) Pull(now time.Time, out *Output) {
 	s.step(now)
+	s.wide.now = now
 	s.allocate(now)
 	for _, d := range s.tracks {
 		d.pull(now, passPackets, out, &s.wide)
 	}
+	s.probe(now, out)
 	s.chooseClock()
 	for _, d := range s.tracks {
 		d.report(now, s.byClock, out)
@@ -156,6 +163,7 @@ func (s *Subscriber) Misfit() bool {
 // compound is dropped and counted.
 func (s *Subscriber) HandleRTCP(now time.Time, b []byte, out *Output) {
 	s.step(now)
+	s.wide.now = now
 	r := rtcpReader{rest: b}
 	for r.next() {
 		s.feedback(now, &r, out)
@@ -170,7 +178,7 @@ func (s *Subscriber) feedback(now time.Time, r *rtcpReader, out *Output) {
 	case r.kind == rtcpRR || r.kind == rtcpSR:
 		s.reports(now, r.blocks())
 	case r.is(rtcpRTPFB, formatTCC):
-		s.transportFeedback(r)
+		s.transportFeedback(now, r)
 	case r.is(rtcpRTPFB, formatNACK):
 		s.nack(r, out)
 	case r.is(rtcpPSFB, formatPLI):
@@ -182,6 +190,7 @@ func (s *Subscriber) feedback(now time.Time, r *rtcpReader, out *Output) {
 	case r.is(rtcpPSFB, formatREMB):
 		if bitrate, ok := r.remb(); ok {
 			s.counts.REMB = bitrate
+			s.estimator().REMB(now, bitrate)
 		}
 	}
 }
@@ -242,12 +251,20 @@ func (s *Subscriber) reports(now time.Time, blocks []byte) {
 			s.rtt = rtt
 		}
 		s.counts.FractionLost, s.counts.Jitter = r.fractionLost, r.jitter
+		if s.wide.est != nil {
+			s.wide.est.Reception(now, r.fractionLost, s.rtt)
+		}
 	}
 }
 
 // transportFeedback notes how far transport-wide feedback reaches: all tracks'
 // packets up to the highest number reported are no longer ahead of feedback.
-func (s *Subscriber) transportFeedback(r *rtcpReader) {
+func (s *Subscriber) transportFeedback(now time.Time, r *rtcpReader) {
+	if s.wide.est != nil {
+		before := s.wide.est.Estimate()
+		s.wide.est.Feedback(now, r.body)
+		s.estimated(before)
+	}
 	base, count := r.transportRange()
 	if count == 0 {
 		return

@@ -1,13 +1,32 @@
 package forwarder
 
-// wide gives the packets of a session their transport-wide numbers.
+import "time"
+
+// wide gives the packets of a session their transport-wide numbers, and tells the
+// estimator of them.
 type wide struct {
-	next uint16
+	next  uint16
+	now   time.Time
+	est   *Estimator // nil: the subscriber tells nothing to estimate by
+	pacer Pacer      // of video
 }
 
-// take returns the number of a packet with so many bytes of payload.
-func (w *wide) take(payload int) uint16 {
+// take returns the number of a packet with so many bytes of payload; probe says that it
+// is sent to find out what the network carries.
+func (w *wide) take(payload int, probe bool) uint16 {
 	n := w.next
 	w.next++
+	if w.est != nil {
+		w.est.Sent(w.now, n, payload+packetOverhead, probe)
+	}
 	return n
+}
+
+// ready tells whether video may send another packet now, and when if not.
+func (w *wide) ready(out *Output) bool {
+	if w.pacer.Allow(w.now, 0) {
+		return true
+	}
+	out.due(w.pacer.Next())
+	return false
 }

@@ -23,6 +23,7 @@ var ErrShortBuffer = errors.New("forwarder: the buffer is too short for the pack
 func (p *OutPacket) MarshalTo(dst []byte) (int, error) {
 	ext, twoByte := p.extensionBytes()
 	size := rtpHeader + ext + p.Payload()
+	size += int(p.Padding)
 	if p.Retransmit {
 		size += 2
 	}
@@ -39,12 +40,16 @@ func (p *OutPacket) MarshalTo(dst []byte) (int, error) {
 		binary.BigEndian.PutUint16(dst[at:], p.OriginalSeq)
 		at += 2
 	}
+	if p.Padding > 0 {
+		clear(dst[size-int(p.Padding) : size-1])
+		dst[size-1] = p.Padding
+	}
 	if p.Empty {
 		return size, nil
 	}
-	copy(dst[at:size], p.Packet.Payload)
+	copy(dst[at:size-int(p.Padding)], p.Packet.Payload)
 	if p.renumber.Name != 0 {
-		codec.ShiftPicture(p.renumber, dst[at:size], p.numbers.picture, p.numbers.tl0)
+		codec.ShiftPicture(p.renumber, dst[at:size-int(p.Padding)], p.numbers.picture, p.numbers.tl0)
 	}
 	return size, nil
 }
@@ -54,6 +59,9 @@ func (p *OutPacket) putHeader(dst []byte, extended bool) {
 	dst[0], dst[1] = 2<<6, p.PayloadType
 	if extended {
 		dst[0] |= 1 << 4
+	}
+	if p.Padding > 0 {
+		dst[0] |= 1 << 5
 	}
 	if p.Mark {
 		dst[1] |= 1 << 7
