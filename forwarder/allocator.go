@@ -77,19 +77,19 @@ func (a *allocator) move(now time.Time, l ladder, i int, limit int64) int {
 		return i
 	}
 	a.high = time.Time{}
-	if now.Sub(a.up) > penaltyMemory {
-		a.penalty = 0
-	}
 	a.up = now
 	return better
 }
 
 // stumble lengthens the wait for the next step up if the last one did not last.
 func (a *allocator) stumble(now time.Time) {
-	if a.up.IsZero() || now.Sub(a.up) > stepLasts {
-		return
+	switch lasted := now.Sub(a.up); {
+	case a.up.IsZero():
+	case lasted < stepLasts:
+		a.penalty = min(max(2*a.penalty, leastPenalty), mostPenalty)
+	case lasted > penaltyMemory:
+		a.penalty = 0
 	}
-	a.penalty = min(max(2*a.penalty, leastPenalty), mostPenalty)
 }
 
 // starve pauses video where not even the least fits for a while, and ends the pause

@@ -73,3 +73,52 @@ var (
 	ToNTP   = toNTP
 	FromNTP = fromNTP
 )
+
+// CutList is a list of cuts.
+type CutList struct{ cutList }
+
+// Drop drops a run of numbers.
+func (l *CutList) Drop(first, end uint64, picture bool) { l.drop(first, end, picture) }
+
+// At returns what was dropped before a number.
+func (l *CutList) At(in uint64) (uint64, uint16, bool) { return l.at(in) }
+
+// Source returns the incoming number.
+func (l *CutList) Source(base, n uint64) (uint64, bool) { return l.source(base, n) }
+
+// Len returns how many cuts are kept.
+func (l *CutList) Len() int { return len(l.cuts) }
+
+// MaxCuts is the bound of a CutList.
+const MaxCuts = maxCuts
+
+// An Allocator chooses among rungs of the given bitrates.
+type Allocator struct {
+	a allocator
+	l ladder
+}
+
+// NewAllocator returns one whose rungs cost about the given bits per second each.
+func NewAllocator(costs ...int64) *Allocator {
+	a := &Allocator{}
+	for i, c := range costs {
+		a.l = append(a.l, rung{enc: &Encoding{}, bitrate: c * videoOverhead / (videoOverhead + 1), pixels: i + 1})
+	}
+	return a
+}
+
+// Choose returns the rung for a limit, -1 while video pauses.
+func (a *Allocator) Choose(now time.Time, limit int64) (int, int64) {
+	return a.a.choose(now, a.l, false, limit)
+}
+
+// The allocator's times.
+const (
+	StepDownHold = stepDownHold
+	StepUpHold   = stepUpHold
+	StepLasts    = stepLasts
+	LeastPenalty = leastPenalty
+	MostPenalty  = mostPenalty
+	StarveHold   = starveHold
+	NoLimit      = noLimit
+)

@@ -190,13 +190,13 @@ const (
 	// A step down is made when the rung needs a 5th more than there is, or more than
 	// there is for stepDownHold; a step up when the better one leaves a 10th free for
 	// stepUpHold and a penalty: at least leastPenalty, doubled up to mostPenalty, for
-	// steps up that did not last stepLasts; forgotten after penaltyMemory without one.
+	// steps up that did not last stepLasts; forgotten with one that lasts penaltyMemory.
 	stepDownMargin = 6
 	stepDownHold   = 500 * time.Millisecond
 	stepUpMargin   = 10
 	stepUpHold     = 500 * time.Millisecond
 	stepLasts      = 10 * time.Second
-	leastPenalty   = 4 * time.Second
+	leastPenalty   = 5 * time.Second
 	mostPenalty    = time.Minute
 	penaltyMemory  = 30 * time.Second
 

@@ -1,0 +1,122 @@
+package forwarder_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
+)
+
+// chooser drives an allocator with three rungs in steps of 100 ms.
+type chooser struct {
+	a        *forwarder.Allocator
+	now      time.Time
+	rung     int
+	switches int
+}
+
+func newChooser() *chooser {
+	return &chooser{a: forwarder.NewAllocator(200_000, 600_000, 2_000_000), now: start, rung: -2}
+}
+
+// run lets a limit hold for a while and returns when the rung changed first.
+func (c *chooser) run(limit int64, d time.Duration) (changed time.Duration) {
+	changed = -1
+	for t := time.Duration(0); t < d; t += 100 * time.Millisecond {
+		rung, _ := c.a.Choose(c.now, limit)
+		if rung != c.rung && c.rung != -2 {
+			if c.switches++; changed < 0 {
+				changed = t
+			}
+		}
+		c.rung, c.now = rung, c.now.Add(100*time.Millisecond)
+	}
+	return changed
+}
+
+func (c *chooser) want(t *testing.T, rung int) {
+	t.Helper()
+	if c.rung != rung {
+		t.Errorf("on rung %d, want %d", c.rung, rung)
+	}
+}
+
+func TestAllocatorBeginsWithWhatFits(t *testing.T) {
+	for limit, want := range map[int64]int{100_000: 0, 250_000: 0, 700_000: 1, 2_100_000: 2, forwarder.NoLimit: 2} {
+		c := newChooser()
+		c.run(limit, 100*time.Millisecond)
+		c.want(t, want)
+	}
+}
+
+func TestAllocatorStepsDown(t *testing.T) {
+	c := newChooser()
+	c.run(forwarder.NoLimit, time.Second)
+	c.want(t, 2)
+	if at := c.run(1_900_000, 2*time.Second); at != forwarder.StepDownHold {
+		t.Errorf("a little too much: after %v", at)
+	}
+	c.want(t, 1)
+	c = newChooser()
+	c.run(forwarder.NoLimit, time.Second)
+	if at := c.run(250_000, time.Second); at != 0 {
+		t.Errorf("far too much: after %v", at)
+	}
+	c.want(t, 0)
+}
+
+func TestAllocatorStepsUpWithRoomToSpare(t *testing.T) {
+	c := newChooser()
+	c.run(700_000, time.Second)
+	c.run(2_100_000, 5*time.Second)
+	c.want(t, 1)
+	if at := c.run(2_300_000, 5*time.Second); at != forwarder.StepUpHold {
+		t.Errorf("after %v", at)
+	}
+	c.want(t, 2)
+}
+
+// A line that seems to carry more as long as less is sent must not be tried again and
+// again.
+func TestAllocatorDoesNotSwing(t *testing.T) {
+	c := newChooser()
+	for range 3000 {
+		limit := int64(2_400_000)
+		if c.rung == 2 {
+			limit = 1_000_000
+		}
+		c.run(limit, 100*time.Millisecond)
+	}
+	if c.switches > 2*10 {
+		t.Errorf("%d switches in five minutes", c.switches)
+	}
+	if c.switches < 4 {
+		t.Errorf("%d switches: it was never tried again", c.switches)
+	}
+}
+
+func TestAllocatorPausesVideo(t *testing.T) {
+	c := newChooser()
+	c.run(250_000, time.Second)
+	c.run(170_000, 5*time.Second)
+	c.want(t, 0) // a little too much is tried
+	if at := c.run(100_000, 5*time.Second); at != forwarder.StarveHold {
+		t.Errorf("paused after %v", at)
+	}
+	c.want(t, -1)
+	c.run(205_000, 5*time.Second)
+	c.want(t, -1)
+	c.run(230_000, time.Second)
+	c.want(t, 0)
+}
+
+func TestAllocatorSaysWhatItWants(t *testing.T) {
+	c := newChooser()
+	for limit, want := range map[int64]int64{250_000: 600_000, 700_000: 2_000_000, 3_000_000: 0} {
+		c = newChooser()
+		_, got := c.a.Choose(c.now, limit)
+		if got < want-want/10 || got > want {
+			t.Errorf("with %d it wants %d, want about %d", limit, got, want)
+		}
+	}
+}
