@@ -35,6 +35,11 @@ type Config struct {
 	RejectAbsent bool // a subscriber without a publisher is refused; else it waits
 	MaxSessions  int  // at least 1
 
+	MaxSubscribers int // of a stream, at least 1
+
+	// Bits per second to all subscribers, to those of a stream, to one; 0: no limit.
+	MaxBitrate, MaxStreamBitrate, MaxSessionBitrate int64
+
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
 

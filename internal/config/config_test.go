@@ -54,7 +54,7 @@ func TestDefaults(t *testing.T) {
 	got := mustParse(t, nil)
 	want := config.Config{
 		HTTP: ":8080", Admin: "127.0.0.1:9090", CORSOrigins: []string{"*"},
-		Audience: "whippet", Data: "/xdg/whippet", MaxSessions: 10_000,
+		Audience: "whippet", Data: "/xdg/whippet", MaxSessions: 10_000, MaxSubscribers: 10_000,
 		Log: config.Log{Packages: map[string]slog.Level{}},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameSecret)); diff != "" {
@@ -72,7 +72,8 @@ func TestEverySettingArrives(t *testing.T) {
 		"--cors-origin=https://Player.example/,http://localhost:3000",
 		"--tls-cert=c.pem", "--tls-key=k.pem", "--ice-server=stun:s.example:3478,turn:t.example?transport=udp",
 		"--turn-secret=turn", "--auth=open", "--jwt-secret="+strings.Repeat("k", 32), "--jwt-audience=tv", "--data=/d",
-		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--log-level=warn,signaling=debug", "--log-format=json")
+		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
+		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
 		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
 		Announce:  []config.Announce{{Host: "203.0.113.7"}, {Host: "2001:db8::7", Port: 9000}, {Host: "live.example"}},
@@ -81,7 +82,8 @@ func TestEverySettingArrives(t *testing.T) {
 		TLS:            config.TLS{Cert: "c.pem", Key: "k.pem"},
 		ICEServers:     []string{"stun:s.example:3478", "turn:t.example?transport=udp"}, TURNSecret: config.NewSecret("turn"),
 		Open: true, Secret: config.NewSecret(strings.Repeat("k", 32)), Audience: "tv", Data: "/d",
-		Takeover: true, RejectAbsent: true, MaxSessions: 7,
+		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
+		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
 		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
 	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
@@ -162,6 +164,12 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--conflict=fight", []string{"--conflict", "takeover"}},
 		{"--absent=cry", []string{"--absent", "wait"}},
 		{"--max-sessions=0", []string{"--max-sessions", "from 1"}},
+		{"--max-subscribers=0", []string{"--max-subscribers", "from 1"}},
+		{"--max-bitrate=5", []string{"--max-bitrate", "from 50k"}},
+		{"--max-bitrate=5T", []string{"--max-bitrate", "2500k"}},
+		{"--max-bitrate=M", []string{"--max-bitrate", "2500k"}},
+		{"--max-stream-bitrate=-1M", []string{"--max-stream-bitrate", "2500k"}},
+		{"--max-session-bitrate=1e9k", []string{"--max-session-bitrate", "2500k"}},
 		{"--max-sessions=many", []string{"--max-sessions"}},
 		{"--ice-server=stun.example", []string{"--ice-server", "stun:stun.example:3478"}},
 		{"--ice-server=turn:t.example", []string{"--turn-secret"}},

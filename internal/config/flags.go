@@ -47,9 +47,14 @@ type Keys struct {
 
 // Policy holds the settings about streams and sessions.
 type Policy struct {
-	Conflict    string `name:"conflict" default:"reject" enum:"reject,takeover" placeholder:"reject|takeover" help:"A second publisher of a live stream is refused (reject) or replaces the first (takeover)."`
-	Absent      string `name:"absent" default:"wait" enum:"wait,reject" placeholder:"wait|reject" help:"A subscriber of a stream without a publisher waits for one (wait) or is refused (reject)."`
-	MaxSessions int    `name:"max-sessions" default:"10000" placeholder:"N" help:"Most sessions at a time, publishers and subscribers together."`
+	Conflict       string `name:"conflict" default:"reject" enum:"reject,takeover" placeholder:"reject|takeover" help:"A second publisher of a live stream is refused (reject) or replaces the first (takeover)."`
+	Absent         string `name:"absent" default:"wait" enum:"wait,reject" placeholder:"wait|reject" help:"A subscriber of a stream without a publisher waits for one (wait) or is refused (reject)."`
+	MaxSessions    int    `name:"max-sessions" default:"10000" placeholder:"N" help:"Most sessions at a time, publishers and subscribers together."`
+	MaxSubscribers int    `name:"max-subscribers" default:"10000" placeholder:"N" help:"Most subscribers of one stream at a time."`
+
+	MaxBitrate        string `name:"max-bitrate" placeholder:"BITRATE" help:"Most bits per second to all subscribers of the node together, e.g. 900M; each gets the best layers that fit its even part. Default: no limit."`
+	MaxStreamBitrate  string `name:"max-stream-bitrate" placeholder:"BITRATE" help:"The same for all subscribers of one stream."`
+	MaxSessionBitrate string `name:"max-session-bitrate" placeholder:"BITRATE" help:"Most bits per second to one subscriber, e.g. 2500k."`
 }
 
 // Logging holds the settings about logs.

@@ -15,4 +15,9 @@ const (
 
 	// maxSessions bounds --max-sessions: the media transport takes no more peers.
 	maxSessions = 20_000
+
+	// minBitrate and maxBitrate bound bitrates: less carries not even sound, more is no
+	// network's.
+	minBitrate = 50_000
+	maxBitrate = 1_000_000_000_000
 )

@@ -118,3 +118,37 @@ func defaultData(env func(string) string) string {
 	}
 	return ""
 }
+
+// bitrate reads bits per second: a whole number, or one with a decimal point and k, M or
+// G behind it. "" is 0, no limit.
+func (e *problems) bitrate(flag, s string) int64 {
+	if s == "" {
+		return 0
+	}
+	v, ok := parseBitrate(s)
+	if !ok || v < minBitrate || v > maxBitrate {
+		e.add(flag, "%q is no bitrate from 50k to 1000G; write bits per second, as in 2500k, 8M or 1.5G", s)
+		return 0
+	}
+	return v
+}
+
+func parseBitrate(s string) (int64, bool) {
+	unit := 1.0
+	switch s[len(s)-1] {
+	case 'k', 'K':
+		unit = 1e3
+	case 'M':
+		unit = 1e6
+	case 'G':
+		unit = 1e9
+	}
+	if unit > 1 {
+		s = s[:len(s)-1]
+	}
+	if strings.IndexFunc(s, func(r rune) bool { return (r < '0' || r > '9') && r != '.' }) >= 0 {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	return int64(v * unit), err == nil
+}

@@ -75,10 +75,12 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 func (n *Node) start() error {
 	var err error
 	n.streams = stream.NewRegistry(stream.Config{
-		Takeover: n.cfg.Takeover,
-		MaxNode:  n.cfg.MaxSessions,
-		Logger:   n.deps.Logs.For("stream"),
-		NewBatch: func() stream.Batch { return n.media.NewBatch() },
+		Takeover:       n.cfg.Takeover,
+		MaxNode:        n.cfg.MaxSessions,
+		MaxSubscribers: n.cfg.MaxSubscribers,
+		Caps:           stream.Caps{Session: n.cfg.MaxSessionBitrate, Stream: n.cfg.MaxStreamBitrate, Node: n.cfg.MaxBitrate},
+		Logger:         n.deps.Logs.For("stream"),
+		NewBatch:       func() stream.Batch { return n.media.NewBatch() },
 	})
 	n.media, err = rtc.New(rtc.Config{
 		UDP: n.deps.UDP, TCP: n.deps.TCP, Announce: n.deps.Announce, Net: n.deps.Net,

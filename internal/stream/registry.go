@@ -78,6 +78,7 @@ type Config struct {
 	MaxSubscribers int   // of one stream; 0: as many as the node may have
 	MaxNode        int   // of all streams; 0: DefaultMaxSubscribers
 	HistoryBudget  int64 // bytes; 0: DefaultHistoryBudget
+	Caps           Caps  // of what subscribers are sent
 	Logger         *slog.Logger
 
 	// NewBatch makes the batch of a shard when it gets its first subscriber. The shard
@@ -99,6 +100,7 @@ type Registry struct {
 
 	received received
 	inline   allowance
+	share    share // of Caps.Node
 
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.

@@ -244,6 +244,9 @@ func (s *shard) serve(sub *Subscription) {
 	if live := sub.stream.live.Load(); live != sub.pub {
 		s.follow(sub, live)
 	}
+	if r := sub.stream.reg; !r.cfg.Caps.none() {
+		sub.core.SetCap(sub.cap())
+	}
 	s.out.Reset()
 	sub.core.Pull(time.Now(), &s.out)
 	s.emit(sub)

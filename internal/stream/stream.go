@@ -15,6 +15,8 @@ type stream struct {
 	// live is the publication subscribers pull from; nil: none.
 	live atomic.Pointer[Publication]
 
+	share share // of Caps.Stream
+
 	// guarded by Registry.mu
 	claim *Claim
 	subs  int

@@ -58,6 +58,7 @@ func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.Subscrib
 	sub.stream, sub.member = s, s.place()
 	s.subs++
 	r.subs++
+	r.shareOutLocked(s)
 	sub.member.shard.load.Add(1)
 	sub.member.placed++
 	sub.member.shard.bind(sink, r.cfg.NewBatch)
@@ -120,6 +121,7 @@ func (s *Subscription) Close() {
 	s.stream.subs--
 	s.member.placed--
 	r.subs--
+	r.shareOutLocked(s.stream)
 	r.dropLocked(s.stream)
 	r.mu.Unlock()
 }

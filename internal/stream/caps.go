@@ -1,0 +1,41 @@
+package stream
+
+import "sync/atomic"
+
+// Caps bound what subscribers are sent, in bits per second; 0: no bound. Those of a
+// stream and of the node are shared out evenly among the subscribers there are; each
+// gets the best layers that fit its part.
+type Caps struct {
+	Session, Stream, Node int64
+}
+
+func (c *Caps) none() bool { return *c == Caps{} }
+
+// A share is each subscriber's part of a cap that n of them have together.
+type share struct{ each atomic.Int64 }
+
+func (s *share) divide(all int64, n int) {
+	if all > 0 {
+		s.each.Store(max(all/int64(max(n, 1)), 1))
+	}
+}
+
+// lesser returns the lower of two caps, of which 0 is none.
+func lesser(a, b int64) int64 {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// shareOutLocked divides the caps anew after a subscriber of s came or left.
+func (r *Registry) shareOutLocked(s *stream) {
+	s.share.divide(r.cfg.Caps.Stream, s.subs)
+	r.share.divide(r.cfg.Caps.Node, r.subs)
+}
+
+// cap is what the subscriber may be sent now; 0: no bound.
+func (s *Subscription) cap() int64 {
+	r := s.stream.reg
+	return lesser(lesser(r.cfg.Caps.Session, s.stream.share.each.Load()), r.share.each.Load())
+}
