@@ -13,6 +13,7 @@ type allocator struct {
 	high    time.Time // since when a better one fits
 	starved time.Time // since when none fits
 	up      time.Time // of the last step up
+	over    time.Time // since when far more is sent than there is
 	penalty time.Duration
 	paused  bool
 	enc     *Encoding // the current rung's
@@ -110,6 +111,20 @@ func (a *allocator) starve(now time.Time, l ladder, limit int64) {
 	if now.Sub(a.starved) >= starveHold {
 		a.paused, a.starved = true, time.Time{}
 	}
+}
+
+// squeeze tells whether video must stop until the track has reached its target: it has
+// been sending far more than there is for a while, since the target's keyframe does
+// not come, and sound would be lost with it.
+func (a *allocator) squeeze(now time.Time, sends, target, limit int64) bool {
+	if sends <= target || sends-sends/squeezeMargin <= limit {
+		a.over = time.Time{}
+		return false
+	}
+	if a.over.IsZero() {
+		a.over = now
+	}
+	return now.Sub(a.over) >= squeezeHold
 }
 
 // forget lets go of what the last publisher sent.

@@ -95,6 +95,7 @@ type DownTrack struct {
 	selection      Selection
 	goal           target     // where the allocator wants it
 	goalOf         *Publisher // of goal.enc
+	heldAt         *Keyframe  // the last one when the track was held
 }
 
 type trackState uint8
@@ -165,6 +166,8 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		d.restart(now, out)
 	case d.state == waiting && !d.enc.Ended():
 		d.resume(now, out)
+	case d.state == held && d.enc.Keyframe() != d.heldAt:
+		d.begin(now, d.enc, d.format, out)
 	case d.needsKeyframe():
 		d.wish(now, d.enc, out)
 	}
@@ -173,31 +176,29 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 // wantedEncoding is where the track should be: on its target, if that is the current
 // publisher's, else on the best there is.
 func (d *DownTrack) wantedEncoding() *Encoding {
-	if e := d.goal.enc; e != nil && e == d.enc && !e.Ended() && d.encOf == d.pub {
-		return e
-	}
 	if e := d.goal.enc; e != nil && d.goalOf == d.pub && !e.Ended() {
 		return e
 	}
 	return d.pub.Best(d.kind)
 }
 
-// hold stops at the end of a frame while the target is paused, and ends the pause at
-// a keyframe. It tells whether the track is held.
+// hold stops at the end of a frame while the target is paused or squeezed. A pause ends
+// at a keyframe; a squeezed track goes on as soon as it can reach its target. It tells
+// whether the track stays where it is.
 func (d *DownTrack) hold(now time.Time) bool {
+	still := d.goal.paused || d.goal.squeezed
 	switch {
-	case d.goal.paused && d.state == running && d.boundary && d.atFrameStart():
-		d.state = held
+	case still && d.state == running && d.boundary && d.atFrameStart():
+		d.state, d.heldAt = held, d.enc.Keyframe()
 		d.counts.Pauses++
-	case !d.goal.paused && d.state == held:
+	case !still && d.state == held:
 		d.state = waiting
-		if key := d.enc.Keyframe(); key != nil && now.Sub(key.At) > switchKeyframeAge {
-			d.seg.keyframe = key
-		} else {
-			d.seg.keyframe = nil
+		d.seg.keyframe = d.enc.Keyframe()
+		if key := d.seg.keyframe; key != nil && now.Sub(key.At) <= switchKeyframeAge {
+			d.seg.keyframe = nil // young enough to begin with
 		}
 	}
-	return d.state == held && !d.enc.Ended()
+	return d.state == held && d.goal.paused && !d.enc.Ended()
 }
 
 // restart begins again at the last keyframe, at the end of a frame if there is

@@ -19,9 +19,10 @@ func (l layerID) bit() uint32     { return 1 << l }
 
 // A target is what a down track should send: an encoding and a layer of it.
 type target struct {
-	enc    *Encoding // nil: the best there is
-	layer  layerID
-	paused bool // nothing for now
+	enc      *Encoding // nil: the best there is
+	layer    layerID
+	paused   bool // nothing for now
+	squeezed bool // nothing until it is reached: what is sent is far too much
 }
 
 // A layering is where a segment stands among its encoding's layers.
@@ -115,7 +116,7 @@ func (d *DownTrack) stepUp(p *Packet) {
 
 // needsKeyframe tells whether the track waits for one to change its spatial layer.
 func (d *DownTrack) needsKeyframe() bool {
-	if d.state != running || d.enc != d.goal.enc {
+	if d.enc != d.goal.enc || d.state != running && d.state != held {
 		return false
 	}
 	have, want := d.seg.id.spatial(), d.enc.clamp(d.goal.layer).spatial()

@@ -217,6 +217,11 @@ const (
 	// maxPadding is the padding of one packet (RFC 3550 §5.1).
 	maxPadding = 224
 
+	// Video stops for its target when a third of it is too much for squeezeHold: an
+	// encoder that answers keyframe requests has answered by then.
+	squeezeMargin = 3
+	squeezeHold   = 500 * time.Millisecond
+
 	// firstEstimate is what a network is taken to carry until it has been heard of.
 	firstEstimate = 4_000_000
 )

@@ -100,7 +100,24 @@ func (s *Subscriber) allocate(now time.Time) {
 		d.goal.paused = true
 		return
 	}
-	d.aim(target{enc: l[i].enc, layer: l[i].layer}, s.pub)
+	t := target{enc: l[i].enc, layer: l[i].layer}
+	t.squeezed = s.alloc.squeeze(now, d.sends(), l[i].cost(), limit)
+	d.aim(t, s.pub)
+}
+
+// sends is what the track's current layer takes, 0 if it is held or unknown.
+func (d *DownTrack) sends() int64 {
+	if d.enc == nil || d.state != running && !d.goal.squeezed {
+		return 0
+	}
+	layer := d.enc.clamp(d.seg.id)
+	for _, s := range d.enc.Layers() {
+		if layerOf(s.Spatial, s.Temporal) == layer {
+			r := rung{bitrate: s.Bitrate}
+			return r.cost()
+		}
+	}
+	return 0
 }
 
 func (d *DownTrack) aim(t target, pub *Publisher) { d.goal, d.goalOf = t, pub }
