@@ -1,0 +1,6 @@
+package forwarder
+
+const (
+	estimatedLeast = 64
+	estimatedMost  = 1024
+)

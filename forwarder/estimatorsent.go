@@ -1,0 +1,82 @@
+package forwarder
+
+// estimatedSent remembers what was sent under the last transport-wide numbers. It is a
+// ring of a power of two records, which grows while it would forget a packet that
+// nothing is known of yet.
+type estimatedSent struct {
+	records []estimatedPacket
+	next    uint64 // extended number above the highest sent; 0: nothing was sent
+}
+
+// An estimatedPacket is one packet in the memory of an Estimator.
+type estimatedPacket struct {
+	at      uint32 // when it was sent, µs of the estimator's clock; wraps after 71 minutes
+	backlog uint16 // what is ahead of it at a bottleneck as fast as the estimate: units of backlogUnit
+	size    uint16 // bytes on the wire, and what is known of it in the highest bits
+}
+
+// What is known of a packet, in the highest bits of its size.
+const (
+	packetArrived = 1 << 15
+	packetMissing = 1 << 14
+	packetSize    = 1<<14 - 1
+)
+
+const backlogUnit = 64 // µs, so that four seconds fit
+
+// slot returns where the record of a number is.
+func (s *estimatedSent) slot(number uint64) *estimatedPacket {
+	return &s.records[number&uint64(len(s.records)-1)]
+}
+
+// extend returns the extended form of a number; false if it is above all that were
+// sent, or far below.
+func (s *estimatedSent) extend(number uint16) (uint64, bool) {
+	back := uint16(s.next-1) - number
+	return s.next - 1 - uint64(back), s.next > 0 && back < 1<<15
+}
+
+// get returns the record of a number; nil if nothing was sent under it or it is
+// forgotten.
+func (s *estimatedSent) get(number uint64) *estimatedPacket {
+	if number >= s.next || s.next-number > uint64(len(s.records)) {
+		return nil
+	}
+	if r := s.slot(number); r.size != 0 {
+		return r
+	}
+	return nil
+}
+
+// put adds the record of a number; false if that is not above the last.
+func (s *estimatedSent) put(number uint16, p estimatedPacket) bool {
+	if s.next == 0 {
+		s.records = make([]estimatedPacket, estimatedLeast)
+		s.next = 1<<16 + uint64(number)
+	}
+	skipped := number - uint16(s.next)
+	if skipped >= 1<<15 {
+		return false
+	}
+	for range min(int(skipped), len(s.records)) {
+		*s.slot(s.next) = estimatedPacket{}
+		s.next++
+		skipped--
+	}
+	s.next += uint64(skipped)
+	if r := s.slot(s.next); r.size != 0 && r.size&^packetSize == 0 && len(s.records) < estimatedMost {
+		s.grow()
+	}
+	*s.slot(s.next) = p
+	s.next++
+	return true
+}
+
+// grow doubles the ring.
+func (s *estimatedSent) grow() {
+	old := *s
+	s.records = make([]estimatedPacket, 2*len(old.records))
+	for n := old.next - uint64(len(old.records)); n < old.next; n++ {
+		*s.slot(n) = *old.slot(n)
+	}
+}

@@ -1,0 +1,205 @@
+package forwarder
+
+import "math"
+
+// A probeCluster is packets sent at a rate to see whether they arrive at it.
+type probeCluster struct {
+	rate            float64
+	start, end      int64 // µs
+	first, last     uint64
+	running         bool
+	waiting         bool // for feedback, from the cluster's end on
+	short           bool
+	sent            int // bytes
+	lastSent        int64
+	lastSize        int
+	firstSent       int64
+	here            int // bytes
+	firstSize       int
+	arrived         int64
+	lastArrived     int64
+	packets         int
+	thirds          [3]int32
+	early           int
+	n, x, y, xx, xy float64
+}
+
+type prober struct {
+	want         float64
+	c            probeCluster
+	next         int64
+	backoff      int64
+	starts       int
+	fails        int
+	raised       int64
+	raisedTo     float64
+	carried      bool // a short cluster was
+	busy         bool // the link was seen busy
+	sendR, recvR float64
+}
+
+const (
+	probeTime    = 100_000 // µs
+	probeLong    = 150_000
+	probeQueue   = 35_000 // µs that a short cluster may make a queue longer by
+	probeLeast   = 7200   // bytes
+	probeFirst   = 1_500_000
+	probeMost    = 6_000_000
+	probeWorth   = 1.03
+	probeCarried = 0.87
+)
+
+func (c *probeCluster) note(n uint64, now int64, size int) {
+	if c.sent == 0 {
+		c.first, c.firstSent = n, now
+	}
+	c.last = n
+	c.sent += size
+	c.lastSent, c.lastSize = now, size
+	c.packets++
+	if now-c.start < (c.end-c.start)/3 {
+		c.early += size
+	}
+}
+
+func (c *probeCluster) heard(sent, at int64, d int32, size int) {
+	if c.here == 0 {
+		c.arrived, c.lastArrived = at, at
+		c.firstSize = size
+		c.thirds = [3]int32{noDelay, noDelay, noDelay}
+	}
+	c.here += size
+	c.lastArrived = max(c.lastArrived, at)
+	x, y := float64(sent-c.start), float64(d)
+	c.n++
+	c.x += x
+	c.y += y
+	c.xx += x * x
+	c.xy += x * y
+	k := min(2, max(0, (sent-c.start)*3/max(1, c.end-c.start)))
+	c.thirds[k] = min(c.thirds[k], d)
+}
+
+// result returns what was sent and what arrived
+func (c *probeCluster) result(noise float64) (send, recv float64) {
+	send = float64((c.sent-c.lastSize)*8) / float64(max(c.lastSent-c.firstSent, 10_000)) * 1e6
+	recv = float64((c.here-c.firstSize)*8) / float64(max(c.lastArrived-c.arrived, 10_000)) * 1e6
+	if float64(c.early*8) > 1.5*c.rate*float64(c.end-c.start)/3e6 {
+		return send, recv
+	}
+	slope := 0.0
+	if v := c.n*c.xx - c.x*c.x; v > 0 {
+		slope = max(0, (c.n*c.xy-c.x*c.y)/v)
+	}
+	t := &c.thirds
+	if t[1] != noDelay && t[2] != noDelay {
+		third := float64(c.end-c.start) / 3
+		slope = max(slope, (float64(t[2]-t[1])-1000*noiseFactor*noise)/third)
+	}
+	lost := float64(c.sent-c.here) / float64(c.sent)
+	return send, send / (1 + slope) * (1 - lost)
+}
+
+// begin starts a cluster
+func (e *Estimator) startProbe(short bool) {
+	p := &e.probe
+	goal := 2 * e.rate.estimate
+	if p.starts == 0 {
+		goal = 3 * e.rate.estimate
+	}
+	goal = min(goal, 1.05*p.want)
+	if goal <= 0 {
+		return
+	}
+	p.starts++
+	d := float64(probeTime)
+	if p.busy {
+		d = float64(int64(probeLong) << min(p.fails, 2))
+		d = max(d, 30*e.delay.noise*1000)
+		if short {
+			d = probeQueue * e.rate.estimate / max(goal-e.rate.estimate, 1)
+			d = max(min(d, probeTime), probeLeast*8e6/goal, 4*e.delay.noise*1000)
+		}
+	}
+	p.c = probeCluster{rate: goal, start: e.now, end: e.now + int64(d), running: true, short: short && p.busy}
+}
+
+func (e *Estimator) concluded() {
+	p := &e.probe
+	c := p.c
+	p.c.waiting = false
+	if c.here <= c.firstSize {
+		p.next = e.now + probeMost
+		return
+	}
+	send, recv := c.result(e.delay.noise)
+	r := recv / (1 - e.loss.inherent)
+	p.sendR, p.recvR = send, r
+	carried := probeCarried
+	if e.delay.contended {
+		carried = 0.75
+		r = r / carried * probeCarried
+	}
+	if r > probeCarried*send {
+		if c.short && e.now-p.raised > 0 {
+			p.carried, p.next = true, e.now
+			return
+		}
+		if m := min(r, send); m > e.rate.estimate || !e.rate.known {
+			if m > 1.05*e.rate.estimate && p.busy {
+				p.raised, p.raisedTo = e.now, m
+			}
+			e.setRate(max(m, e.rate.estimate))
+			e.rate.limit = LimitApplication
+		}
+		e.rate.known = true
+		p.next = e.now
+		p.backoff = probeFirst
+		return
+	}
+	p.busy = true
+	if m := 0.95 * r; m > e.rate.estimate || !e.rate.known {
+		e.setRate(m)
+	}
+	e.rate.capacity = r
+	e.rate.known = true
+	e.rate.limit = LimitDelay
+	p.backoff = min(max(2*p.backoff, probeFirst), probeMost)
+	p.next = e.now + p.backoff
+	if p.fails > 0 {
+		p.next = e.now + min(int64(probeMost)<<p.fails, 60_000_000)
+	}
+}
+
+// lowered is called on each decrease.
+func (p *prober) lowered(now int64, to float64, contended bool) {
+	p.busy = true
+	p.carried = false
+	if !contended && p.raised > 0 && now-p.raised < 10_000_000 && to < 0.9*p.raisedTo {
+		p.fails = min(p.fails+1, 4)
+		p.raised = 0
+	}
+	p.backoff = probeFirst
+	p.next = max(p.next, now+probeFirst)
+	if p.fails > 0 {
+		p.next = max(p.next, now+min(int64(probeMost)<<(p.fails-1), 60_000_000))
+	}
+}
+
+// due decides whether a cluster begins now.
+func (e *Estimator) probeDue() {
+	p := &e.probe
+	if p.raised > 0 && e.now-p.raised > 30_000_000 {
+		p.fails, p.raised = 0, 0
+	}
+	if p.c.running || p.c.waiting || !e.rate.known || e.now < p.next || e.delay.usage != usageNormal {
+		return
+	}
+	if p.want < probeWorth*e.rate.estimate {
+		return
+	}
+	e.startProbe(!p.carried)
+	p.carried = false
+}
+
+var _ = math.Abs
