@@ -62,6 +62,12 @@ func (r *bitReader) skip(n uint) {
 	r.bits(min(n, 32))
 }
 
+// read returns how many bits were read, emulation prevention not counted.
+func (r *bitReader) read() uint { return uint(8*r.pos) - r.left }
+
+// align passes over the rest of a byte that was begun.
+func (r *bitReader) align() { r.left = 0 }
+
 // ue reads an Exp-Golomb code (H.264 §9.1). A code with more than 31
 // leading zeros is out of every range there is and fails.
 func (r *bitReader) ue() uint32 {

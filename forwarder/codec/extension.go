@@ -20,8 +20,9 @@ const (
 	ColorSpace                                // colour space and HDR metadata
 	DependencyDescriptor                      // AV1 RTP specification, appendix A
 	VideoLayers                               // video-layers-allocation00
+	FrameMarking                              // draft-ietf-avtext-framemarking
 
-	NumExtensions = int(VideoLayers) + 1 // one more than the largest Extension: the size of a table by Extension
+	NumExtensions = int(FrameMarking) + 1 // one more than the largest Extension: the size of a table by Extension
 )
 
 var extensionURIs = [NumExtensions]string{
@@ -38,6 +39,7 @@ var extensionURIs = [NumExtensions]string{
 	ColorSpace:           "http://www.webrtc.org/experiments/rtp-hdrext/color-space",
 	DependencyDescriptor: "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
 	VideoLayers:          "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00",
+	FrameMarking:         "urn:ietf:params:rtp-hdrext:framemarking",
 }
 
 // ParseExtension finds an extension by the URI of an extmap line; 0 if unknown.

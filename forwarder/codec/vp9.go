@@ -29,7 +29,7 @@ type VP9Descriptor struct {
 	// Len is the descriptor's length in bytes, at least 1; VP9 data follows.
 	Len int
 
-	pictureID, tl0PicIdx int // where those fields are; 0: nowhere
+	pictureID, tl0PicIdx, sizes int // where those fields are; 0: nowhere
 }
 
 // ParseVP9 reads the descriptor a VP9 payload begins with. It returns false if
@@ -91,6 +91,7 @@ func (d *VP9Descriptor) structure(r *byteReader) {
 	b := r.byte()
 	d.SpatialLayers = b>>5 + 1
 	if b&0x10 != 0 {
+		d.sizes = r.pos
 		for range d.SpatialLayers {
 			width, height := r.uint16(), r.uint16()
 			d.Width, d.Height = bothOrNone(uint32(width), uint32(height))
@@ -104,6 +105,20 @@ func (d *VP9Descriptor) structure(r *byteReader) {
 			r.byte()
 		}
 	}
+}
+
+// layerSizes returns the widths and heights of the spatial layers that the structure in
+// payload lists, the one d was read from.
+func (d *VP9Descriptor) layerSizes(payload []byte) (sizes [2][MaxSpatial]uint16) {
+	if d.sizes == 0 {
+		return sizes
+	}
+	r := byteReader{data: payload, pos: d.sizes}
+	for i := range min(d.SpatialLayers, MaxSpatial) {
+		width, height := r.uint16(), r.uint16()
+		sizes[0][i], sizes[1][i] = bothOrNone(uint32(width), uint32(height))
+	}
+	return sizes
 }
 
 // Rewrite writes another picture id into payload, the one d was read from or a

@@ -1,0 +1,189 @@
+package codec
+
+// readVP8 reads the layers of a VP8 payload (RFC 7741 §4.2): temporal ones only. The Y
+// bit tells that the frame needs only the base layer and that later ones of its layer
+// do not need earlier ones.
+func (r *LayerReader) readVP8(l *Layering, payload []byte) {
+	d, ok := ParseVP8(payload)
+	if !ok {
+		return
+	}
+	l.pictureID(d.PictureID, d.PictureIDBits)
+	if d.HasTL0PicIdx {
+		l.TL0PicIdx = d.TL0PicIdx
+		l.Flags |= HasTL0PicIdx
+	}
+	if !d.HasTID {
+		return
+	}
+	r.temporal(l, d.TID)
+	if d.LayerSync {
+		l.Entry = fromTemporal(d.TID) &^ fromTemporal(d.TID+1)
+	}
+}
+
+func (l *Layering) pictureID(id uint16, bits uint8) {
+	switch bits {
+	case 15:
+		l.Flags |= HasPictureID | WidePictureID
+	case 7:
+		l.Flags |= HasPictureID
+	}
+	l.PictureID = id
+}
+
+// vp9Layers is what is known of a VP9 encoding's spatial layers.
+type vp9Layers struct {
+	seen     bool // a descriptor with layers came
+	picture  uint16
+	key      uint16             // picture id of the last keyframe
+	pictures uint32             // so far
+	last     [MaxSpatial]uint32 // picture by that count in which each layer came
+
+	// top is the highest spatial layer, by the structure that was sent, else the
+	// highest that came.
+	top   uint8
+	sizes [2][MaxSpatial]uint16
+
+	// apart tells that since the last keyframe a spatial layer was not used by the
+	// next one, so that receivers of that one have a gap in it.
+	apart bool
+	masks [2]*LayerMasks // by apart; nil until needed
+}
+
+// readVP9 reads the layers of a VP9 payload (RFC 9628 §4.2).
+func (r *LayerReader) readVP9(l *Layering, in Info, payload []byte) {
+	d, ok := ParseVP9(payload)
+	if !ok {
+		return
+	}
+	l.pictureID(d.PictureID, d.PictureIDBits)
+	l.Flags = l.Flags&^LayerStart | vp9Flags(&d)
+	if d.tl0PicIdx != 0 {
+		l.TL0PicIdx = d.TL0PicIdx
+		l.Flags |= HasTL0PicIdx
+	}
+	if !d.HasLayers {
+		return
+	}
+	late := !r.vp9.follow(&d, in, payload)
+	r.temporal(l, d.TID)
+	l.Spatial = min(d.SID, MaxSpatial-1)
+	rows := r.vp9.above(l.Spatial, r.vp9.top)
+	if !d.NotReference {
+		rows = fromSpatial(l.Spatial)
+	}
+	l.Needed &= rows
+	if l.Flags&LayerEnd != 0 {
+		l.Last = r.vp9.above(l.Spatial, r.vp9.produced()) & l.Needed
+	}
+	if d.SwitchUp && !late {
+		l.Entry = fromTemporal(d.TID + 1)
+	}
+	if d.PictureIDBits > 0 && d.PictureID == r.vp9.key && !d.Predicted {
+		l.Flags |= LayerKeyframe
+	}
+	l.Masks = r.vp9.within()
+}
+
+// vp9Flags returns LayerStart and LayerEnd by the B and E bits.
+func vp9Flags(d *VP9Descriptor) (f LayerFlags) {
+	if d.Start {
+		f |= LayerStart
+	}
+	if d.End {
+		f |= LayerEnd
+	}
+	return f
+}
+
+// follow takes up what a descriptor says, unless it is older than the newest: then it
+// returns false.
+func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
+	sid := min(d.SID, MaxSpatial-1)
+	if v.seen && d.PictureIDBits > 0 {
+		ahead := (d.PictureID - v.picture) & (1<<d.PictureIDBits - 1)
+		if ahead>>(d.PictureIDBits-1) != 0 {
+			return false
+		}
+		if ahead > 0 {
+			v.pictures++
+		}
+	}
+	v.seen, v.picture = true, d.PictureID
+	if in.Keyframe {
+		v.key, v.apart = d.PictureID, false
+	}
+	if d.SpatialLayers > 0 {
+		v.setTop(min(d.SpatialLayers, MaxSpatial) - 1)
+		v.sizes = d.layerSizes(payload)
+	} else if sid > v.top {
+		v.setTop(sid)
+	}
+	v.last[sid] = v.pictures
+	if d.Predicted && d.NotReference && sid < v.top {
+		v.apart = true
+	}
+	return true
+}
+
+func (v *vp9Layers) setTop(top uint8) {
+	if top != v.top {
+		v.top, v.masks = top, [2]*LayerMasks{}
+	}
+	for i := range v.last { // as if they came just now
+		v.last[i] = v.pictures
+	}
+}
+
+// above returns the layers whose receivers get spatial layer s for the best, if top is
+// the highest there is.
+func (v *vp9Layers) above(s, top uint8) uint32 {
+	if s >= top {
+		return fromSpatial(s)
+	}
+	return fromSpatial(s) &^ fromSpatial(s+1)
+}
+
+// produced returns the highest spatial layer that came lately.
+func (v *vp9Layers) produced() uint8 {
+	for s := v.top; s > 0; s-- {
+		if v.pictures-v.last[s] < quietPictures {
+			return s
+		}
+	}
+	return 0
+}
+
+func (v *vp9Layers) layers(set *LayerSet) {
+	set.Spatial = v.produced() + 1
+	for i := range set.Spatial {
+		set.Width[i], set.Height[i] = v.sizes[0][i], v.sizes[1][i]
+	}
+}
+
+// within returns which layers are within which, as LayerMasks without targets.
+func (v *vp9Layers) within() *LayerMasks {
+	at := &v.masks[0]
+	if v.apart {
+		at = &v.masks[1]
+	}
+	if *at == nil {
+		*at = v.newMasks()
+	}
+	return *at
+}
+
+func (v *vp9Layers) newMasks() *LayerMasks {
+	m := new(LayerMasks)
+	for s := range uint8(MaxSpatial) {
+		rows := v.above(min(s, v.top), v.top)
+		if !v.apart {
+			rows |= AllLayers &^ fromSpatial(s)
+		}
+		for t := range uint8(MaxTemporal) {
+			m.Within[s][t] = rows &^ fromTemporal(t+1)
+		}
+	}
+	return m
+}
