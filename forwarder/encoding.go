@@ -31,7 +31,6 @@ type Encoding struct {
 	size     atomic.Uint32
 	ignores  atomic.Bool // keyframe requests
 	ended    atomic.Bool
-	nested   atomic.Bool // lower spatial layers come with the higher ones
 	status   atomic.Pointer[[]LayerStatus]
 
 	// owned by the writer

@@ -16,6 +16,7 @@ func layerOf(spatial, temporal uint8) layerID {
 func (l layerID) spatial() uint8  { return uint8(l) / codec.MaxTemporal }
 func (l layerID) temporal() uint8 { return uint8(l) % codec.MaxTemporal }
 func (l layerID) bit() uint32     { return 1 << l }
+func (l layerID) above() layerID  { return layerOf(l.spatial(), l.temporal()+1) }
 
 // A target is what a down track should send: an encoding and a layer of it.
 type target struct {
@@ -27,13 +28,12 @@ type target struct {
 
 // A layering is where a segment stands among its encoding's layers.
 type layering struct {
-	id      layerID // what is forwarded now
-	highest uint64  // the highest incoming number sent or dropped; 0: none yet
-	picture uint32  // the timestamp of that packet
-	judged  uint32  // timestamp of the picture that was looked at for a step up
-	dropped bool    // that packet was dropped
-	seen    bool    // picture is valid
-	tried   bool    // judged is valid
+	id      layerID           // what is forwarded now
+	masks   *codec.LayerMasks // of the newest packet that has them; nil: none had
+	highest uint64            // the highest incoming number sent or dropped; 0: none yet
+	picture uint32            // the timestamp of that packet
+	dropped bool              // that packet was dropped
+	seen    bool              // picture is valid
 }
 
 // Running numbers of pictures and frames that payloads and descriptors carry, or what
@@ -64,6 +64,9 @@ func (d *DownTrack) judge(p *Packet) verdict {
 	if s.id != d.goal.layer && d.enc == d.goal.enc {
 		d.stepLayer(p, fresh)
 	}
+	if p.Layering.Masks != nil {
+		s.masks = p.Layering.Masks
+	}
 	keep := p.Layering.Needed&s.id.bit() != 0
 	if !keep {
 		d.cut(p, fresh)
@@ -77,41 +80,28 @@ func (d *DownTrack) judge(p *Packet) verdict {
 }
 
 // stepLayer moves towards the target: down at any new picture, to another spatial
-// layer at a keyframe, one temporal layer up where p says that it may be done.
+// layer at a keyframe or where that is part of the current one, temporal layers up
+// where p says that it may be done.
 func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	s, goal := &d.seg.layering, d.goal.layer
-	if !fresh {
-		d.stepUp(p)
-		return
-	}
-	if p.Layering.Flags&codec.LayerKeyframe != 0 {
+	if p.Layering.Entry == codec.AllLayers {
 		s.id = goal
 		return
 	}
-	if goal.spatial() < s.id.spatial() && d.enc.nested.Load() {
-		s.id = layerOf(goal.spatial(), min(goal.temporal(), s.id.temporal()))
+	if fresh && goal.spatial() < s.id.spatial() && s.within(goal) {
+		s.id = layerOf(goal.spatial(), s.id.temporal())
 	}
-	if goal.temporal() < s.id.temporal() {
+	if fresh && goal.temporal() < s.id.temporal() {
 		s.id = layerOf(s.id.spatial(), goal.temporal())
 	}
-	d.stepUp(p)
+	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 {
+		s.id = s.id.above()
+	}
 }
 
-// stepUp goes one temporal layer up if p is the first packet of its picture that the
-// layer above needs, and may be entered with.
-func (d *DownTrack) stepUp(p *Packet) {
-	s := &d.seg.layering
-	if d.goal.layer.temporal() <= s.id.temporal() || p.Layering.Temporal != s.id.temporal()+1 {
-		return
-	}
-	above := layerOf(s.id.spatial(), s.id.temporal()+1)
-	if p.Layering.Needed&above.bit() == 0 || s.tried && s.judged == p.Timestamp {
-		return
-	}
-	s.judged, s.tried = p.Timestamp, true
-	if p.Layering.Entry&above.bit() != 0 && p.Layering.Flags&codec.LayerStart != 0 {
-		s.id = above
-	}
+// within tells whether all of a layer is sent with the current one.
+func (s *layering) within(l layerID) bool {
+	return s.masks != nil && s.masks.Within[s.id.spatial()][s.id.temporal()]&layerOf(l.spatial(), min(l.temporal(), s.id.temporal())).bit() != 0
 }
 
 // needsKeyframe tells whether the track waits for one to change its spatial layer.
@@ -119,9 +109,8 @@ func (d *DownTrack) needsKeyframe() bool {
 	if d.enc != d.goal.enc || d.state != running && d.state != held {
 		return false
 	}
-	have, want := d.seg.id.spatial(), d.enc.clamp(d.goal.layer).spatial()
-	have = min(have, d.enc.clamp(topLayer).spatial())
-	return want > have || want < have && !d.enc.nested.Load()
+	have, want := d.enc.clamp(d.seg.id), d.enc.clamp(d.goal.layer)
+	return want.spatial() > have.spatial() || want.spatial() < have.spatial() && !d.seg.within(want)
 }
 
 // cut closes the hole p leaves, and with it what is missing between p and the packet
@@ -193,7 +182,7 @@ func (d *DownTrack) align(first *Packet) {
 func (m *mapping) number(o *OutPacket, id layerID, out *Output) {
 	p := o.Packet
 	l := &p.Layering
-	o.Mark = p.Marker || l.Flags&codec.LayerEnd != 0 && l.Spatial == id.spatial()
+	o.Mark = p.Marker || l.Last&id.bit() != 0
 	if l.Flags&(codec.HasPictureID|codec.HasTL0PicIdx) != 0 {
 		o.numbers.picture, o.numbers.tl0 = l.PictureID+m.shift.picture, l.TL0PicIdx+m.shift.tl0
 		if m.cuts != nil {
@@ -218,8 +207,8 @@ func (o *OutPacket) describe(id layerID, out *Output) {
 	l := &o.Packet.Layering
 	var active uint32
 	var targets uint8
-	if m := o.Packet.Masks; m != nil && l.Flags&codec.LayerStart != 0 {
-		if mask := m.Mask(id.spatial(), id.temporal()); mask != m.All() {
+	if m := l.Masks; m != nil && l.Flags&codec.LayerStart != 0 {
+		if mask := m.Active[id.spatial()][id.temporal()]; mask != m.Active[topLayer.spatial()][topLayer.temporal()] {
 			active, targets = mask, m.Targets
 		}
 	}

@@ -29,7 +29,6 @@ func (m *layerMeter) read(f codec.Format, info codec.Info, p *Packet) {
 		}
 	}
 	p.Layering = m.reader.Read(f, info, p.Payload, descriptor, p.Marker)
-	p.Masks = m.reader.Masks()
 	m.set = m.reader.Layers()
 }
 
@@ -61,23 +60,6 @@ func (e *Encoding) measureLayers(p *Packet) {
 			m.bits[l] += n
 		}
 	})
-	if e.nested.Load() && m.set.Spatial > 1 && !nests(p.Layering.Needed, m.set.Spatial) {
-		e.nested.Store(false)
-	}
-}
-
-// nests tells whether all spatial layers above one that needs a packet need it too.
-func nests(needed uint32, spatial uint8) bool {
-	const row = 1<<codec.MaxTemporal - 1
-	below := uint32(0)
-	for s := range spatial {
-		here := needed >> (s * codec.MaxTemporal) & row
-		if below&^here != 0 {
-			return false
-		}
-		below |= here
-	}
-	return true
 }
 
 // publishLayers makes the rates of the last window known to readers.

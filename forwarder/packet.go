@@ -19,7 +19,6 @@ type Packet struct {
 	Ext       []ExtensionValue
 
 	Layering codec.Layering
-	Masks    *codec.LayerMasks // of its Dependency Descriptor's structure; nil: none
 }
 
 // What a packet and one of its extension values take beside their bytes: the struct,

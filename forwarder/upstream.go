@@ -124,7 +124,6 @@ func (p *Publisher) beginEncoding(now time.Time, s *upStream, pt uint8, format c
 		s.enc.end()
 	}
 	s.enc = &Encoding{format: format, rid: s.rid, hist: NewHistory(p.cfg.Budget), bad: noNumber, since: now}
-	s.enc.nested.Store(true)
 	for _, nal := range s.track.ParameterSets[pt] {
 		s.enc.sets.KeepNAL(format, nal)
 	}

@@ -1,0 +1,235 @@
+package scenario
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
+)
+
+// A Scenario is one subscriber of one publisher behind one path.
+type Scenario struct {
+	Name      string
+	Link      link.Config
+	Length    time.Duration
+	Encodings []Encoding // nil: those of Encodings
+	AudioOnly bool
+	Cap       int64 // of the session, bits per second; 0: none
+
+	// Active tells whether an encoding is sent at a time; nil: all are.
+	Active func(i int, at time.Duration) bool
+
+	// Steady are the spans in which nothing changes, for counting switches.
+	Steady time.Duration // from here to the end; 0: from 10 s on
+}
+
+const (
+	step             = time.Millisecond
+	feedbackInterval = 50 * time.Millisecond
+	packetOverhead   = 64 // IP, UDP, RTP with extensions, authentication tag
+)
+
+// A Run is a scenario being played.
+type Run struct {
+	s    Scenario
+	link *link.Link
+	src  *source
+	sub  *forwarder.Subscriber
+	recv *receiver
+	out  forwarder.Output
+	at   time.Duration
+	air  arrivals
+	back []report
+
+	nextPicture, nextSound, nextFeedback, due time.Duration
+
+	Samples []Sample // each 100 ms
+}
+
+// A Sample is what holds at one moment.
+type Sample struct {
+	At       time.Duration
+	Estimate int64
+	Capacity int64
+	Queued   time.Duration
+	Choice   forwarder.Choice
+}
+
+type report struct {
+	at time.Duration
+	b  []byte
+}
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (r *Run) now() time.Time { return epoch.Add(r.at) }
+
+// Play plays a scenario to its end.
+func Play(s Scenario) *Run {
+	if s.Encodings == nil {
+		s.Encodings = Encodings()
+	}
+	rtt := s.Link.Back
+	for _, d := range s.Link.Delay {
+		rtt = max(rtt, d.Delay+s.Link.Back)
+	}
+	r := &Run{s: s, link: link.New(s.Link), src: newSource(s.Encodings, s.AudioOnly), recv: newReceiver(rtt)}
+	r.src.active = s.Active
+	r.warmUp()
+	r.join()
+	for ; r.at < r.s.Length; r.at += step {
+		r.publish()
+		r.deliver()
+		r.report()
+		r.serve()
+		if r.at%(100*time.Millisecond) == 0 {
+			r.sample()
+		}
+	}
+	return r
+}
+
+// warmUp lets the publisher send for two seconds before the subscriber joins.
+func (r *Run) warmUp() {
+	for r.at = -2 * time.Second; r.at < 0; r.at += step {
+		if r.nextPicture == 0 && r.nextSound == 0 {
+			r.nextPicture, r.nextSound = r.at, r.at
+		}
+		r.publish()
+	}
+}
+
+func (r *Run) join() {
+	ext := map[codec.Extension]uint8{codec.TransportCC: transportID}
+	r.sub = forwarder.NewSubscriber(forwarder.SubscriberConfig{Seed: 1, Tracks: []forwarder.SubscriberTrack{
+		{
+			Kind: codec.Audio, MID: "0", SSRC: subAudioSSRC, CNAME: "c", Extensions: ext,
+			Formats: []forwarder.SubscriberFormat{{Format: codec.Format{Name: codec.Opus}, PT: subAudioPT}},
+		},
+		{
+			Kind: codec.Video, MID: "1", SSRC: subVideoSSRC, RTXSSRC: subRTXSSRC, CNAME: "c", NACK: true, Extensions: ext,
+			Formats: []forwarder.SubscriberFormat{{Format: codec.Format{Name: codec.VP8}, PT: subscriberPT, RTX: subscriberRTX}},
+		},
+	}})
+	r.sub.SetCap(r.s.Cap)
+	r.sub.SetPublisher(r.src.up)
+	r.due = 0
+}
+
+func (r *Run) publish() {
+	for r.at >= r.nextSound {
+		r.src.sound(r.now())
+		r.nextSound += audioInterval
+		r.due = r.at
+	}
+	for r.at >= r.nextPicture {
+		r.src.picture(r.now(), r.at)
+		r.nextPicture += frameInterval
+		r.due = r.at
+	}
+	if !r.now().Before(r.src.up.Deadline()) {
+		r.src.requests(r.now(), r.at)
+	}
+}
+
+// serve pulls what the core wants sent now.
+func (r *Run) serve() {
+	for r.at >= r.due {
+		r.due = r.s.Length
+		r.out.Reset()
+		r.sub.Pull(r.now(), &r.out)
+		r.emit()
+		if !r.out.Deadline.IsZero() {
+			r.due = max(r.out.Deadline.Sub(epoch), r.at+step)
+		}
+		if r.out.More {
+			r.due = r.at
+		}
+	}
+}
+
+// emit sends what the core put out over the link.
+func (r *Run) emit() {
+	for i := range r.out.Packets {
+		p := &r.out.Packets[i]
+		size := p.Payload() + int(p.Padding) + packetOverhead
+		at, ok := r.link.Send(r.at, size)
+		if !ok {
+			continue
+		}
+		heap.Push(&r.air, flight{at, len(r.air), newArrival(p)})
+	}
+	for _, e := range r.out.Wishes {
+		r.src.up.RequestKeyframe(e)
+	}
+}
+
+func newArrival(p *forwarder.OutPacket) *arrival {
+	a := &arrival{
+		seq: p.Seq, timestamp: p.Timestamp, transport: p.TransportSeq, payload: p.Payload(), marker: p.Mark,
+		video: p.SSRC != subAudioSSRC, padding: p.Padding > 0, made: p.Packet.At.Sub(epoch),
+		temporal: p.Packet.Layering.Temporal, key: p.Packet.Layering.Flags&codec.LayerKeyframe != 0,
+	}
+	if p.Retransmit {
+		a.seq = p.OriginalSeq
+	}
+	return a
+}
+
+// deliver lets arrive what is due.
+func (r *Run) deliver() {
+	for len(r.air) > 0 && r.air[0].at <= r.at {
+		f := heap.Pop(&r.air).(flight)
+		r.recv.receive(f.at, f.packet)
+	}
+	for len(r.back) > 0 && r.back[0].at <= r.at {
+		r.out.Reset()
+		r.sub.HandleRTCP(r.now(), r.back[0].b, &r.out)
+		r.emit()
+		r.back, r.due = r.back[1:], r.at
+	}
+}
+
+func (r *Run) report() {
+	if r.at < r.nextFeedback {
+		return
+	}
+	r.nextFeedback = r.at + feedbackInterval
+	b := r.recv.feedback(r.at, nil)
+	if at, ok := r.link.Return(r.at); ok && len(b) > 0 {
+		r.back = append(r.back, report{at, b})
+	}
+}
+
+func (r *Run) sample() {
+	r.Samples = append(r.Samples, Sample{
+		At: r.at, Estimate: r.sub.Estimate(), Capacity: r.link.Capacity(r.at), Queued: r.link.Queued(r.at), Choice: r.sub.Choice(),
+	})
+}
+
+type flight struct {
+	at     time.Duration
+	order  int
+	packet *arrival
+}
+
+type arrivals []flight
+
+func (a arrivals) Len() int { return len(a) }
+func (a arrivals) Less(i, j int) bool {
+	return a[i].at < a[j].at || a[i].at == a[j].at && a[i].order < a[j].order
+}
+func (a arrivals) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+
+// Push is called by container/heap only.
+func (a *arrivals) Push(x any) { *a = append(*a, x.(flight)) }
+
+// Pop is called by container/heap only.
+func (a *arrivals) Pop() any {
+	last := len(*a) - 1
+	x := (*a)[last]
+	*a = (*a)[:last]
+	return x
+}

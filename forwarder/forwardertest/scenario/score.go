@@ -1,0 +1,154 @@
+package scenario
+
+import (
+	"slices"
+	"time"
+)
+
+// A Score is what a subscriber got of a scenario.
+type Score struct {
+	Name        string  `json:"name"`
+	Kbits       int64   `json:"kbits"`       // of video shown, per second
+	Utilisation float64 `json:"utilisation"` // of what the best fitting layer would have brought
+	Height      float64 `json:"height"`      // of what was sent, mean, in pixels
+	Converged   float64 `json:"converged"`   // seconds until the best fitting encoding was sent, from the last change of the path; -1: never
+	Switches    int     `json:"switches"`    // of encoding or spatial layer, while nothing changed
+	Freezes     int     `json:"freezes"`     // of more than 200 ms
+	Longest     float64 `json:"longest"`     // freeze, seconds
+	Latency     float64 `json:"latency"`     // of shown frames, 95 %, ms beyond the path's own delay
+	Queue       float64 `json:"queue"`       // at the bottleneck, 95 %, ms
+	SoundGap    float64 `json:"soundGap"`    // the longest, ms
+	Paused      float64 `json:"paused"`      // seconds without video because the network carries sound only
+}
+
+const freeze = 200 * time.Millisecond
+
+// Score sums up a run.
+func (r *Run) Score() Score {
+	s := Score{Name: r.s.Name, Longest: 0}
+	s.Kbits = r.recv.mediaBits * int64(time.Second) / int64(r.s.Length) / 1000
+	s.SoundGap = milliseconds(r.recv.soundGap)
+	r.freezes(&s)
+	r.choices(&s)
+	if best := r.best(); best > 0 {
+		s.Utilisation = round(float64(r.recv.mediaBits) / best)
+	}
+	return s
+}
+
+func (r *Run) freezes(s *Score) {
+	var latency []time.Duration
+	last := time.Duration(-1)
+	base := r.baseDelay()
+	for _, f := range r.recv.shown {
+		latency = append(latency, f.latency-base)
+		if gap := f.at - last; last >= 0 && gap > freeze+4*frameInterval {
+			s.Freezes++
+			s.Longest = max(s.Longest, gap.Seconds())
+		}
+		last = f.at
+	}
+	if gap := r.s.Length - max(last, 0); !r.s.AudioOnly && gap > freeze+4*frameInterval {
+		s.Freezes++
+		s.Longest = max(s.Longest, gap.Seconds())
+	}
+	s.Longest = round(s.Longest)
+	s.Latency = milliseconds(percentile(latency, 95))
+}
+
+func (r *Run) baseDelay() time.Duration {
+	if len(r.s.Link.Delay) == 0 {
+		return 0
+	}
+	return r.s.Link.Delay[0].Delay
+}
+
+// choices counts what was sent over time.
+func (r *Run) choices(s *Score) {
+	steady := r.s.Steady
+	if steady == 0 {
+		steady = 10 * time.Second
+	}
+	var queue []time.Duration
+	height, n := 0, 0
+	s.Converged = -1
+	change := r.lastChange()
+	for i, x := range r.Samples {
+		queue = append(queue, x.Queued)
+		if x.Choice.Encoding == nil {
+			continue
+		}
+		_, h := x.Choice.Encoding.Size()
+		height += h
+		n++
+		if x.Choice.Paused {
+			s.Paused += 0.1
+		}
+		if i > 0 && x.At > steady && x.Choice.Encoding != r.Samples[i-1].Choice.Encoding {
+			s.Switches++
+		}
+		if s.Converged < 0 && x.At >= change && h >= r.fitting(x.At).height() {
+			s.Converged = round((x.At - change).Seconds())
+		}
+	}
+	if n > 0 {
+		s.Height = round(float64(height) / float64(n))
+	}
+	s.Paused = round(s.Paused)
+	s.Queue = milliseconds(percentile(queue, 95))
+}
+
+// lastChange is when the path changed last.
+func (r *Run) lastChange() time.Duration {
+	var last time.Duration
+	for _, c := range r.s.Link.Capacity {
+		last = max(last, c.At)
+	}
+	return last
+}
+
+func (e *Encoding) height() int {
+	if e == nil {
+		return 0
+	}
+	return int(e.Height)
+}
+
+// fitting is the best encoding that fits the path at a time, nil if none does.
+func (r *Run) fitting(at time.Duration) *Encoding {
+	capacity := r.link.Capacity(at)
+	var best *Encoding
+	for i := range r.s.Encodings {
+		e := &r.s.Encodings[i]
+		if r.s.Active != nil && !r.s.Active(i, at) {
+			continue
+		}
+		if capacity == 0 || e.Bitrate*107/100+80_000 <= capacity {
+			best = e
+		}
+	}
+	return best
+}
+
+// best is how many bits of video the best fitting encodings would have brought.
+func (r *Run) best() float64 {
+	var bits float64
+	for at := time.Duration(0); at < r.s.Length; at += 100 * time.Millisecond {
+		if e := r.fitting(at); e != nil {
+			bits += float64(e.Bitrate) / 10
+		}
+	}
+	return bits
+}
+
+func percentile(d []time.Duration, p int) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	d = slices.Sorted(slices.Values(d))
+	return d[(len(d)-1)*p/100]
+}
+
+func milliseconds(d time.Duration) float64 { return round(d.Seconds() * 1000) }
+
+func round(v float64) float64 { return float64(int64(v*100+0.5)) / 100 }
