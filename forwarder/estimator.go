@@ -49,6 +49,8 @@ type Estimator struct {
 	highest uint64  // number of the newest packet that arrived
 	heard   int64
 	rtt     int64 // µs, 0: unknown
+	late    int
+	lateAt  int64
 }
 
 // NewEstimator returns an estimator that knows nothing yet.
@@ -97,6 +99,9 @@ func (e *Estimator) Sent(now time.Time, number uint16, size int, probe bool) {
 	e.groups.add(n, e.now, size)
 	if n == 1<<16+uint64(number) && e.probe.starts == 0 && e.groups.count == 1 {
 		e.startProbe(false)
+	}
+	if probe {
+		e.groups.at(e.groups.count - 1).probing = true
 	}
 	if e.probe.c.running {
 		e.probe.c.note(n, e.now, size)
@@ -160,8 +165,17 @@ func (e *Estimator) missing(n uint64) {
 	}
 	if g := e.groups.find(n); g != nil {
 		g.missing++
+		if r.backlog > 40_000/backlogUnit {
+			g.excused++
+		}
+		if r.backlog > 10_000/backlogUnit {
+			e.probe.hintQ += float64(r.backlog) * backlogUnit / 1000
+		}
 		g.atLoss += (e.delay.last - e.delay.least()) >> 6
 		g.lost += uint32(r.size)
+	}
+	if e.probe.c.covers(n) {
+		e.probe.c.gone += int(r.size)
 	}
 	r.size |= packetMissing
 }
@@ -172,10 +186,18 @@ func (e *Estimator) arrived(n uint64, at int64) {
 		return
 	}
 	size := r.size & packetSize
+	if r.size&packetMissing != 0 && e.probe.c.covers(n) {
+		e.probe.c.gone -= int(size)
+	}
 	g := e.groups.find(n)
 	if g != nil {
 		if r.size&packetMissing != 0 {
+			if r.backlog > 40_000/backlogUnit {
+				g.excused--
+			}
 			g.atLoss -= g.atLoss / int32(g.missing)
+			e.late = min(max(e.late, e.delay.done-e.groups.hint+1), 6)
+			e.lateAt = e.now
 			g.missing--
 			g.lost -= uint32(size)
 		}
@@ -187,6 +209,10 @@ func (e *Estimator) arrived(n uint64, at int64) {
 	if g != nil {
 		g.low = min(g.low, d-int32(r.backlog)*backlogUnit)
 		g.raw = min(g.raw, d)
+		if r.backlog > 10_000/backlogUnit {
+			e.probe.hintB += float64(r.backlog) * backlogUnit / 1000
+			e.probe.hintQ += float64(d-e.delay.least()) / 1000
+		}
 		g.atAll += (d - e.delay.least()) >> 6
 		g.arrived = max(g.arrived, at)
 	}
@@ -194,7 +220,7 @@ func (e *Estimator) arrived(n uint64, at int64) {
 	if rtt := e.now - sent; e.rtt == 0 || rtt < e.rtt {
 		e.rtt = rtt
 	}
-	if c := &e.probe.c; (c.running || c.waiting) && n >= c.first && n <= c.last {
+	if c := &e.probe.c; c.covers(n) {
 		c.heard(sent, at, d, int(size))
 	}
 }
@@ -221,10 +247,15 @@ func (e *Estimator) evaluate() {
 			continue
 		}
 		e.delay.evaluate(&e.groups, i)
+		e.probe.hint(e.now)
+		if e.late > 0 && e.now-e.lateAt > 10_000_000 {
+			e.late--
+			e.lateAt = e.now
+		}
 		e.adjust(i)
-		for j := e.loss.done; j <= i-lossLag; j++ {
+		for j := e.loss.done; j <= i-2-e.late; j++ {
 			e.loss.done = j + 1
-			if j >= e.groups.oldest() && e.loss.add(&e.groups, j, e.delay.least()) {
+			if j >= e.groups.oldest() && e.loss.add(&e.groups, j, e.delay.least(), e.rate.estimate) {
 				e.judge(i)
 			}
 		}
@@ -358,7 +389,8 @@ func (e *Estimator) judge(i int) {
 		}
 	}
 	r := &e.rate
-	if target = max(target, 0.7*r.estimate); target < r.estimate {
+	least := min(0.85, max(0.4, 1-1.5*f))
+	if target = max(target, least*r.estimate); target < r.estimate {
 		e.setRate(target)
 		r.limit = LimitLoss
 		r.capacity = a
@@ -438,8 +470,8 @@ func (e *Estimator) Pace(keyframe int) int64 {
 // String returns the state in a line.
 func (e *Estimator) String() string {
 	p := &e.probe
-	return fmt.Sprintf("est %5.0f lim %d ack %5.0f q %4.0f gr %4.0f nz %3.0f us %d con %d loss %.2f inh %.2f ev %d %.0f/%.0f/%.0f pr %v/%v/%v %.0f: %.0f>%.0f want %.0f cap %.0f fails %d base %.0f", e.rate.estimate/1e3, e.rate.limit, e.rate.acked/1e3,
-		e.delay.queue, e.delay.growth, e.delay.noise, e.delay.usage, b(e.delay.contended), e.loss.recent, e.loss.inherent, b(e.loss.evidence), e.loss.qLoss, e.loss.qAll, e.loss.qLow, b(p.c.running), b(p.c.waiting), b(p.c.short), p.c.rate/1e3, p.sendR/1e3, p.recvR/1e3, p.want/1e3, e.rate.capacity/1e3, p.fails, float64(e.delay.least())/1000)
+	return fmt.Sprintf("est %5.0f lim %d ack %5.0f q %4.0f gr %4.0f nz %3.0f us %d con %d loss %.2f inh %.2f ev %d %.0f/%.0f/%.0f pr %v/%v/%v %.0f: %.0f>%.0f want %.0f cap %.0f fails %d hint %.0f/%.0f base %.0f", e.rate.estimate/1e3, e.rate.limit, e.rate.acked/1e3,
+		e.delay.queue, e.delay.growth, e.delay.noise, e.delay.usage, b(e.delay.contended), e.loss.recent, e.loss.inherent, b(e.loss.evidence), e.loss.qLoss, e.loss.qAll, e.loss.qLow, b(p.c.running), b(p.c.waiting), b(p.c.short), p.c.rate/1e3, p.sendR/1e3, p.recvR/1e3, p.want/1e3, e.rate.capacity/1e3, p.fails, p.hintQ, p.hintB, float64(e.delay.least())/1000)
 }
 
 func b(x bool) int {
