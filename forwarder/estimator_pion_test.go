@@ -54,7 +54,7 @@ func (e *pionEstimator) Feedback(_ time.Time, body []byte) bool {
 	return e.bwe.WriteRTCP([]rtcp.Packet{&p}, nil) == nil
 }
 
-func (e *pionEstimator) Estimate() int64                 { return int64(e.bwe.GetTargetBitrate()) }
-func (e *pionEstimator) Want(int64)                      {}
+func (e *pionEstimator) Estimate() int64                  { return int64(e.bwe.GetTargetBitrate()) }
+func (e *pionEstimator) Want(int64)                       {}
 func (e *pionEstimator) Probe(time.Time) (n int, ok bool) { return 0, false }
-func (e *pionEstimator) Deadline() (none time.Time)      { return none }
+func (e *pionEstimator) Deadline() (none time.Time)       { return none }

@@ -38,6 +38,7 @@ type prober struct {
 	busy         bool // the link was seen busy
 	sendR, recvR float64
 	again        int
+	goal         float64
 	hintQ, hintB float64
 	hintAt       int64
 	hinted       bool
@@ -65,7 +66,11 @@ func (c *probeCluster) note(n uint64, now int64, size int) {
 	}
 	c.last = n
 	c.sent += size
-	c.lastSent, c.lastSize = now, size
+	if now-c.lastSent > 1000 {
+		c.lastSize = 0
+	}
+	c.lastSent = now
+	c.lastSize += size
 	c.packets++
 	if now-c.start < (c.end-c.start)/3 {
 		c.early += size
@@ -122,6 +127,10 @@ func (e *Estimator) startProbe(short bool) {
 		goal = 3 * e.rate.estimate
 	}
 	goal = min(goal, 1.05*p.want)
+	if p.carried && p.goal > 0 {
+		goal = min(goal, p.goal)
+	}
+	p.goal = 0
 	if goal <= 0 {
 		return
 	}
@@ -165,11 +174,11 @@ func (e *Estimator) concluded() {
 		p.carried, p.next = true, e.now
 		return
 	}
+	if c.short && r > 1.1*e.rate.estimate {
+		p.carried, p.next, p.goal = true, e.now, 1.1*r
+		return
+	}
 	if r > probeCarried*send {
-		if c.short && e.now-p.raised > 0 {
-			p.carried, p.next = true, e.now
-			return
-		}
 		if m := min(r, send); m > e.rate.estimate || !e.rate.known {
 			if m > 1.05*e.rate.estimate && p.busy {
 				p.raised, p.raisedTo = e.now, m
@@ -186,7 +195,7 @@ func (e *Estimator) concluded() {
 	}
 	p.again = 0
 	p.busy = true
-	if m := 0.95 * r; m > e.rate.estimate || !e.rate.known {
+	if m := 0.95 * r; !c.short && m > e.rate.estimate || !e.rate.known {
 		e.setRate(m)
 	}
 	e.rate.capacity = r
