@@ -72,7 +72,7 @@ func NewEstimator(cfg EstimatorConfig) *Estimator {
 func (e *Estimator) setRate(r float64) {
 	r = min(max(r, float64(e.cfg.Min)), float64(e.cfg.Max))
 	e.rate.estimate = r
-	e.perBit = 1e6 / backlogUnit / r
+	e.perBit = 1e6 / backlogUnit / r / 1.05
 }
 
 func (e *Estimator) step(now time.Time) {
@@ -89,9 +89,9 @@ func (e *Estimator) Sent(now time.Time, number uint16, size int, probe bool) {
 	if size <= 0 {
 		return
 	}
-	e.backlog = max(0, e.backlog-float64(e.now-e.backAt)*1e-6*e.rate.estimate) + float64(size*8)
+	e.backlog = max(0, e.backlog-float64(e.now-e.backAt)*1e-6*e.rate.estimate*1.05) + float64(size*8)
 	e.backAt = e.now
-	units := min(e.backlog*e.perBit, 65535)
+	units := min(e.backlog*e.perBit, 250_000/backlogUnit)
 	if !e.sent.put(number, estimatedPacket{uint32(e.now), uint16(units), uint16(size)}) {
 		return
 	}
@@ -320,9 +320,13 @@ func (e *Estimator) adjust(i int) {
 		if e.delay.cuts <= 1 {
 			r.before = r.estimate
 		}
-		r.capacity = a
+		r.busy(a, e.now)
 		n := 0.9 * a
-		if sent := e.sending(i, 200_000); sent < 1.15*a {
+		sent := e.sending(i, 200_000)
+		if sent < 1.05*a {
+			n = 0.95 * a
+		}
+		if sent < 1.15*a {
 			n = max(n, 0.8*r.estimate)
 		}
 		if n < r.estimate {
@@ -346,6 +350,12 @@ func (e *Estimator) adjust(i int) {
 		f := 1 + 0.1*dt
 		if r.capacity > 0 && r.estimate > 0.85*r.capacity && r.estimate < 1.3*r.capacity {
 			f = 1 + 0.03*dt
+			if r.estimate > 0.97*r.capacity && !e.delay.contended && e.now-r.capacityAt < 20_000_000 {
+				f = 1 + 0.003*dt
+				if r.estimate > r.capacity {
+					f = 1
+				}
+			}
 		}
 		if n := min(r.estimate*f, 1.5*r.acked+10_000); n > r.estimate && r.known {
 			e.setRate(n)
@@ -393,7 +403,7 @@ func (e *Estimator) judge(i int) {
 	if target = max(target, least*r.estimate); target < r.estimate {
 		e.setRate(target)
 		r.limit = LimitLoss
-		r.capacity = a
+		r.busy(a, e.now)
 		r.decreased, r.increased = e.now, e.now
 		e.probe.lowered(e.now, r.estimate, e.delay.contended)
 	}
@@ -412,8 +422,8 @@ func (e *Estimator) Estimate() int64 {
 		return 0
 	}
 	r := e.rate.estimate
-	if t := &e.delay; !t.contended && t.queue > 60 {
-		r *= 1 - 0.3*min(1, (t.queue-60)/440)
+	if t := &e.delay; !t.contended && t.excess > 60 {
+		r *= 1 - 0.3*min(1, (t.excess-60)/440)
 	}
 	return int64(max(r, float64(e.cfg.Min)))
 }

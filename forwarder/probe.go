@@ -198,7 +198,7 @@ func (e *Estimator) concluded() {
 	if m := 0.95 * r; !c.short && m > e.rate.estimate || !e.rate.known {
 		e.setRate(m)
 	}
-	e.rate.capacity = r
+	e.rate.busy(r, e.now)
 	e.rate.known = true
 	e.rate.limit = LimitDelay
 	if p.hinted {
