@@ -49,6 +49,8 @@ type Estimator struct {
 	highest uint64  // number of the newest packet that arrived
 	heard   int64
 	rtt     int64 // µs, 0: unknown
+	late    int
+	lateAt  int64
 }
 
 // NewEstimator returns an estimator that knows nothing yet.
@@ -70,7 +72,7 @@ func NewEstimator(cfg EstimatorConfig) *Estimator {
 func (e *Estimator) setRate(r float64) {
 	r = min(max(r, float64(e.cfg.Min)), float64(e.cfg.Max))
 	e.rate.estimate = r
-	e.perBit = 1e6 / backlogUnit / r
+	e.perBit = 1e6 / backlogUnit / r / 1.05
 }
 
 func (e *Estimator) step(now time.Time) {
@@ -87,9 +89,9 @@ func (e *Estimator) Sent(now time.Time, number uint16, size int, probe bool) {
 	if size <= 0 {
 		return
 	}
-	e.backlog = max(0, e.backlog-float64(e.now-e.backAt)*1e-6*e.rate.estimate) + float64(size*8)
+	e.backlog = max(0, e.backlog-float64(e.now-e.backAt)*1e-6*e.rate.estimate*1.05) + float64(size*8)
 	e.backAt = e.now
-	units := min(e.backlog*e.perBit, 65535)
+	units := min(e.backlog*e.perBit, 250_000/backlogUnit)
 	if !e.sent.put(number, estimatedPacket{uint32(e.now), uint16(units), uint16(size)}) {
 		return
 	}
@@ -97,6 +99,9 @@ func (e *Estimator) Sent(now time.Time, number uint16, size int, probe bool) {
 	e.groups.add(n, e.now, size)
 	if n == 1<<16+uint64(number) && e.probe.starts == 0 && e.groups.count == 1 {
 		e.startProbe(false)
+	}
+	if probe {
+		e.groups.at(e.groups.count - 1).probing = true
 	}
 	if e.probe.c.running {
 		e.probe.c.note(n, e.now, size)
@@ -160,8 +165,17 @@ func (e *Estimator) missing(n uint64) {
 	}
 	if g := e.groups.find(n); g != nil {
 		g.missing++
+		if r.backlog > 40_000/backlogUnit {
+			g.excused++
+		}
+		if r.backlog > 10_000/backlogUnit {
+			e.probe.hintQ += float64(r.backlog) * backlogUnit / 1000
+		}
 		g.atLoss += (e.delay.last - e.delay.least()) >> 6
 		g.lost += uint32(r.size)
+	}
+	if e.probe.c.covers(n) {
+		e.probe.c.gone += int(r.size)
 	}
 	r.size |= packetMissing
 }
@@ -172,10 +186,18 @@ func (e *Estimator) arrived(n uint64, at int64) {
 		return
 	}
 	size := r.size & packetSize
+	if r.size&packetMissing != 0 && e.probe.c.covers(n) {
+		e.probe.c.gone -= int(size)
+	}
 	g := e.groups.find(n)
 	if g != nil {
 		if r.size&packetMissing != 0 {
+			if r.backlog > 40_000/backlogUnit {
+				g.excused--
+			}
 			g.atLoss -= g.atLoss / int32(g.missing)
+			e.late = min(max(e.late, e.delay.done-e.groups.hint+1), 6)
+			e.lateAt = e.now
 			g.missing--
 			g.lost -= uint32(size)
 		}
@@ -187,6 +209,10 @@ func (e *Estimator) arrived(n uint64, at int64) {
 	if g != nil {
 		g.low = min(g.low, d-int32(r.backlog)*backlogUnit)
 		g.raw = min(g.raw, d)
+		if r.backlog > 10_000/backlogUnit {
+			e.probe.hintB += float64(r.backlog) * backlogUnit / 1000
+			e.probe.hintQ += float64(d-e.delay.least()) / 1000
+		}
 		g.atAll += (d - e.delay.least()) >> 6
 		g.arrived = max(g.arrived, at)
 	}
@@ -194,7 +220,7 @@ func (e *Estimator) arrived(n uint64, at int64) {
 	if rtt := e.now - sent; e.rtt == 0 || rtt < e.rtt {
 		e.rtt = rtt
 	}
-	if c := &e.probe.c; (c.running || c.waiting) && n >= c.first && n <= c.last {
+	if c := &e.probe.c; c.covers(n) {
 		c.heard(sent, at, d, int(size))
 	}
 }
@@ -221,10 +247,15 @@ func (e *Estimator) evaluate() {
 			continue
 		}
 		e.delay.evaluate(&e.groups, i)
+		e.probe.hint(e.now)
+		if e.late > 0 && e.now-e.lateAt > 10_000_000 {
+			e.late--
+			e.lateAt = e.now
+		}
 		e.adjust(i)
-		for j := e.loss.done; j <= i-lossLag; j++ {
+		for j := e.loss.done; j <= i-2-e.late; j++ {
 			e.loss.done = j + 1
-			if j >= e.groups.oldest() && e.loss.add(&e.groups, j, e.delay.least()) {
+			if j >= e.groups.oldest() && e.loss.add(&e.groups, j, e.delay.least(), e.rate.estimate) {
 				e.judge(i)
 			}
 		}
@@ -289,9 +320,13 @@ func (e *Estimator) adjust(i int) {
 		if e.delay.cuts <= 1 {
 			r.before = r.estimate
 		}
-		r.capacity = a
+		r.busy(a, e.now)
 		n := 0.9 * a
-		if sent := e.sending(i, 200_000); sent < 1.15*a {
+		sent := e.sending(i, 200_000)
+		if sent < 1.05*a {
+			n = 0.95 * a
+		}
+		if sent < 1.15*a {
 			n = max(n, 0.8*r.estimate)
 		}
 		if n < r.estimate {
@@ -315,6 +350,12 @@ func (e *Estimator) adjust(i int) {
 		f := 1 + 0.1*dt
 		if r.capacity > 0 && r.estimate > 0.85*r.capacity && r.estimate < 1.3*r.capacity {
 			f = 1 + 0.03*dt
+			if r.estimate > 0.97*r.capacity && !e.delay.contended && e.now-r.capacityAt < 20_000_000 {
+				f = 1 + 0.003*dt
+				if r.estimate > r.capacity {
+					f = 1
+				}
+			}
 		}
 		if n := min(r.estimate*f, 1.5*r.acked+10_000); n > r.estimate && r.known {
 			e.setRate(n)
@@ -358,10 +399,11 @@ func (e *Estimator) judge(i int) {
 		}
 	}
 	r := &e.rate
-	if target = max(target, 0.7*r.estimate); target < r.estimate {
+	least := min(0.85, max(0.4, 1-1.5*f))
+	if target = max(target, least*r.estimate); target < r.estimate {
 		e.setRate(target)
 		r.limit = LimitLoss
-		r.capacity = a
+		r.busy(a, e.now)
 		r.decreased, r.increased = e.now, e.now
 		e.probe.lowered(e.now, r.estimate, e.delay.contended)
 	}
@@ -380,8 +422,8 @@ func (e *Estimator) Estimate() int64 {
 		return 0
 	}
 	r := e.rate.estimate
-	if t := &e.delay; !t.contended && t.queue > 60 {
-		r *= 1 - 0.3*min(1, (t.queue-60)/440)
+	if t := &e.delay; !t.contended && t.excess > 60 {
+		r *= 1 - 0.3*min(1, (t.excess-60)/440)
 	}
 	return int64(max(r, float64(e.cfg.Min)))
 }
@@ -438,8 +480,8 @@ func (e *Estimator) Pace(keyframe int) int64 {
 // String returns the state in a line.
 func (e *Estimator) String() string {
 	p := &e.probe
-	return fmt.Sprintf("est %5.0f lim %d ack %5.0f q %4.0f gr %4.0f nz %3.0f us %d con %d loss %.2f inh %.2f ev %d %.0f/%.0f/%.0f pr %v/%v/%v %.0f: %.0f>%.0f want %.0f cap %.0f fails %d base %.0f", e.rate.estimate/1e3, e.rate.limit, e.rate.acked/1e3,
-		e.delay.queue, e.delay.growth, e.delay.noise, e.delay.usage, b(e.delay.contended), e.loss.recent, e.loss.inherent, b(e.loss.evidence), e.loss.qLoss, e.loss.qAll, e.loss.qLow, b(p.c.running), b(p.c.waiting), b(p.c.short), p.c.rate/1e3, p.sendR/1e3, p.recvR/1e3, p.want/1e3, e.rate.capacity/1e3, p.fails, float64(e.delay.least())/1000)
+	return fmt.Sprintf("est %5.0f lim %d ack %5.0f q %4.0f gr %4.0f nz %3.0f us %d con %d loss %.2f inh %.2f ev %d %.0f/%.0f/%.0f pr %v/%v/%v %.0f: %.0f>%.0f want %.0f cap %.0f fails %d hint %.0f/%.0f base %.0f", e.rate.estimate/1e3, e.rate.limit, e.rate.acked/1e3,
+		e.delay.queue, e.delay.growth, e.delay.noise, e.delay.usage, b(e.delay.contended), e.loss.recent, e.loss.inherent, b(e.loss.evidence), e.loss.qLoss, e.loss.qAll, e.loss.qLow, b(p.c.running), b(p.c.waiting), b(p.c.short), p.c.rate/1e3, p.sendR/1e3, p.recvR/1e3, p.want/1e3, e.rate.capacity/1e3, p.fails, p.hintQ, p.hintB, float64(e.delay.least())/1000)
 }
 
 func b(x bool) int {

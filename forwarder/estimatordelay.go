@@ -23,6 +23,7 @@ type delayTrend struct {
 	growth    float64
 	over      int
 	contended bool
+	excess    float64
 	cuts      int
 	levelAt   float64
 	level     int64 // since when the queue is long, µs; 0: it is not
@@ -87,6 +88,8 @@ func (t *delayTrend) evaluate(g *packetGroups, i int) {
 	limit := growthLeast + noiseFactor*t.noise
 	if t.contended {
 		limit += 0.15 * q
+	} else {
+		limit += 0.15 * max(0, q-t.excess)
 	}
 	long := levelLeast + noiseFactor*t.noise
 	switch {
@@ -143,6 +146,7 @@ func (t *delayTrend) trend(g *packetGroups, i int) {
 		count++
 	}
 	t.growth = y - low - biggest
+	t.excess = y
 }
 
 // rebase finds a step of the delay that a change of route makes: all at once, and

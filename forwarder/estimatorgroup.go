@@ -16,6 +16,8 @@ type packetGroup struct {
 	packets uint16
 	missing uint16
 	here    uint16 // packets that arrived
+	excused uint16
+	probing bool
 }
 
 const (

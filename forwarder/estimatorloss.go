@@ -19,6 +19,7 @@ type lossModel struct {
 	bytes                 int
 	start                 int64
 	inherent              float64
+	excused               int
 	limit                 float64 // bits per second; 0: none
 	recent                float64
 	atLoss, atAll, here   int
@@ -38,9 +39,12 @@ const (
 )
 
 // add counts a group; true if an interval is full.
-func (m *lossModel) add(g *packetGroups, i int, least int32) bool {
+func (m *lossModel) add(g *packetGroups, i int, least int32, estimate float64) bool {
 	p := g.at(i)
-	if p.start < m.since {
+	if p.start < m.since || p.probing || i > g.oldest() && g.at(i-1).probing {
+		if m.packets > 0 {
+			m.start += groupTime
+		}
 		return false
 	}
 	m.atLoss += int(p.atLoss)
@@ -56,6 +60,7 @@ func (m *lossModel) add(g *packetGroups, i int, least int32) bool {
 	if p.here+p.missing > 0 {
 		m.packets += int(p.here + p.missing)
 		m.lost += int(p.missing)
+		m.excused += int(p.excused)
 	}
 	m.bytes += int(p.sent)
 	end := p.start + groupTime
@@ -66,6 +71,11 @@ func (m *lossModel) add(g *packetGroups, i int, least int32) bool {
 	if elapsed < lossTime || m.packets < lossPackets && elapsed < 1_500_000 {
 		return false
 	}
+	if float64(m.bytes*8)/float64(elapsed)*1e6 < 0.8*estimate {
+		m.packets -= m.excused
+		m.lost -= m.excused
+	}
+	m.excused = 0
 	*m.at(m.count) = lossInterval{float32(float64(m.bytes*8) / float64(elapsed) * 1e6), uint16(m.packets), uint16(m.lost)}
 	m.count++
 	m.recent = float64(m.lost) / float64(max(1, m.packets))

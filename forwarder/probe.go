@@ -4,24 +4,25 @@ import "math"
 
 // A probeCluster is packets sent at a rate to see whether they arrive at it.
 type probeCluster struct {
-	rate            float64
-	start, end      int64 // µs
-	first, last     uint64
-	running         bool
-	waiting         bool // for feedback, from the cluster's end on
-	short           bool
-	sent            int // bytes
-	lastSent        int64
-	lastSize        int
-	firstSent       int64
-	here            int // bytes
-	firstSize       int
-	arrived         int64
-	lastArrived     int64
-	packets         int
-	thirds          [3]int32
-	early           int
-	n, x, y, xx, xy float64
+	rate                float64
+	start, end          int64 // µs
+	first, last         uint64
+	running             bool
+	waiting             bool // for feedback, from the cluster's end on
+	short               bool
+	sent                int // bytes
+	lastSent            int64
+	lastSize            int
+	firstSent           int64
+	here                int // bytes
+	gone                int
+	firstSize           int
+	arrived             int64
+	lastArrived         int64
+	packets             int
+	thirds              [3]int32
+	early               int
+	n, x, y, xx, xy, yy float64
 }
 
 type prober struct {
@@ -36,6 +37,12 @@ type prober struct {
 	carried      bool // a short cluster was
 	busy         bool // the link was seen busy
 	sendR, recvR float64
+	again        int
+	goal         float64
+	hintQ, hintB float64
+	hintAt       int64
+	hinted       bool
+	hintFails    int
 }
 
 const (
@@ -49,13 +56,21 @@ const (
 	probeCarried = 0.87
 )
 
+func (c *probeCluster) covers(n uint64) bool {
+	return (c.running || c.waiting) && n >= c.first && n <= c.last
+}
+
 func (c *probeCluster) note(n uint64, now int64, size int) {
 	if c.sent == 0 {
 		c.first, c.firstSent = n, now
 	}
 	c.last = n
 	c.sent += size
-	c.lastSent, c.lastSize = now, size
+	if now-c.lastSent > 1000 {
+		c.lastSize = 0
+	}
+	c.lastSent = now
+	c.lastSize += size
 	c.packets++
 	if now-c.start < (c.end-c.start)/3 {
 		c.early += size
@@ -76,28 +91,32 @@ func (c *probeCluster) heard(sent, at int64, d int32, size int) {
 	c.y += y
 	c.xx += x * x
 	c.xy += x * y
+	c.yy += y * y
 	k := min(2, max(0, (sent-c.start)*3/max(1, c.end-c.start)))
 	c.thirds[k] = min(c.thirds[k], d)
 }
 
 // result returns what was sent and what arrived
-func (c *probeCluster) result(noise float64) (send, recv float64) {
+func (c *probeCluster) result(noise float64) (send, recv, doubt float64) {
 	send = float64((c.sent-c.lastSize)*8) / float64(max(c.lastSent-c.firstSent, 10_000)) * 1e6
 	recv = float64((c.here-c.firstSize)*8) / float64(max(c.lastArrived-c.arrived, 10_000)) * 1e6
 	if float64(c.early*8) > 1.5*c.rate*float64(c.end-c.start)/3e6 {
-		return send, recv
+		return send, recv, 0
 	}
 	slope := 0.0
 	if v := c.n*c.xx - c.x*c.x; v > 0 {
-		slope = max(0, (c.n*c.xy-c.x*c.y)/v)
+		b := (c.n*c.xy - c.x*c.y) / v
+		rest := c.yy - c.y*c.y/c.n - b*b*v/c.n
+		doubt = math.Sqrt(max(0, rest) / max(1, c.n-2) / (v / c.n))
+		slope = max(0, b)
 	}
 	t := &c.thirds
 	if t[1] != noDelay && t[2] != noDelay {
 		third := float64(c.end-c.start) / 3
 		slope = max(slope, (float64(t[2]-t[1])-1000*noiseFactor*noise)/third)
 	}
-	lost := float64(c.sent-c.here) / float64(c.sent)
-	return send, send / (1 + slope) * (1 - lost)
+	lost := float64(c.gone) / float64(c.gone+c.here)
+	return send, send / (1 + slope) * (1 - lost), doubt
 }
 
 // begin starts a cluster
@@ -108,6 +127,10 @@ func (e *Estimator) startProbe(short bool) {
 		goal = 3 * e.rate.estimate
 	}
 	goal = min(goal, 1.05*p.want)
+	if p.carried && p.goal > 0 {
+		goal = min(goal, p.goal)
+	}
+	p.goal = 0
 	if goal <= 0 {
 		return
 	}
@@ -121,6 +144,7 @@ func (e *Estimator) startProbe(short bool) {
 			d = max(min(d, probeTime), probeLeast*8e6/goal, 4*e.delay.noise*1000)
 		}
 	}
+	d *= float64(int(1) << p.again)
 	p.c = probeCluster{rate: goal, start: e.now, end: e.now + int64(d), running: true, short: short && p.busy}
 }
 
@@ -128,11 +152,16 @@ func (e *Estimator) concluded() {
 	p := &e.probe
 	c := p.c
 	p.c.waiting = false
+	if (c.here+c.gone)*2 < c.sent && p.again < 2 {
+		p.again++
+		p.carried, p.next = true, e.now
+		return
+	}
 	if c.here <= c.firstSize {
 		p.next = e.now + probeMost
 		return
 	}
-	send, recv := c.result(e.delay.noise)
+	send, recv, doubt := c.result(e.delay.noise)
 	r := recv / (1 - e.loss.inherent)
 	p.sendR, p.recvR = send, r
 	carried := probeCarried
@@ -140,11 +169,16 @@ func (e *Estimator) concluded() {
 		carried = 0.75
 		r = r / carried * probeCarried
 	}
+	if lo, hi := (probeCarried-doubt)*send, (probeCarried+2*doubt)*send; doubt > 0.05 && p.again < 2 && r > lo-doubt*send && r < hi-doubt*send {
+		p.again++
+		p.carried, p.next = true, e.now
+		return
+	}
+	if c.short && r > 1.1*e.rate.estimate {
+		p.carried, p.next, p.goal = true, e.now, 1.1*r
+		return
+	}
 	if r > probeCarried*send {
-		if c.short && e.now-p.raised > 0 {
-			p.carried, p.next = true, e.now
-			return
-		}
 		if m := min(r, send); m > e.rate.estimate || !e.rate.known {
 			if m > 1.05*e.rate.estimate && p.busy {
 				p.raised, p.raisedTo = e.now, m
@@ -153,17 +187,25 @@ func (e *Estimator) concluded() {
 			e.rate.limit = LimitApplication
 		}
 		e.rate.known = true
+		p.again = 0
+		p.hinted, p.hintFails = false, 0
 		p.next = e.now
 		p.backoff = probeFirst
 		return
 	}
+	p.again = 0
 	p.busy = true
-	if m := 0.95 * r; m > e.rate.estimate || !e.rate.known {
+	if m := 0.95 * r; !c.short && m > e.rate.estimate || !e.rate.known {
 		e.setRate(m)
 	}
-	e.rate.capacity = r
+	e.rate.busy(r, e.now)
 	e.rate.known = true
 	e.rate.limit = LimitDelay
+	if p.hinted {
+		p.hintFails = min(p.hintFails+1, 4)
+	}
+	p.hintAt = e.now + int64(2_000_000)<<p.hintFails
+	p.hinted = false
 	p.backoff = min(max(2*p.backoff, probeFirst), probeMost)
 	p.next = e.now + p.backoff
 	if p.fails > 0 {
@@ -174,7 +216,8 @@ func (e *Estimator) concluded() {
 // lowered is called on each decrease.
 func (p *prober) lowered(now int64, to float64, contended bool) {
 	p.busy = true
-	p.carried = false
+	p.carried, p.hinted = false, false
+	p.hintAt = max(p.hintAt, now+2_000_000)
 	if !contended && p.raised > 0 && now-p.raised < 10_000_000 && to < 0.9*p.raisedTo {
 		p.fails = min(p.fails+1, 4)
 		p.raised = 0
@@ -184,6 +227,15 @@ func (p *prober) lowered(now int64, to float64, contended bool) {
 	if p.fails > 0 {
 		p.next = max(p.next, now+min(int64(probeMost)<<(p.fails-1), 60_000_000))
 	}
+}
+
+// hint brings the next cluster forward when what was sent shows that the link got faster.
+func (p *prober) hint(now int64) {
+	if !p.c.running && !p.c.waiting && now >= p.hintAt && p.hintB > 60 && p.hintQ < 0.5*p.hintB && p.next > now && p.fails == 0 {
+		p.next, p.hinted = now, true
+	}
+	p.hintB *= 0.9
+	p.hintQ *= 0.9
 }
 
 // due decides whether a cluster begins now.
