@@ -28,8 +28,16 @@ func (s *Subscriber) probe(now time.Time, out *Output) {
 		d.pad(bytes, out, &s.wide)
 	}
 	if at := est.Deadline(); !at.IsZero() {
-		out.due(at)
+		out.due(later(at, now.Add(probeStep)))
 	}
+}
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // repetition is what was sent as number, to be sent again as a retransmission; false if
