@@ -70,14 +70,15 @@ type Estimator struct {
 	perBit    float64 // backlogUnits that a bit takes there
 	perMicro  float64 // bits that leave it in a µs
 
-	highest  uint64 // number of the newest packet that arrived
-	judged   int    // groups whose delay was looked at
-	late     int    // groups back that packets still arrive out of order
-	lateAt   int64  // when that was last seen
-	heard    int64  // when feedback came last; 0: never
-	resumed  int64  // when sending began after the last pause
-	lastSent int64
-	rtt      int64 // of the newest feedback; 0: unknown
+	congested congestion // what the last group says
+	highest   uint64     // number of the newest packet that arrived
+	judged    int        // groups whose delay was looked at
+	late      int        // groups back that packets still arrive out of order
+	lateAt    int64      // when that was last seen
+	heard     int64      // when feedback came last; 0: never
+	resumed   int64      // when sending began after the last pause
+	lastSent  int64
+	rtt       int64 // of the newest feedback; 0: unknown
 }
 
 // NewEstimator returns an estimator that knows nothing yet.

@@ -100,7 +100,7 @@ func (t *delayTrend) evaluate(g *packetGroups, i int) congestion {
 	t.queue = float64(t.beyond(p.delay)) / 1000
 	t.rebase(g, i)
 	noise := noiseFactor * t.noise
-	if t.queue < shortQueue+noise {
+	if t.queue < shortQueue+5+noise {
 		t.contended, t.cuts = false, 0
 	}
 	switch {

@@ -141,7 +141,8 @@ func (e *Estimator) evaluate() {
 		if i < e.groups.oldest() {
 			continue
 		}
-		e.adjust(i, e.delay.evaluate(&e.groups, i))
+		e.congested = e.delay.evaluate(&e.groups, i)
+		e.adjust(i, e.congested)
 		e.probe.compare(e.now)
 		e.judgeLoss(i)
 		if e.late > 0 && e.now-e.lateAt > lateLife {

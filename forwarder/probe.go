@@ -124,7 +124,7 @@ func (e *Estimator) tryProbe() {
 		return
 	}
 	silent := e.hears() && e.now-e.heard > silentTime+e.rtt
-	if silent || e.delay.queue > shortQueue+noiseFactor*e.delay.noise && !e.delay.contended {
+	if silent || e.congested != congestionNone {
 		p.next = e.now + gatedTime
 		return
 	}
@@ -198,18 +198,19 @@ func (e *Estimator) conclude() {
 	}
 	sent, arrived, doubt := c.result(e.delay.noise)
 	arrived /= 1 - e.loss.inherent
-	share := carried
 	if e.delay.contended {
-		share = yielded
+		arrived *= carried / yielded
 	}
-	doubtful := doubt > muchDoubt && (share-2*doubt)*sent < arrived && arrived < (share+doubt)*sent
+	doubtful := doubt > muchDoubt && (carried-2*doubt)*sent < arrived && arrived < (carried+doubt)*sent
 	switch {
 	case doubtful && p.again < repeats:
 		p.repeat(e.now)
 	case c.short && arrived > followStep*e.rate.estimate:
 		p.follow, p.next, p.goal = true, e.now, followStep*arrived
-	case arrived > share*sent:
-		e.carried(min(arrived*carried/share, sent))
+	case arrived > carried*sent && e.delay.contended:
+		e.carried(sent) // others will yield some more
+	case arrived > carried*sent:
+		e.carried(min(arrived, sent))
 	default:
 		e.saturated(arrived)
 	}
