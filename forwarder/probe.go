@@ -43,7 +43,7 @@ const (
 	probeShare  = 0.95   // of what arrives, where it does not fit
 	muchDoubt   = 0.05   // of a result; more, and it may be repeated
 	repeats     = 2      // at most
-	raisedShare = 0.9    // of a raised estimate that must hold
+	raisedShare = 0.96   // of a raised estimate that must hold
 	heldShort   = 10e6   // µs it must hold
 	heldLong    = 30e6   // µs after which earlier failures are forgotten
 	failedMost  = 4      // failures that make clusters rarer, at most
