@@ -1,19 +1,25 @@
 package forwarder
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"time"
 )
 
 // EstimatorConfig bounds an [Estimator]. All bitrates are bits per second on the wire;
 // a zero field has its default.
 type EstimatorConfig struct {
-	Start int64 // what is assumed at first
-	Min   int64 // the least estimate
-	Max   int64 // the greatest
+	Start int64 // what is assumed at first; 0: 300 kbit/s
+	Min   int64 // the least estimate; 0: 30 kbit/s
+	Max   int64 // the greatest; 0: 50 Mbit/s
 }
+
+// Defaults of an EstimatorConfig. Sound fits the least; the greatest is more than any
+// publisher sends.
+const (
+	startBitrate = 300_000
+	leastBitrate = 30_000
+	mostBitrate  = 50_000_000
+)
 
 // A Limit says what bounds an estimate.
 type Limit uint8
@@ -28,13 +34,27 @@ const (
 	LimitReceiver                 // the subscriber asked for no more (REMB)
 )
 
+// String returns the word for the limit.
+func (l Limit) String() string {
+	return [...]string{"unknown", "none", "application", "delay", "loss", "receiver"}[l]
+}
+
 // An Estimator says what a subscriber's network carries, from what was sent to it and
-// what it reports. It is pure: the time is an argument, in order, and of what steps
-// back the latest seen is taken. It is not safe for concurrent use.
+// what it reports. It is fed each packet sent and all feedback, and asked for an
+// estimate; told what would be sent next, it finds out by probes whether that fits. It
+// is pure: the time is an argument; of a time that steps back, the latest seen is
+// taken. It is not safe for concurrent use.
+//
+// Delay tells of a queue that grows at the bottleneck, see delayTrend; loss of one that
+// overflows, see lossModel; probes and all else that is sent faster than the estimate
+// tell of room, see prober. What an application sends bounds what is learned, but an
+// estimate does not fade because less is sent.
+//
+// Inside, points of time are µs since the first call and bitrates are float64.
 type Estimator struct {
 	cfg   EstimatorConfig
 	epoch time.Time
-	now   int64 // µs since epoch
+	now   int64
 
 	sent    estimatedSent
 	groups  packetGroups
@@ -43,14 +63,22 @@ type Estimator struct {
 	loss    lossModel
 	rate    rateControl
 	probe   prober
-	backlog float64 // bits ahead at a bottleneck as fast as the estimate, at backAt
-	backAt  int64   // µs
-	perBit  float64 // backlogUnits a bit takes at the estimate
-	highest uint64  // number of the newest packet that arrived
-	heard   int64
-	rtt     int64 // µs, 0: unknown
-	late    int
-	lateAt  int64
+	reports reportControl
+
+	backlog   float64 // bits ahead at a bottleneck a little faster than the estimate, at backlogAt
+	backlogAt int64
+	perBit    float64 // backlogUnits that a bit takes there
+	perMicro  float64 // bits that leave it in a µs
+
+	congested congestion // what the last group says
+	highest   uint64     // number of the newest packet that arrived
+	judged    int        // groups whose delay was looked at
+	late      int        // groups back that packets still arrive out of order
+	lateAt    int64      // when that was last seen
+	heard     int64      // when feedback came last; 0: never
+	resumed   int64      // when sending began after the last pause
+	lastSent  int64
+	rtt       int64 // of the newest feedback; 0: unknown
 }
 
 // NewEstimator returns an estimator that knows nothing yet.
@@ -64,429 +92,184 @@ func NewEstimator(cfg EstimatorConfig) *Estimator {
 	if cfg.Start <= 0 {
 		cfg.Start = startBitrate
 	}
+	cfg.Max = max(cfg.Max, cfg.Min)
 	e := &Estimator{cfg: cfg}
-	e.setRate(float64(cfg.Start))
+	e.set(float64(cfg.Start))
 	return e
 }
 
-func (e *Estimator) setRate(r float64) {
-	r = min(max(r, float64(e.cfg.Min)), float64(e.cfg.Max))
-	e.rate.estimate = r
-	e.perBit = 1e6 / backlogUnit / r / 1.05
-}
-
+// step takes the time. Point 0 stands for never, so that the first call is later.
 func (e *Estimator) step(now time.Time) {
 	if e.epoch.IsZero() {
-		e.epoch = now
+		e.epoch = now.Add(-time.Millisecond)
 	}
 	e.now = max(e.now, int64(now.Sub(e.epoch)/time.Microsecond))
 }
 
-// Sent says ...
+// at turns a point of time to one of the caller's clock.
+func (e *Estimator) at(micros int64) time.Time {
+	return e.epoch.Add(time.Duration(micros) * time.Microsecond)
+}
+
+// set makes bitrate the estimate, within the bounds.
+func (e *Estimator) set(bitrate float64) {
+	bitrate = min(max(bitrate, float64(e.cfg.Min)), float64(e.cfg.Max))
+	e.rate.estimate = bitrate
+	e.perMicro = backlogSpeed * bitrate / 1e6
+	e.perBit = 1 / (e.perMicro * backlogUnit)
+}
+
+const (
+	// backlogSpeed times the estimate is how fast the backlog of what is sent is
+	// taken to leave: a little faster, so that an application that sends just the
+	// estimate for long has none.
+	backlogSpeed = 1.05
+
+	// backlogMost bounds how much of a delay a backlog explains: a keyframe on a
+	// narrow link. What sends more than the estimate for longer is congestion.
+	backlogMost = 250_000 // µs
+)
+
+// Sent says that a packet was given to the network under a transport-wide number, in
+// order of numbers; one that is left out was not sent. A number that is not above the
+// last is passed over: the packet was sent again. Where none are negotiated, a count
+// of the packets stands for them. size is bytes on the wire, IP and UDP headers
+// included; probe says that the packet was sent because [Estimator.Probe] asked for it.
+// Nothing is allocated but while the memory of sent packets grows to its bound.
 func (e *Estimator) Sent(now time.Time, number uint16, size int, probe bool) {
 	e.step(now)
-	size = min(size, packetSize)
 	if size <= 0 {
 		return
 	}
-	e.backlog = max(0, e.backlog-float64(e.now-e.backAt)*1e-6*e.rate.estimate*1.05) + float64(size*8)
-	e.backAt = e.now
-	units := min(e.backlog*e.perBit, 250_000/backlogUnit)
-	if !e.sent.put(number, estimatedPacket{uint32(e.now), uint16(units), uint16(size)}) {
+	size = min(size, packetSize)
+	bits := max(0, e.backlog-float64(e.now-e.backlogAt)*e.perMicro) + float64(size*8)
+	backlog := uint16(min(bits*e.perBit, backlogMost/backlogUnit))
+	if !e.sent.put(number, estimatedPacket{uint32(e.now), backlog, uint16(size)}, e.now < growTime || e.heard > 0) {
 		return
 	}
+	e.backlog, e.backlogAt = bits, e.now
 	n := e.sent.next - 1
-	e.groups.add(n, e.now, size)
-	if n == 1<<16+uint64(number) && e.probe.starts == 0 && e.groups.count == 1 {
-		e.startProbe(false)
+	first := e.groups.count == 0
+	e.groups.add(n, e.now, size, probe)
+	if first {
+		e.begin(false)
 	}
-	if probe {
-		e.groups.at(e.groups.count - 1).probing = true
+	if e.probe.cluster.running {
+		e.probe.cluster.send(n, e.now, size)
 	}
-	if e.probe.c.running {
-		e.probe.c.note(n, e.now, size)
-	}
+	e.listen()
 }
 
-// Feedback takes
-func (e *Estimator) Feedback(now time.Time, body []byte) bool {
-	f, ok := parseTransportFeedback(body)
-	if !ok {
-		return false
-	}
-	e.step(now)
-	e.heard = e.now
-	if number, ok := e.sent.extend(f.base); ok {
-		e.report(&f, number)
-		e.evaluate()
-	}
-	return true
-}
-
-func (e *Estimator) report(f *transportFeedback, number uint64) {
-	at := e.arrival.time(f.reference)
-	deltas := f.deltas
-	left := int(f.count)
-	for chunks := f.chunks; len(chunks) > 0; chunks = chunks[2:] {
-		c := binary.BigEndian.Uint16(chunks)
-		k, _, _ := chunkSize(c, left)
-		left -= k
-		if c>>13 == 0 {
-			lo := max(number, e.sent.next-min(e.sent.next, uint64(len(e.sent.records))))
-			for n := lo; n < min(number+uint64(k), e.sent.next); n++ {
-				e.missing(n)
-			}
-			number += uint64(k)
-			continue
-		}
-		for i := range k {
-			_, s := statusChunk(c, uint16(i))
-			switch s {
-			case notReceived:
-				e.missing(number)
-			case smallDelta:
-				at += int64(deltas[0]) * deltaTime
-				deltas = deltas[1:]
-				e.arrived(number, at)
-			case largeDelta:
-				at += int64(int16(binary.BigEndian.Uint16(deltas))) * deltaTime
-				deltas = deltas[2:]
-				e.arrived(number, at)
-			}
-			number++
-		}
-	}
-}
-
-func (e *Estimator) missing(n uint64) {
-	r := e.sent.get(n)
-	if r == nil || r.size&^packetSize != 0 {
+// NotSent says that the packet last told to Sent under a number did not leave after all.
+func (e *Estimator) NotSent(number uint16) {
+	n, ok := e.sent.extend(number)
+	p := e.sent.get(n)
+	if !ok || p == nil || p.size&^packetSize != 0 {
 		return
 	}
 	if g := e.groups.find(n); g != nil {
-		g.missing++
-		if r.backlog > 40_000/backlogUnit {
-			g.excused++
-		}
-		if r.backlog > 10_000/backlogUnit {
-			e.probe.hintQ += float64(r.backlog) * backlogUnit / 1000
-		}
-		g.atLoss += (e.delay.last - e.delay.least()) >> 6
-		g.lost += uint32(r.size)
+		g.sent -= uint32(p.size)
 	}
-	if e.probe.c.covers(n) {
-		e.probe.c.gone += int(r.size)
+	if c := &e.probe.cluster; c.covers(n) {
+		c.sent -= int(p.size)
 	}
-	r.size |= packetMissing
+	*p = estimatedPacket{}
 }
 
-func (e *Estimator) arrived(n uint64, at int64) {
-	r := e.sent.get(n)
-	if r == nil || r.size&packetArrived != 0 {
-		return
-	}
-	size := r.size & packetSize
-	if r.size&packetMissing != 0 && e.probe.c.covers(n) {
-		e.probe.c.gone -= int(size)
-	}
-	g := e.groups.find(n)
-	if g != nil {
-		if r.size&packetMissing != 0 {
-			if r.backlog > 40_000/backlogUnit {
-				g.excused--
-			}
-			g.atLoss -= g.atLoss / int32(g.missing)
-			e.late = min(max(e.late, e.delay.done-e.groups.hint+1), 6)
-			e.lateAt = e.now
-			g.missing--
-			g.lost -= uint32(size)
-		}
-		g.here++
-	}
-	r.size = size | packetArrived
-	sent := e.now - int64(uint32(e.now)-r.at)
-	d := e.delay.delay(sent, at)
-	if g != nil {
-		g.low = min(g.low, d-int32(r.backlog)*backlogUnit)
-		g.raw = min(g.raw, d)
-		if r.backlog > 10_000/backlogUnit {
-			e.probe.hintB += float64(r.backlog) * backlogUnit / 1000
-			e.probe.hintQ += float64(d-e.delay.least()) / 1000
-		}
-		g.atAll += (d - e.delay.least()) >> 6
-		g.arrived = max(g.arrived, at)
-	}
-	e.highest = max(e.highest, n)
-	if rtt := e.now - sent; e.rtt == 0 || rtt < e.rtt {
-		e.rtt = rtt
-	}
-	if c := &e.probe.c; c.covers(n) {
-		c.heard(sent, at, d, int(size))
-	}
-}
+// Want says what would be sent next if the network carried it, all of the session, in
+// bits per second on the wire; 0: nothing more than now. While it is above the
+// estimate, probes are made for it.
+func (e *Estimator) Want(bitrate int64) { e.probe.want = float64(bitrate) }
 
-type arrivalClock struct {
-	started   bool
-	reference int32
-	at        int64
-}
-
-func (c *arrivalClock) time(reference int32) int64 {
-	if c.started {
-		c.at += int64((reference-c.reference)<<8>>8) * referenceTime
-	}
-	c.started, c.reference = true, reference
-	return c.at
-}
-
-func (e *Estimator) evaluate() {
-	for e.delay.done+1 < e.groups.count && e.groups.at(e.delay.done+1).first <= e.highest {
-		i := e.delay.done
-		e.delay.done++
-		if i < e.groups.oldest() {
-			continue
-		}
-		e.delay.evaluate(&e.groups, i)
-		e.probe.hint(e.now)
-		if e.late > 0 && e.now-e.lateAt > 10_000_000 {
-			e.late--
-			e.lateAt = e.now
-		}
-		e.adjust(i)
-		for j := e.loss.done; j <= i-2-e.late; j++ {
-			e.loss.done = j + 1
-			if j >= e.groups.oldest() && e.loss.add(&e.groups, j, e.delay.least(), e.rate.estimate) {
-				e.judge(i)
-			}
-		}
-	}
-	c := &e.probe.c
-	if c.waiting && (e.highest > c.last || e.now-c.end > max(2*e.rtt, 500_000)) {
-		e.concluded()
-	}
-}
-
-// throughput over at least elapsed µs of arrival up to group i
-func (e *Estimator) throughput(i int, least int64, since int64) float64 {
-	g := &e.groups
-	to := i
-	if g.at(to).low == noDelay {
-		return 0
-	}
-	best := 0.0
-	for j := to - 1; j >= g.oldest(); j-- {
-		if g.at(j).low == noDelay {
-			continue
-		}
-		b, el := g.span(j, to)
-		if el <= 0 {
-			continue
-		}
-		best = float64(b*8) / float64(el) * 1e6
-		if el >= least {
-			break
-		}
-	}
-	return best
-}
-
-// sending is the rate that was sent at over the same.
-func (e *Estimator) sending(i int, least int64) float64 {
-	g := &e.groups
-	bytes := int64(0)
-	end := g.at(i).start + groupTime
-	if i+1 < g.count {
-		end = g.at(i + 1).start
-	}
-	for j := i; j >= g.oldest(); j-- {
-		bytes += int64(g.at(j).sent)
-		if el := end - g.at(j).start; el >= least {
-			return float64(bytes*8) / float64(el) * 1e6
-		}
-	}
-	return 0
-}
-
-func (e *Estimator) adjust(i int) {
-	p := e.groups.at(i)
-	if p.low == noDelay {
-		return
-	}
-	r := &e.rate
-	r.acked = e.throughput(i, 800_000, 0)
-	switch e.delay.usage {
-	case usageOver:
-		a := e.throughput(i, 200_000, 0)
-		if e.delay.cuts <= 1 {
-			r.before = r.estimate
-		}
-		r.busy(a, e.now)
-		n := 0.9 * a
-		sent := e.sending(i, 200_000)
-		if sent < 1.05*a {
-			n = 0.95 * a
-		}
-		if sent < 1.15*a {
-			n = max(n, 0.8*r.estimate)
-		}
-		if n < r.estimate {
-			e.setRate(n)
-			r.limit = LimitDelay
-		}
-		r.known = true
-		r.decreased = e.now
-		r.increased = e.now
-		e.delay.since = e.now
-		e.probe.lowered(e.now, e.rate.estimate, e.delay.contended)
-	case usageNormal:
-		if r.increased == 0 {
-			r.increased = p.start
-		}
-		dt := float64(min(max(p.start-r.increased, 0), 200_000)) / 1e6
-		r.increased = max(r.increased, p.start)
-		if !r.known && !e.probe.c.running && !e.probe.c.waiting {
-			r.known = true
-		}
-		f := 1 + 0.1*dt
-		if r.capacity > 0 && r.estimate > 0.85*r.capacity && r.estimate < 1.3*r.capacity {
-			f = 1 + 0.03*dt
-			if r.estimate > 0.97*r.capacity && !e.delay.contended && e.now-r.capacityAt < 20_000_000 {
-				f = 1 + 0.003*dt
-				if r.estimate > r.capacity {
-					f = 1
-				}
-			}
-		}
-		if n := min(r.estimate*f, 1.5*r.acked+10_000); n > r.estimate && r.known {
-			e.setRate(n)
-		}
-	case usageVain:
-		e.setRate(max(r.estimate, r.before))
-	case usageHigh:
-		r.increased = p.start
-	}
-}
-
-func (e *Estimator) judge(i int) {
-	m := &e.loss
-	f := m.recent
-	n := float64(max(1, m.lastPackets))
-	evidence := m.qLow > 5+2*e.delay.noise ||
-		m.lastLost >= 3 && m.qLoss > max(1.5*m.qAll, m.qAll+4+e.delay.noise)
-	m.evidence = evidence
-	p := m.inherent
-	if f <= p+0.02+2*math.Sqrt(p*(1-p)/n) {
-		if !evidence || f < p {
-			m.inherent += 0.2 * (f - p)
-		}
-		return
-	}
-	a := e.throughput(i, 300_000, 0)
-	target := 0.0
-	if evidence {
-		target = 0.95 * a
-	} else {
-		none, q := m.likelihood(0)
-		none += 4 - n*max(0, q-0.15)
-		for _, c := range [...]float64{a, a * 0.95, 0.9 * a} {
-			if ll, _ := m.likelihood(c); ll > none {
-				none, target = ll, c
-			}
-		}
-		if target == 0 {
-			m.inherent += 0.3 * (f - p)
-			return
-		}
-	}
-	r := &e.rate
-	least := min(0.85, max(0.4, 1-1.5*f))
-	if target = max(target, least*r.estimate); target < r.estimate {
-		e.setRate(target)
-		r.limit = LimitLoss
-		r.busy(a, e.now)
-		r.decreased, r.increased = e.now, e.now
-		e.probe.lowered(e.now, r.estimate, e.delay.contended)
-	}
-	m.since = e.now
-}
-
-// REMB takes
-func (e *Estimator) REMB(now time.Time, bitrate int64) {}
-
-// Reception takes
-func (e *Estimator) Reception(now time.Time, fractionLost uint8, rtt time.Duration) {}
-
-// Estimate returns
+// Estimate returns what the network carries, in bits per second on the wire, within
+// the configuration's bounds; 0 while it is unknown. While a queue is long that what
+// is sent does not explain, it is less than that, so that the queue gets shorter.
 func (e *Estimator) Estimate() int64 {
-	if !e.rate.known {
+	r, limit := e.bounded()
+	if limit == LimitUnknown {
 		return 0
 	}
-	r := e.rate.estimate
-	if t := &e.delay; !t.contended && t.excess > 60 {
-		r *= 1 - 0.3*min(1, (t.excess-60)/440)
-	}
-	return int64(max(r, float64(e.cfg.Min)))
+	return int64(min(max(r, float64(e.cfg.Min)), float64(e.cfg.Max)))
 }
 
 // Limit says what bounds the estimate.
-func (e *Estimator) Limit() Limit { return e.rate.limit }
-
-// Want says
-func (e *Estimator) Want(bitrate int64) { e.probe.want = float64(bitrate) }
-
-// Probe returns
-func (e *Estimator) Probe(now time.Time) (bytes int, ok bool) {
-	e.step(now)
-	p := &e.probe
-	c := &p.c
-	if c.running && e.now >= c.end {
-		c.running, c.waiting = false, c.sent > 0
-	}
-	e.probeDue()
-	if !c.running {
-		return 0, false
-	}
-	due := int(c.rate/8*float64(e.now-c.start+5000)/1e6) - c.sent
-	if due < 200 {
-		return 0, false
-	}
-	return due, true
+func (e *Estimator) Limit() Limit {
+	_, limit := e.bounded()
+	return limit
 }
 
-// Deadline returns
-func (e *Estimator) Deadline() time.Time {
-	p := &e.probe
-	switch {
-	case p.c.running:
-		return e.epoch.Add(time.Duration(e.now+5000) * time.Microsecond)
-	case p.c.waiting || p.want <= probeWorth*e.rate.estimate:
-		return time.Time{}
+// bounded returns the estimate by all that is known, and what bounds it.
+func (e *Estimator) bounded() (float64, Limit) {
+	if !e.hears() {
+		return e.reported()
 	}
-	return e.epoch.Add(time.Duration(max(p.next, e.now)) * time.Microsecond)
+	if !e.rate.known {
+		return 0, LimitUnknown
+	}
+	r, limit := e.rate.estimate*e.delay.drain(), e.rate.limit
+	if m := e.remb(); m > 0 && m <= r {
+		return m, LimitReceiver
+	}
+	if e.rate.estimate >= float64(e.cfg.Max) {
+		limit = LimitNone
+	}
+	return r, limit
 }
 
-// Pace returns
+// Pace returns the bitrate at which packets should leave, in bits per second, so that
+// a keyframe of the given bytes does not flood the network; 0: there is nothing to
+// wait for. It is for [Pacer.Set].
 func (e *Estimator) Pace(keyframe int) int64 {
-	if !e.rate.known || e.rate.limit == LimitNone || e.rate.limit == LimitUnknown {
+	r, limit := e.bounded()
+	switch limit {
+	case LimitUnknown, LimitNone:
 		return 0
+	case LimitApplication:
+		return int64(max(paceFactor*r, float64(keyframe)*8/keyframeTime.Seconds()))
 	}
-	r := 2.5 * e.rate.estimate
-	if e.rate.limit != LimitDelay && e.rate.limit != LimitLoss {
-		r = max(r, float64(keyframe)*8/0.04)
-	}
-	return int64(r)
+	return int64(paceFactor * r)
 }
+
+const (
+	// paceFactor times the estimate is the pace: well above it, since what is late
+	// is as bad as a queue in the network.
+	paceFactor = 2.5
+
+	// keyframeTime is what a keyframe takes at most where nothing is known to be
+	// too much.
+	keyframeTime = 40 * time.Millisecond
+)
+
+// EstimatorState is what an estimator knows, for those who look on.
+type EstimatorState struct {
+	Estimate  int64 // bits per second; 0: unknown
+	Limit     Limit
+	Acked     int64         // bits per second that arrived in about the last second
+	Capacity  int64         // bits per second that the network carried when it was last seen busy; 0: never
+	Queue     time.Duration // at the bottleneck, beyond the least delay of late
+	Growth    time.Duration // of the queue, over the last groups
+	Loss      float64       // of the last interval, 0 to 1
+	Inherent  float64       // what of it does not depend on what is sent
+	Contended bool          // others keep the queue long: to send less makes no difference
+	Probing   bool
+}
+
+// State returns what the estimator knows.
+func (e *Estimator) State() EstimatorState {
+	return EstimatorState{
+		Estimate: e.Estimate(), Limit: e.Limit(),
+		Acked: int64(e.rate.acked), Capacity: int64(e.rate.capacity),
+		Queue: millis(e.delay.queue), Growth: millis(e.delay.growth),
+		Loss: e.loss.recent, Inherent: e.loss.inherent,
+		Contended: e.delay.contended, Probing: e.probe.cluster.running,
+	}
+}
+
+func millis(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
 
 // String returns the state in a line.
-func (e *Estimator) String() string {
-	p := &e.probe
-	return fmt.Sprintf("est %5.0f lim %d ack %5.0f q %4.0f gr %4.0f nz %3.0f us %d con %d loss %.2f inh %.2f ev %d %.0f/%.0f/%.0f pr %v/%v/%v %.0f: %.0f>%.0f want %.0f cap %.0f fails %d hint %.0f/%.0f base %.0f", e.rate.estimate/1e3, e.rate.limit, e.rate.acked/1e3,
-		e.delay.queue, e.delay.growth, e.delay.noise, e.delay.usage, b(e.delay.contended), e.loss.recent, e.loss.inherent, b(e.loss.evidence), e.loss.qLoss, e.loss.qAll, e.loss.qLow, b(p.c.running), b(p.c.waiting), b(p.c.short), p.c.rate/1e3, p.sendR/1e3, p.recvR/1e3, p.want/1e3, e.rate.capacity/1e3, p.fails, p.hintQ, p.hintB, float64(e.delay.least())/1000)
-}
-
-func b(x bool) int {
-	if x {
-		return 1
-	}
-	return 0
+func (s EstimatorState) String() string {
+	return fmt.Sprintf("estimate=%dk limit=%v acked=%dk capacity=%dk queue=%v growth=%v loss=%.3f inherent=%.3f contended=%v probing=%v",
+		s.Estimate/1000, s.Limit, s.Acked/1000, s.Capacity/1000, s.Queue.Round(time.Millisecond), s.Growth.Round(time.Millisecond),
+		s.Loss, s.Inherent, s.Contended, s.Probing)
 }

@@ -153,7 +153,7 @@ func TestExplore(t *testing.T) {
 			if os.Getenv("TRACE") != "" {
 				p.trace = func(p *path) {
 					if p.now%(100*ms) == 0 {
-						fmt.Printf("%5.1f cap %5dk q %4d ms  %v\n", p.now.Seconds(), p.link.Capacity(p.now)/1000, p.link.Queued(p.now)/ms, est)
+						fmt.Printf("%5.1f cap %5dk q %4d ms  %v\n", p.now.Seconds(), p.link.Capacity(p.now)/1000, p.link.Queued(p.now)/ms, est.State())
 					}
 				}
 			}

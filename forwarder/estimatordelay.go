@@ -7,57 +7,76 @@ import "math"
 // What a delay is compared with is the least of the last baseTime or two, which follows
 // a receiver's clock that drifts. What the sent packets themselves explain, were the
 // bottleneck as fast as the estimate, is subtracted: a keyframe or a probe is no
-// congestion. Networks only ever add to a delay, so the least one of a group tells of
-// the queue, whatever the jitter.
+// congestion. Networks only ever add to a delay, so the least of a group tells of the
+// queue, whatever the jitter; how much these least delays leave a straight line is the
+// noise that a growing queue must stand out from.
 type delayTrend struct {
-	origin    int64 // what delays are counted from, µs between the two clocks
-	known     bool
-	base      [2]int32 // least delay of this time and the one before, µs
-	turn      int64    // when the next time begins
-	last      int32    // delay seen last
-	noise     float64  // mean deviation of groups' delays from a line, ms
-	done      int      // groups evaluated
-	queue     float64  // of the last group, ms
-	usage     usage
-	since     int64 // groups that were sent before tell of what was before: µs
-	growth    float64
-	over      int
-	contended bool
-	excess    float64
-	cuts      int
-	levelAt   float64
-	level     int64 // since when the queue is long, µs; 0: it is not
+	known  bool
+	origin int64    // what delays are counted from, µs between the two clocks
+	base   [2]int32 // the least of this time and the one before, µs
+	turn   int64    // when the next time begins
+	last   int32    // delay seen last, µs
+
+	noise  float64 // ms
+	queue  float64 // of the last group, ms beyond the base
+	excess float64 // of it what its backlog does not explain, ms
+	growth float64 // of the excess over the last groups, but for its greatest step, ms
+
+	since      int64   // groups that were sent before tell of what was before
+	standing   int64   // since when the queue is long; 0: it is not
+	standingAt float64 // how long it was then, ms
+	cuts       int     // decreases since that did not shorten it
+	contended  bool    // others keep it long
 }
 
-type usage uint8
+// congestion is what delay says of the bottleneck.
+type congestion uint8
 
 const (
-	usageNormal usage = iota
-	usageOver         // a queue grows, or is long and does not shrink
-	usageHigh         // a queue is there
-	usageVain
+	congestionNone    congestion = iota // nobody waits there for long
+	congestionQueued                    // there is a queue: not the time to send more
+	congestionGrowing                   // a queue grows, or is long and does not shrink
+	congestionVain                      // a queue is long whatever is sent: others keep it so
 )
 
 const (
-	baseTime = 15_000_000 // µs
+	baseTime = 15_000_000 // µs: once in that time everything sent has been delivered
 
 	// clockJump is how far delays jump only when the receiver's clock does.
 	clockJump = 10_000_000 // µs
 
-	growthLeast = 10.0 // ms that a queue must grow by to be told from noise
-	levelLeast  = 40.0 // ms that a queue may stand for levelTime
-	levelTime   = 1_000_000
-	noiseFactor = 3.0
-	trendGroups = 8
+	// A queue grows if it does by growthLeast ms and noiseFactor times the noise
+	// over at most trendGroups groups, without its greatest step: that alone is a
+	// change of route. To this is added explainedDoubt of what a backlog explains,
+	// and of the queue where it is others'.
+	growthLeast    = 10.0
+	noiseFactor    = 3.0
+	trendGroups    = 8
+	explainedDoubt = 0.15
+
+	// noiseMost bounds what one group adds to the noise, in ms; noiseFade is the
+	// share of each in it.
+	noiseMost = 20
+	noiseFade = 1.0 / 16
+
+	// A queue of more than shortQueue ms and the noise is there, one of longQueue
+	// must get shorter, by standingStep within standingTime.
+	shortQueue   = 15.0
+	longQueue    = 40.0
+	standingStep = 30.0
+	standingTime = 1_000_000 // µs
+
+	// vainCuts decreases that do not shorten a queue show that it is others'.
+	vainCuts = 2
 )
 
-// delay takes when a packet was sent and arrived, each on its own clock, and returns its
+// of takes when a packet was sent and arrived, each on its own clock, and returns its
 // delay counted from the origin.
-func (t *delayTrend) delay(sent, arrived int64) int32 {
+func (t *delayTrend) of(sent, arrived int64) int32 {
 	d := arrived - sent - t.origin
-	if !t.known || d-int64(t.last) > clockJump || int64(t.last)-d > clockJump {
+	if jump := d - int64(t.last); !t.known || jump > clockJump || jump < -clockJump {
 		t.known, t.origin, t.turn = true, arrived-sent, sent+baseTime
-		t.base = [2]int32{0, math.MaxInt32}
+		t.base = [2]int32{0, noDelay}
 		d = 0
 	}
 	if sent > t.turn {
@@ -68,122 +87,144 @@ func (t *delayTrend) delay(sent, arrived int64) int32 {
 	return t.last
 }
 
-func (t *delayTrend) least() int32 { return min(t.base[0], t.base[1]) }
-
-// queueOf is the delay of a group beyond the base that its backlog does not explain, ms.
-func (t *delayTrend) queueOf(p *packetGroup) float64 {
-	return float64(max(0, p.low-t.least())) / 1000
-}
+// beyond is how far a delay is above the base, µs.
+func (t *delayTrend) beyond(d int32) int32 { return max(0, d-min(t.base[0], t.base[1])) }
 
 // evaluate looks at the group at i, which is complete.
-func (t *delayTrend) evaluate(g *packetGroups, i int) {
+func (t *delayTrend) evaluate(g *packetGroups, i int) congestion {
 	p := g.at(i)
-	t.usage = usageNormal
-	if p.low == noDelay {
-		return
+	if p.delay == noDelay {
+		return congestionNone
 	}
 	t.trend(g, i)
-	q := float64(max(0, p.raw-t.least())) / 1000
+	t.queue = float64(t.beyond(p.delay)) / 1000
 	t.rebase(g, i)
-	limit := growthLeast + noiseFactor*t.noise
-	if t.contended {
-		limit += 0.15 * q
-	} else {
-		limit += 0.15 * max(0, q-t.excess)
-	}
-	long := levelLeast + noiseFactor*t.noise
-	switch {
-	case t.growth > limit:
-		t.usage = usageOver
-		t.level = 0
-	case q > long && !t.contended:
-		t.usage = usageHigh
-		if t.level == 0 || q < t.levelAt-30-2*t.noise || p.start < t.since {
-			t.level, t.levelAt = p.start, q
-		}
-		if p.start-t.level > levelTime {
-			t.level, t.levelAt = p.start, q
-			t.cuts++
-			if t.cuts > 2 {
-				t.contended, t.cuts = true, 0
-				t.usage = usageVain
-			} else {
-				t.usage = usageOver
-			}
-		}
-	case q > 15+noiseFactor*t.noise && !t.contended:
-		t.level = 0
-		t.usage = usageHigh
-	default:
-		t.level = 0
-	}
-	if q < 20+noiseFactor*t.noise {
+	noise := noiseFactor * t.noise
+	if t.queue < shortQueue+5+noise {
 		t.contended, t.cuts = false, 0
 	}
-	t.queue = q
+	switch {
+	case t.growth > growthLeast+noise+explainedDoubt*t.doubtful():
+		t.standing = 0
+		return congestionGrowing
+	case t.contended:
+		t.standing = 0
+		return congestionNone
+	case t.queue > longQueue+noise:
+		return t.stand(p.start)
+	case t.queue > shortQueue+noise:
+		t.standing = 0
+		return congestionQueued
+	}
+	t.standing = 0
+	return congestionNone
 }
 
-// trend measures how much the queue grew, but for the greatest step.
+// doubtful is how much of the queue may be there for other reasons than are known, ms.
+func (t *delayTrend) doubtful() float64 {
+	if t.contended {
+		return t.queue
+	}
+	return max(0, t.queue-t.excess)
+}
+
+// stand looks at a long queue, of a group sent at now: does it get shorter?
+func (t *delayTrend) stand(now int64) congestion {
+	shorter := t.queue < t.standingAt-standingStep-2*t.noise
+	if t.standing == 0 || shorter || now < t.since {
+		t.standing, t.standingAt = now, t.queue
+	}
+	if now-t.standing <= standingTime {
+		return congestionQueued
+	}
+	t.standing, t.standingAt = now, t.queue
+	if t.cuts++; t.cuts <= vainCuts {
+		return congestionGrowing
+	}
+	t.contended, t.cuts = true, 0
+	return congestionVain
+}
+
+// trend measures how much the excess grew up to the group at i, and the noise.
 func (t *delayTrend) trend(g *packetGroups, i int) {
 	p := g.at(i)
-	y := t.queueOf(p)
-	low, biggest, last, count := y, 0.0, y, 1
+	y := float64(t.beyond(p.excess)) / 1000
+	least, step, last, count := y, 0.0, y, 1
 	for j := i - 1; j >= g.oldest() && count < trendGroups; j-- {
 		q := g.at(j)
-		if q.low == noDelay {
+		if q.delay == noDelay {
 			continue
 		}
-		v := t.queueOf(q)
+		v := float64(t.beyond(q.excess)) / 1000
 		if count == 2 {
-			t.noise += (min(math.Abs(y-2*last+v)/2, 20) - t.noise) / 16
+			t.noise += (min(math.Abs(y-2*last+v)/2, noiseMost) - t.noise) * noiseFade
 		}
 		if q.start < t.since || p.start-q.start > 2*trendGroups*groupTime {
 			break
 		}
-		biggest = max(biggest, last-v)
-		low = min(low, v)
-		last = v
+		step = max(step, last-v)
+		least, last = min(least, v), v
 		count++
 	}
-	t.growth = y - low - biggest
-	t.excess = y
+	t.growth, t.excess = y-least-step, y
 }
 
-// rebase finds a step of the delay that a change of route makes: all at once, and
-// nothing is lost and nothing grows before and after.
+const (
+	// A route changed if all of settledGroups groups are settledStep µs and more
+	// later than all of as many before, and nothing was lost.
+	settledGroups = 5
+	settledStep   = 15_000
+)
+
+// rebase moves the base when the way got longer all at once.
 func (t *delayTrend) rebase(g *packetGroups, i int) {
-	const after = 5
-	var v [2*after + 1]int32
-	k := 0
-	for j := i; j >= g.oldest() && k < len(v); j-- {
+	var delays [2*settledGroups + 1]int32
+	n := 0
+	for j := i; j >= g.oldest() && n < len(delays); j-- {
 		q := g.at(j)
-		if q.raw == noDelay {
-			continue
-		}
 		if q.missing > 0 {
 			return
 		}
-		v[k] = q.raw
-		k++
+		if q.delay != noDelay {
+			delays[n] = q.delay
+			n++
+		}
 	}
-	if k < len(v) {
+	if n < len(delays) {
 		return
 	}
-	least, most := v[0], v[0]
-	for _, x := range v[:after] {
-		least, most = min(least, x), max(most, x)
-	}
-	before := v[after]
-	for _, x := range v[after:] {
-		before = max(before, x)
-	}
-	// all groups before are under all behind
+	least, most := span(delays[:settledGroups])
+	_, before := span(delays[settledGroups:])
 	step := least - before
-	if step < 15_000 || most-least > step/3 {
+	if step < settledStep || most-least > step/3 {
 		return
 	}
 	t.base[0] += step
-	if t.base[1] != math.MaxInt32 {
+	if t.base[1] != noDelay {
 		t.base[1] += step
 	}
+}
+
+func span(delays []int32) (least, most int32) {
+	least, most = delays[0], delays[0]
+	for _, d := range delays {
+		least, most = min(least, d), max(most, d)
+	}
+	return least, most
+}
+
+const (
+	// While the excess of a queue is over drainLeast ms the estimate is lowered,
+	// by drainMost at drainAll ms more.
+	drainLeast = 60.0
+	drainAll   = 440.0
+	drainMost  = 0.3
+)
+
+// drain is what part of the estimate lets a long queue get shorter.
+func (t *delayTrend) drain() float64 {
+	if t.contended || t.excess <= drainLeast {
+		return 1
+	}
+	return 1 - drainMost*min(1, (t.excess-drainLeast)/drainAll)
 }

@@ -3,4 +3,5 @@ package forwarder
 const (
 	estimatedLeast = 64
 	estimatedMost  = 1024
+	groupMost      = 64
 )

@@ -2,120 +2,211 @@ package forwarder
 
 import "math"
 
-const lossMemory = 24
+// lossModel tells loss that comes of sending too much from loss that is there anyway.
+//
+// Loss comes of congestion if the packets before those missing waited in a queue, or if
+// it depends on the bitrate: what was sent and lost in the last intervals is then more
+// likely with a limit, all above which is lost, than without. Else it is inherent, and
+// the estimate stays where it is.
+type lossModel struct {
+	ring  [lossMemory]lossInterval
+	count int // intervals that ended
+	done  int // groups counted
+	since int64
+	now   lossTally
 
-type lossInterval struct {
-	rate    float32
-	packets uint16
-	lost    uint16
+	recent   float64 // of the last interval, 0 to 1
+	inherent float64
 }
 
-type lossModel struct {
-	ring                  [lossMemory]lossInterval
-	count                 int
-	done                  int // groups counted
-	packets               int
-	lost                  int
-	bytes                 int
-	start                 int64
-	inherent              float64
-	excused               int
-	limit                 float64 // bits per second; 0: none
-	recent                float64
-	atLoss, atAll, here   int
-	low                   float64
-	lows                  int
-	qLoss, qAll, qLow     float64
-	since                 int64
-	evidence              bool
-	lastLost, lastPackets int
+// A lossInterval is what became of the packets sent in one interval.
+type lossInterval struct {
+	bitrate       float32
+	packets, lost uint16
+}
+
+// A lossTally is an interval that goes on.
+type lossTally struct {
+	start                       int64 // of its first group, moved by what is left out
+	packets, lost, behind, here int
+	bytes                       int64
+	delays, atLosses            int64   // sums, delaySums
+	least                       float64 // sum of groups' least, ms
+	groups                      int
 }
 
 const (
-	lossLag     = 5       // groups behind the newest, so that what is late is not lost
-	lossTime    = 300_000 // µs
+	lossMemory  = 24
+	lossLag     = 2         // groups behind the newest that may still change
+	lossTime    = 300_000   // µs
+	lossLonger  = 1_500_000 // µs, where fewer than lossPackets are sent
 	lossPackets = 20
-	lossFade    = 0.88
+	lossFade    = 0.88 // weight of an interval, relative to the one behind it
+
+	// ownShare of the estimate, or less, is what an application sends that is not
+	// bounded by it: what is lost behind its bursts does not tell of the bitrate.
+	ownShare = 0.8
 )
 
-// add counts a group; true if an interval is full.
-func (m *lossModel) add(g *packetGroups, i int, least int32, estimate float64) bool {
+// add counts the group at i; true if an interval is full. base is what delays are
+// compared with, estimate the current one.
+func (m *lossModel) add(g *packetGroups, i int, t *delayTrend, estimate float64) bool {
 	p := g.at(i)
-	if p.start < m.since || p.probing || i > g.oldest() && g.at(i-1).probing {
-		if m.packets > 0 {
-			m.start += groupTime
-		}
+	if p.start < m.since || p.probe || i > g.oldest() && g.at(i-1).probe {
+		m.now.start += groupTime // what probes lose is theirs to tell
 		return false
 	}
-	m.atLoss += int(p.atLoss)
-	m.atAll += int(p.atAll)
-	m.here += int(p.here)
-	if p.raw != noDelay {
-		m.low += float64(p.raw-least) / 1000
-		m.lows++
+	n := &m.now
+	if n.packets == 0 {
+		n.start = p.start
 	}
-	if m.packets == 0 {
-		m.start = p.start
-	}
-	if p.here+p.missing > 0 {
-		m.packets += int(p.here + p.missing)
-		m.lost += int(p.missing)
-		m.excused += int(p.excused)
-	}
-	m.bytes += int(p.sent)
-	end := p.start + groupTime
-	if i+1 < g.count {
-		end = g.at(i + 1).start
-	}
-	elapsed := end - m.start
-	if elapsed < lossTime || m.packets < lossPackets && elapsed < 1_500_000 {
+	n.add(p, t)
+	elapsed := g.end(i) - n.start
+	if elapsed < lossTime || n.packets < lossPackets && elapsed < lossLonger {
 		return false
 	}
-	if float64(m.bytes*8)/float64(elapsed)*1e6 < 0.8*estimate {
-		m.packets -= m.excused
-		m.lost -= m.excused
+	rate := bitrate(n.bytes, elapsed)
+	if rate < ownShare*estimate {
+		n.packets -= n.behind
+		n.lost -= n.behind
 	}
-	m.excused = 0
-	*m.at(m.count) = lossInterval{float32(float64(m.bytes*8) / float64(elapsed) * 1e6), uint16(m.packets), uint16(m.lost)}
+	m.ring[m.count%lossMemory] = lossInterval{float32(rate), uint16(min(n.packets, math.MaxUint16)), uint16(min(n.lost, math.MaxUint16))}
 	m.count++
-	m.recent = float64(m.lost) / float64(max(1, m.packets))
-	m.qLoss = float64(m.atLoss) * 0.064 / float64(max(1, m.lost))
-	m.qAll = float64(m.atAll) * 0.064 / float64(max(1, m.here))
-	m.qLow = m.low / float64(max(1, m.lows))
-	m.lastLost, m.lastPackets = m.lost, m.packets
-	m.packets, m.lost, m.bytes = 0, 0, 0
-	m.atLoss, m.atAll, m.here, m.low, m.lows = 0, 0, 0, 0, 0
+	m.recent = float64(n.lost) / float64(max(1, n.packets))
 	return true
 }
 
-func (m *lossModel) at(i int) *lossInterval { return &m.ring[i%lossMemory] }
-
-// likelihood returns log likelihood of a limit with the best inherent loss.
-func (m *lossModel) likelihood(limit float64) (ll, inherent float64) {
-	var lost, room, w float64 = 0.02, 2, 1
-	for i := m.count - 1; i >= max(0, m.count-lossMemory); i-- {
-		o := m.at(i)
-		x := excess(float64(o.rate), limit)
-		n := float64(o.packets)
-		lost += w * (float64(o.lost) - x*n)
-		room += w * n * (1 - x)
-		w *= lossFade
+func (n *lossTally) add(p *packetGroup, t *delayTrend) {
+	n.packets += int(p.here) + int(p.missing)
+	n.here += int(p.here)
+	n.lost += int(p.missing)
+	n.behind += int(p.behind)
+	n.bytes += int64(p.sent)
+	n.delays += int64(p.delays)
+	n.atLosses += int64(p.atLosses)
+	if p.delay != noDelay {
+		n.least += float64(t.beyond(p.delay)) / 1000
+		n.groups++
 	}
-	inherent = min(max(lost/room, 0.001), 0.5)
-	w = 1
-	for i := m.count - 1; i >= max(0, m.count-lossMemory); i-- {
-		o := m.at(i)
-		p := inherent + (1-inherent)*excess(float64(o.rate), limit)
-		p = min(max(p, 0.001), 0.99)
-		ll += w * (float64(o.lost)*math.Log(p) + float64(o.packets-o.lost)*math.Log(1-p))
-		w *= lossFade
-	}
-	return ll, inherent
 }
 
-func excess(rate, limit float64) float64 {
-	if limit <= 0 || rate <= limit {
+const (
+	standingLoss = 5.0 // ms that the least delays of an interval are beyond the base if a queue stood in it
+	burstLosses  = 3   // losses that a mean is of, at least
+	burstFactor  = 1.5 // how much longer packets before losses wait than others, if a queue overflows
+	burstLeast   = 4.0 // ms
+)
+
+// queued tells whether packets were lost where a queue was.
+func (n *lossTally) queued(noise float64) bool {
+	if n.least/float64(max(1, n.groups)) > standingLoss+2*noise {
+		return true
+	}
+	const ms = delaySums / 1000.0
+	all := float64(n.delays) * ms / float64(max(1, n.here))
+	atLosses := float64(n.atLosses) * ms / float64(max(1, n.lost))
+	return n.lost >= burstLosses && atLosses > max(burstFactor*all, all+burstLeast+noise)
+}
+
+const (
+	lossLeast     = 0.02 // beyond what is inherent: loss that repairs hide well
+	inherentSeen  = 0.2  // share of an interval in the inherent loss
+	inherentTaken = 0.3  // the same where the model decided that it is
+)
+
+// judgeLoss counts the groups that will not change any more, up to some before i.
+func (e *Estimator) judgeLoss(i int) {
+	m := &e.loss
+	for ; m.done <= i-lossLag-e.late; m.done++ {
+		if m.done >= e.groups.oldest() && m.add(&e.groups, m.done, &e.delay, e.rate.estimate) {
+			e.judge(i)
+			m.now = lossTally{}
+		}
+	}
+}
+
+// judge looks at an interval that is full.
+func (e *Estimator) judge(i int) {
+	m := &e.loss
+	queued, p := m.now.queued(e.delay.noise), m.inherent
+	deviation := math.Sqrt(p * (1 - p) / float64(max(1, m.now.packets)))
+	if m.recent <= p+lossLeast+2*deviation {
+		if !queued || m.recent < p {
+			m.inherent += inherentSeen * (m.recent - p)
+		}
+		return
+	}
+	arriving := e.groups.arriving(i, lossTime)
+	target := fullShare * arriving
+	if !queued {
+		target = m.likeliest(arriving)
+	}
+	if target == 0 {
+		m.inherent += inherentTaken * (m.recent - p)
+		return
+	}
+	m.since = e.now
+	if target = max(target, e.rate.estimate*lossStep(m.recent)); target < e.rate.estimate {
+		e.cut(target, arriving, LimitLoss)
+	}
+}
+
+// lossStep is what is left of an estimate at least after a loss.
+func lossStep(loss float64) float64 { return min(0.85, max(0.4, 1-1.5*loss)) }
+
+const (
+	// inherentFirst is by how much loss without a limit is likelier beforehand, as
+	// a logarithm: where nothing depends on the bitrate, the bitrate stays. Over
+	// inherentMost that is taken back, by each packet: nobody watches such a link.
+	inherentFirst = 4.0
+	inherentMost  = 0.15
+)
+
+// likeliest returns the limit that explains the last intervals best, of some near what
+// arrives; 0 if they are explained better without one.
+func (m *lossModel) likeliest(arriving float64) float64 {
+	best, inherent := m.likelihood(0)
+	best += inherentFirst - float64(m.now.packets)*max(0, inherent-inherentMost)
+	limit := 0.0
+	for _, share := range [...]float64{1, 0.95, 0.9} {
+		if l, _ := m.likelihood(share * arriving); l > best {
+			best, limit = l, share*arriving
+		}
+	}
+	return limit
+}
+
+// likelihood returns the logarithm of how likely the last intervals are with a limit (0:
+// none) and the inherent loss that makes them most likely, and that loss.
+func (m *lossModel) likelihood(limit float64) (log, inherent float64) {
+	lost, passed := 0.02, 2.0 // so that it is never 0
+	m.each(func(o *lossInterval, weight float64) {
+		over, n := excess(float64(o.bitrate), limit), float64(o.packets)
+		lost += weight * (float64(o.lost) - over*n)
+		passed += weight * n * (1 - over)
+	})
+	inherent = min(max(lost/passed, 0.001), 0.5)
+	m.each(func(o *lossInterval, weight float64) {
+		p := inherent + (1-inherent)*excess(float64(o.bitrate), limit)
+		p = min(p, 0.99)
+		log += weight * (float64(o.lost)*math.Log(p) + float64(o.packets-o.lost)*math.Log(1-p))
+	})
+	return log, inherent
+}
+
+// each calls f with the last intervals, the newest first.
+func (m *lossModel) each(f func(o *lossInterval, weight float64)) {
+	weight := 1.0
+	for i := m.count - 1; i >= max(0, m.count-lossMemory); i-- {
+		f(&m.ring[i%lossMemory], weight)
+		weight *= lossFade
+	}
+}
+
+// excess is what share of a bitrate is over a limit.
+func excess(bitrate, limit float64) float64 {
+	if limit <= 0 || bitrate <= limit {
 		return 0
 	}
-	return 1 - limit/rate
+	return 1 - limit/bitrate
 }

@@ -1,27 +1,143 @@
 package forwarder
 
-const (
-	startBitrate = 300_000
-	leastBitrate = 30_000
-	mostBitrate  = 50_000_000
-)
-
+// rateControl is the estimate, as delay, loss and probes move it.
 type rateControl struct {
-	estimate   float64 // bits per second
+	estimate   float64
 	known      bool
 	limit      Limit
-	acked      float64 // what arrived of what was sent in about the last second
-	capacity   float64 // when it was last seen busy; 0: not yet
+	acked      float64 // what arrived in about the last second
+	capacity   float64 // what arrived when the network was last seen busy; 0: it never was
 	capacityAt int64
-	decreased  int64 // µs
-	increased  int64
-	before     float64 // the estimate before a decrease
+	before     float64 // the estimate before it was lowered for a queue that stays long
+	raised     int64   // up to which groups the estimate was raised
 }
 
-// busy notes what the link carried while it was busy.
-func (r *rateControl) busy(rate float64, now int64) {
-	if rate > 0.8*r.capacity && rate < 1.25*r.capacity && now-r.capacityAt < 60_000_000 {
-		rate = 0.5*r.capacity + 0.5*rate
+const (
+	ackedTime = 800_000 // µs
+	busyTime  = 200_000 // µs that the bitrate of a busy bottleneck is measured over
+
+	// A growing queue lowers the estimate to busyShare of what arrives; to
+	// fullShare if less than fullExcess more was sent: the link is just full. Where
+	// less than mildExcess more was sent, it is lowered by no more than mildStep.
+	busyShare  = 0.9
+	fullShare  = 0.95
+	fullExcess = 1.05
+	mildExcess = 1.15
+	mildStep   = 0.8
+
+	// Without congestion the estimate rises by growFast a second; by growSlow
+	// between nearLow and nearHigh of the capacity that was seen, by growFull from
+	// nearFull on, and not above that at all while that is younger than fullLife.
+	// More than ackedFactor times what arrived is not known to fit.
+	growFast    = 0.10
+	growSlow    = 0.03
+	growFull    = 0.003
+	nearLow     = 0.85
+	nearFull    = 0.97
+	nearHigh    = 1.3
+	fullLife    = 20_000_000 // µs
+	ackedFactor = 1.5
+	ackedSpare  = 10_000 // bits per second
+
+	growStep = 200_000 // µs that it rises for at once, at most
+
+	// Capacities seen within sameLife and nearer than sameLow to sameHigh times
+	// each other are averaged.
+	sameLife = 60_000_000 // µs
+	sameLow  = 0.8
+	sameHigh = 1.25
+)
+
+// adjust moves the estimate by what the delay of the group at i says.
+func (e *Estimator) adjust(i int, c congestion) {
+	p := e.groups.at(i)
+	if p.delay == noDelay {
+		return
 	}
-	r.capacity, r.capacityAt = rate, now
+	r := &e.rate
+	r.acked = e.groups.arriving(i, ackedTime)
+	switch c {
+	case congestionGrowing:
+		e.lower(i)
+	case congestionNone:
+		e.raise(p.start)
+	case congestionQueued:
+		r.raised = p.start
+	case congestionVain:
+		e.set(max(r.estimate, r.before))
+	}
+}
+
+// lower takes the estimate below what a busy bottleneck delivers.
+func (e *Estimator) lower(i int) {
+	r := &e.rate
+	if e.delay.cuts <= 1 {
+		r.before = r.estimate
+	}
+	arriving, sent := e.groups.arriving(i, busyTime), e.groups.sending(i, busyTime)
+	target := busyShare * arriving
+	if sent < fullExcess*arriving {
+		target = fullShare * arriving
+	}
+	if sent < mildExcess*arriving {
+		target = max(target, mildStep*r.estimate)
+	}
+	e.delay.since = e.now
+	e.cut(target, arriving, LimitDelay)
+}
+
+// cut lowers the estimate to target, if it is above, since the network carries no more
+// than capacity. Nothing is known to fit until what is sent from now on is heard of.
+func (e *Estimator) cut(target, capacity float64, limit Limit) {
+	r := &e.rate
+	if target < r.estimate {
+		e.set(target)
+		r.limit = limit
+	}
+	r.busy(capacity, e.now)
+	r.known, r.raised = true, e.now
+	e.probe.lowered(e.now, r.estimate, e.delay.contended)
+}
+
+// raise lets the estimate rise up to a group sent at start.
+func (e *Estimator) raise(start int64) {
+	r := &e.rate
+	elapsed := float64(min(max(start-r.raised, 0), growStep)) / 1e6
+	if r.raised == 0 {
+		elapsed = 0
+	}
+	r.raised = max(r.raised, start)
+	if !r.known {
+		if c := &e.probe.cluster; c.running || c.waiting {
+			return // its result will be better
+		}
+		r.known, r.limit = true, LimitApplication
+	}
+	most := ackedFactor*r.acked + ackedSpare
+	if next := min(r.estimate*(1+elapsed*e.growth()), most); next > r.estimate {
+		e.set(next)
+	}
+}
+
+// growth is by how much the estimate rises in a second.
+func (e *Estimator) growth() float64 {
+	r := &e.rate
+	near := r.capacity > 0 && nearLow*r.capacity < r.estimate && r.estimate < nearHigh*r.capacity
+	switch {
+	case !near:
+		return growFast
+	case r.estimate <= nearFull*r.capacity || e.delay.contended || e.now-r.capacityAt > fullLife:
+		return growSlow
+	case r.estimate <= r.capacity:
+		return growFull
+	}
+	return 0
+}
+
+// busy notes what the network carried while it was busy.
+func (r *rateControl) busy(bitrate float64, now int64) {
+	if sameLow*r.capacity < bitrate && bitrate < sameHigh*r.capacity && now-r.capacityAt < sameLife {
+		bitrate = (r.capacity + bitrate) / 2
+	}
+	r.capacity, r.capacityAt = bitrate, now
 }

@@ -8,10 +8,10 @@ type estimatedSent struct {
 	next    uint64 // extended number above the highest sent; 0: nothing was sent
 }
 
-// An estimatedPacket is one packet in the memory of an Estimator.
+// An estimatedPacket is one packet in the memory of an Estimator; the zero value: none.
 type estimatedPacket struct {
-	at      uint32 // when it was sent, µs of the estimator's clock; wraps after 71 minutes
-	backlog uint16 // what is ahead of it at a bottleneck as fast as the estimate: units of backlogUnit
+	at      uint32 // when it was sent, µs; wraps after 71 minutes
+	backlog uint16 // what was ahead of it at a bottleneck as fast as the estimate, itself included: backlogUnits
 	size    uint16 // bytes on the wire, and what is known of it in the highest bits
 }
 
@@ -22,7 +22,13 @@ const (
 	packetSize    = 1<<14 - 1
 )
 
-const backlogUnit = 64 // µs, so that four seconds fit
+const (
+	backlogUnit = 64 // µs
+
+	// growTime is how long the memory grows without feedback: where there is
+	// none at all it stays small.
+	growTime = 3_000_000 // µs
+)
 
 // slot returns where the record of a number is.
 func (s *estimatedSent) slot(number uint64) *estimatedPacket {
@@ -36,10 +42,13 @@ func (s *estimatedSent) extend(number uint16) (uint64, bool) {
 	return s.next - 1 - uint64(back), s.next > 0 && back < 1<<15
 }
 
+// oldest is the lowest number that may be remembered.
+func (s *estimatedSent) oldest() uint64 { return s.next - min(s.next, uint64(len(s.records))) }
+
 // get returns the record of a number; nil if nothing was sent under it or it is
 // forgotten.
 func (s *estimatedSent) get(number uint64) *estimatedPacket {
-	if number >= s.next || s.next-number > uint64(len(s.records)) {
+	if number >= s.next || number < s.oldest() {
 		return nil
 	}
 	if r := s.slot(number); r.size != 0 {
@@ -49,7 +58,7 @@ func (s *estimatedSent) get(number uint64) *estimatedPacket {
 }
 
 // put adds the record of a number; false if that is not above the last.
-func (s *estimatedSent) put(number uint16, p estimatedPacket) bool {
+func (s *estimatedSent) put(number uint16, p estimatedPacket, grow bool) bool {
 	if s.next == 0 {
 		s.records = make([]estimatedPacket, estimatedLeast)
 		s.next = 1<<16 + uint64(number)
@@ -58,13 +67,10 @@ func (s *estimatedSent) put(number uint16, p estimatedPacket) bool {
 	if skipped >= 1<<15 {
 		return false
 	}
-	for range min(int(skipped), len(s.records)) {
-		*s.slot(s.next) = estimatedPacket{}
-		s.next++
-		skipped--
+	if skipped > 0 {
+		s.skip(int(skipped))
 	}
-	s.next += uint64(skipped)
-	if r := s.slot(s.next); r.size != 0 && r.size&^packetSize == 0 && len(s.records) < estimatedMost {
+	if r := s.slot(s.next); grow && r.size != 0 && r.size <= packetSize && len(s.records) < estimatedMost {
 		s.grow()
 	}
 	*s.slot(s.next) = p
@@ -72,11 +78,21 @@ func (s *estimatedSent) put(number uint16, p estimatedPacket) bool {
 	return true
 }
 
+// skip passes over numbers that nothing was sent under.
+func (s *estimatedSent) skip(n int) {
+	for range min(n, len(s.records)) {
+		*s.slot(s.next) = estimatedPacket{}
+		s.next++
+		n--
+	}
+	s.next += uint64(n)
+}
+
 // grow doubles the ring.
 func (s *estimatedSent) grow() {
 	old := *s
 	s.records = make([]estimatedPacket, 2*len(old.records))
-	for n := old.next - uint64(len(old.records)); n < old.next; n++ {
+	for n := old.oldest(); n < old.next; n++ {
 		*s.slot(n) = *old.slot(n)
 	}
 }

@@ -1,257 +1,320 @@
 package forwarder
 
-import "math"
+import "time"
 
-// A probeCluster is packets sent at a rate to see whether they arrive at it.
-type probeCluster struct {
-	rate                float64
-	start, end          int64 // µs
-	first, last         uint64
-	running             bool
-	waiting             bool // for feedback, from the cluster's end on
-	short               bool
-	sent                int // bytes
-	lastSent            int64
-	lastSize            int
-	firstSent           int64
-	here                int // bytes
-	gone                int
-	firstSize           int
-	arrived             int64
-	lastArrived         int64
-	packets             int
-	thirds              [3]int32
-	early               int
-	n, x, y, xx, xy, yy float64
-}
-
+// prober finds out whether the network carries more than is known, when more is wanted:
+// for a short time it has padding sent beside the media, as much as makes up a bitrate,
+// and looks at how that arrives.
+//
+// At the start each cluster goes further than the one before, until what is wanted fits or
+// does not. Once the network was seen busy, a short cluster that makes no long queue looks
+// first. Clusters in vain come less often; so do those after an estimate that they had
+// raised did not hold. What is sent anyway tells for free when it is worth a try: bursts that
+// arrive faster than the estimate.
 type prober struct {
-	want         float64
-	c            probeCluster
-	next         int64
-	backoff      int64
-	starts       int
-	fails        int
-	raised       int64
-	raisedTo     float64
-	carried      bool // a short cluster was
-	busy         bool // the link was seen busy
-	sendR, recvR float64
-	again        int
-	goal         float64
-	hintQ, hintB float64
-	hintAt       int64
-	hinted       bool
-	hintFails    int
+	want    float64
+	cluster probeCluster
+	count   int   // clusters begun
+	next    int64 // when the next may begin
+	backoff int64 // time to it after one in vain
+	busy    bool  // the network was seen busy
+	follow  bool  // the next cluster is a longer one
+	goal    float64
+	again   int // times the last one was repeated because its result was doubtful
+
+	raised   int64 // when a cluster raised the estimate; 0: not of late
+	raisedTo float64
+	failed   int // raised estimates that did not hold
+
+	ahead, waited float64 // what was ahead of packets by the estimate, and how long they waited, ms
+	hinted        bool    // the cluster is made because of that
+	hints         int64   // when the next may be
+	misled        int     // hints in a row that were wrong
 }
 
 const (
-	probeTime    = 100_000 // µs
-	probeLong    = 150_000
-	probeQueue   = 35_000 // µs that a short cluster may make a queue longer by
-	probeLeast   = 7200   // bytes
-	probeFirst   = 1_500_000
-	probeMost    = 6_000_000
-	probeWorth   = 1.03
-	probeCarried = 0.87
+	probeStart  = 3.0    // times the estimate, the first cluster
+	probeStep   = 2.0    // times the estimate, the others
+	probeBeyond = 1.05   // times what is wanted, at most
+	probeWorth  = 1.03   // times the estimate, to be wanted at least
+	followStep  = 1.1    // times what a short cluster found, and what it must find
+	carried     = 0.87   // share of what is sent that arrives, where it fits
+	yielded     = 0.75   // the same where others keep the queue long
+	probeShare  = 0.95   // of what arrives, where it does not fit
+	muchDoubt   = 0.05   // of a result; more, and it may be repeated
+	repeats     = 2      // at most
+	raisedShare = 0.96   // of a raised estimate that must hold
+	heldShort   = 10e6   // µs it must hold
+	heldLong    = 30e6   // µs after which earlier failures are forgotten
+	failedMost  = 4      // failures that make clusters rarer, at most
+	gatedTime   = 50_000 // µs to the next look while there is a queue
+
+	clusterTime = 100_000    // µs
+	longTime    = 150_000    // µs, of one that follows a short one
+	shortQueued = 35_000     // µs that a short one may make the queue longer by
+	shortBytes  = 7200       // that a short one has at least
+	chunkTime   = 5_000      // µs between what is sent of a cluster, at least
+	chunkBytes  = 200        // that is worth a packet
+	fillTime    = 3_000_000  // µs of steady padding
+	fillGain    = 1.05       // by how much that must raise a REMB to go on
+	resultTime  = 500_000    // µs that feedback is waited for at least
+	noiseTime   = 30_000.0   // µs of a long cluster for each ms of noise
+	noiseShort  = 4_000.0    // the same of a short one
+	probeFirst  = 1_500_000  // µs to the next cluster after one in vain, at first
+	probeMost   = 6_000_000  // µs, at most
+	probeRare   = 60_000_000 // µs, at most after failures
+
+	hintBacklog = 10_000 / backlogUnit // that must be ahead of a packet to tell something
+	hintLeast   = 60.0                 // ms of it
+	hintShare   = 0.5                  // of the time that it should have waited
+	hintFade    = 0.9                  // of both, from group to group
+	hintAgain   = 2_000_000            // µs from a cluster in vain to the next hint, doubled by each wrong one
+	hintMost    = 4                    // such doublings
 )
 
-func (c *probeCluster) covers(n uint64) bool {
-	return (c.running || c.waiting) && n >= c.first && n <= c.last
+// Probe returns how many bytes to send now beside all else, as padding or in packets
+// that are sent again, to find out whether the network carries more; false if none. It
+// is to be called at Deadline, and each packet sent for it goes to Sent. One that is not
+// sent does no harm.
+func (e *Estimator) Probe(now time.Time) (bytes int, ok bool) {
+	e.step(now)
+	c := &e.probe.cluster
+	if c.running && e.now >= c.end {
+		e.endCluster()
+	}
+	if !c.running {
+		e.tryProbe()
+	}
+	if !c.running {
+		return 0, false
+	}
+	due := int(c.bitrate/8*float64(e.now-c.start+chunkTime)/1e6) - c.sent
+	return due, due >= chunkBytes
 }
 
-func (c *probeCluster) note(n uint64, now int64, size int) {
-	if c.sent == 0 {
-		c.first, c.firstSent = n, now
-	}
-	c.last = n
-	c.sent += size
-	if now-c.lastSent > 1000 {
-		c.lastSize = 0
-	}
-	c.lastSent = now
-	c.lastSize += size
-	c.packets++
-	if now-c.start < (c.end-c.start)/3 {
-		c.early += size
-	}
-}
-
-func (c *probeCluster) heard(sent, at int64, d int32, size int) {
-	if c.here == 0 {
-		c.arrived, c.lastArrived = at, at
-		c.firstSize = size
-		c.thirds = [3]int32{noDelay, noDelay, noDelay}
-	}
-	c.here += size
-	c.lastArrived = max(c.lastArrived, at)
-	x, y := float64(sent-c.start), float64(d)
-	c.n++
-	c.x += x
-	c.y += y
-	c.xx += x * x
-	c.xy += x * y
-	c.yy += y * y
-	k := min(2, max(0, (sent-c.start)*3/max(1, c.end-c.start)))
-	c.thirds[k] = min(c.thirds[k], d)
-}
-
-// result returns what was sent and what arrived
-func (c *probeCluster) result(noise float64) (send, recv, doubt float64) {
-	send = float64((c.sent-c.lastSize)*8) / float64(max(c.lastSent-c.firstSent, 10_000)) * 1e6
-	recv = float64((c.here-c.firstSize)*8) / float64(max(c.lastArrived-c.arrived, 10_000)) * 1e6
-	if float64(c.early*8) > 1.5*c.rate*float64(c.end-c.start)/3e6 {
-		return send, recv, 0
-	}
-	slope := 0.0
-	if v := c.n*c.xx - c.x*c.x; v > 0 {
-		b := (c.n*c.xy - c.x*c.y) / v
-		rest := c.yy - c.y*c.y/c.n - b*b*v/c.n
-		doubt = math.Sqrt(max(0, rest) / max(1, c.n-2) / (v / c.n))
-		slope = max(0, b)
-	}
-	t := &c.thirds
-	if t[1] != noDelay && t[2] != noDelay {
-		third := float64(c.end-c.start) / 3
-		slope = max(slope, (float64(t[2]-t[1])-1000*noiseFactor*noise)/third)
-	}
-	lost := float64(c.gone) / float64(c.gone+c.here)
-	return send, send / (1 + slope) * (1 - lost), doubt
-}
-
-// begin starts a cluster
-func (e *Estimator) startProbe(short bool) {
+// Deadline returns when Probe is to be called next; zero: not before something else
+// happens. Every other call may change it.
+func (e *Estimator) Deadline() time.Time {
 	p := &e.probe
-	goal := 2 * e.rate.estimate
-	if p.starts == 0 {
-		goal = 3 * e.rate.estimate
+	switch {
+	case p.cluster.running:
+		return e.at(min(e.now+chunkTime, max(p.cluster.end, e.now)))
+	case p.cluster.waiting || !e.wanted():
+		return time.Time{}
 	}
-	goal = min(goal, 1.05*p.want)
-	if p.carried && p.goal > 0 {
+	return e.at(max(p.next, e.now))
+}
+
+// wanted tells whether more is wanted than is known to fit.
+func (e *Estimator) wanted() bool {
+	r, limit := e.bounded()
+	if limit == LimitUnknown || e.probe.want < probeWorth*r {
+		return false
+	}
+	return e.hears() && limit != LimitReceiver || !e.hears() && limit == LimitReceiver
+}
+
+// tryProbe begins a cluster if it is time.
+func (e *Estimator) tryProbe() {
+	p := &e.probe
+	if p.raised > 0 && e.now-p.raised > heldLong {
+		p.failed, p.raised = 0, 0
+	}
+	if p.cluster.waiting || e.now < p.next || !e.wanted() {
+		return
+	}
+	silent := e.hears() && e.now-e.heard > silentTime+e.rtt
+	if silent || e.congested != congestionNone {
+		p.next = e.now + gatedTime
+		return
+	}
+	e.begin(!p.follow)
+	p.follow = false
+}
+
+// begin begins a cluster.
+func (e *Estimator) begin(short bool) {
+	p := &e.probe
+	step := probeStep
+	if p.count == 0 {
+		step = probeStart
+	}
+	goal := min(step*e.rate.estimate, probeBeyond*p.want)
+	if p.follow && p.goal > 0 {
 		goal = min(goal, p.goal)
 	}
-	p.goal = 0
-	if goal <= 0 {
+	if p.goal = 0; goal <= 0 {
 		return
 	}
-	p.starts++
-	d := float64(probeTime)
-	if p.busy {
-		d = float64(int64(probeLong) << min(p.fails, 2))
-		d = max(d, 30*e.delay.noise*1000)
-		if short {
-			d = probeQueue * e.rate.estimate / max(goal-e.rate.estimate, 1)
-			d = max(min(d, probeTime), probeLeast*8e6/goal, 4*e.delay.noise*1000)
-		}
+	p.count++
+	short = short && p.busy
+	p.cluster = probeCluster{running: true, short: short, bitrate: goal, start: e.now, end: e.now + e.clusterTime(short, goal)}
+	if m := e.remb(); m > 0 && !e.hears() {
+		p.cluster.fill, p.cluster.short, p.cluster.end = true, false, e.now+fillTime
+		p.cluster.bitrate = min(ackedFactor*m, probeBeyond*p.want)
+		p.goal = m
 	}
-	d *= float64(int(1) << p.again)
-	p.c = probeCluster{rate: goal, start: e.now, end: e.now + int64(d), running: true, short: short && p.busy}
 }
 
-func (e *Estimator) concluded() {
+// clusterTime is how long a cluster takes.
+func (e *Estimator) clusterTime(short bool, goal float64) int64 {
+	p, d := &e.probe, float64(clusterTime)
+	switch {
+	case short:
+		d = shortQueued * e.rate.estimate / max(goal-e.rate.estimate, 1)
+		d = max(min(d, clusterTime), shortBytes*8e6/goal, noiseShort*e.delay.noise)
+	case p.busy:
+		d = max(float64(int64(longTime)<<min(p.failed, 2)), noiseTime*e.delay.noise)
+	}
+	return int64(d) << p.again
+}
+
+// endCluster ends the sending of a cluster.
+func (e *Estimator) endCluster() {
 	p := &e.probe
-	c := p.c
-	p.c.waiting = false
-	if (c.here+c.gone)*2 < c.sent && p.again < 2 {
-		p.again++
-		p.carried, p.next = true, e.now
+	c := &p.cluster
+	c.running, c.waiting = false, c.sent > 0 && !c.fill
+	switch {
+	case c.fill && e.remb() > fillGain*p.goal:
+		p.next, p.backoff, p.goal = e.now, probeMost, 0
+	case c.fill:
+		p.next, p.backoff, p.goal = e.now+p.backoff, min(max(2*p.backoff, probeMost), probeRare), 0
+	case !c.waiting:
+		p.next = e.now + probeMost // nothing could be sent
+	}
+}
+
+// cancel ends a cluster whose result would tell nothing.
+func (p *prober) cancel() { p.cluster.running, p.cluster.waiting = false, false }
+
+// conclude draws the conclusion from a cluster.
+func (e *Estimator) conclude() {
+	p := &e.probe
+	c := &p.cluster
+	c.waiting = false
+	if !c.heard() {
+		p.repeat(e.now)
 		return
 	}
-	if c.here <= c.firstSize {
-		p.next = e.now + probeMost
-		return
-	}
-	send, recv, doubt := c.result(e.delay.noise)
-	r := recv / (1 - e.loss.inherent)
-	p.sendR, p.recvR = send, r
-	carried := probeCarried
+	sent, arrived, doubt := c.result(e.delay.noise)
+	arrived /= 1 - e.loss.inherent
 	if e.delay.contended {
-		carried = 0.75
-		r = r / carried * probeCarried
+		arrived *= carried / yielded
 	}
-	if lo, hi := (probeCarried-doubt)*send, (probeCarried+2*doubt)*send; doubt > 0.05 && p.again < 2 && r > lo-doubt*send && r < hi-doubt*send {
-		p.again++
-		p.carried, p.next = true, e.now
+	doubtful := doubt > muchDoubt && (carried-2*doubt)*sent < arrived && arrived < (carried+doubt)*sent
+	switch {
+	case doubtful && p.again < repeats:
+		p.repeat(e.now)
+	case c.short && arrived > followStep*e.rate.estimate:
+		p.follow, p.next, p.goal = true, e.now, followStep*arrived
+	case arrived > carried*sent && e.delay.contended:
+		e.carried(sent) // others will yield some more
+	case arrived > carried*sent:
+		e.carried(min(arrived, sent))
+	default:
+		e.saturated(arrived)
+	}
+}
+
+// repeat has the cluster made again, longer, if it was not often enough.
+func (p *prober) repeat(now int64) {
+	if p.again >= repeats {
+		p.again, p.next = 0, now+probeMost
 		return
 	}
-	if c.short && r > 1.1*e.rate.estimate {
-		p.carried, p.next, p.goal = true, e.now, 1.1*r
-		return
-	}
-	if r > probeCarried*send {
-		if m := min(r, send); m > e.rate.estimate || !e.rate.known {
-			if m > 1.05*e.rate.estimate && p.busy {
-				p.raised, p.raisedTo = e.now, m
-			}
-			e.setRate(max(m, e.rate.estimate))
-			e.rate.limit = LimitApplication
+	p.again++
+	p.follow, p.next = true, now
+}
+
+// carried takes that a bitrate fits.
+func (e *Estimator) carried(bitrate float64) {
+	p, r := &e.probe, &e.rate
+	if bitrate > r.estimate || !r.known {
+		if p.busy && bitrate > probeBeyond*r.estimate {
+			p.raised, p.raisedTo = e.now, bitrate
 		}
-		e.rate.known = true
-		p.again = 0
-		p.hinted, p.hintFails = false, 0
-		p.next = e.now
-		p.backoff = probeFirst
-		return
+		e.set(max(bitrate, r.estimate))
+		r.limit = LimitApplication
 	}
-	p.again = 0
-	p.busy = true
-	if m := 0.95 * r; !c.short && m > e.rate.estimate || !e.rate.known {
-		e.setRate(m)
+	r.known = true
+	p.again, p.misled, p.hinted = 0, 0, false
+	p.next, p.backoff = e.now, probeFirst
+}
+
+// saturated takes that no more than a bitrate arrived.
+func (e *Estimator) saturated(bitrate float64) {
+	p, r := &e.probe, &e.rate
+	if target := probeShare * bitrate; !r.known || target > r.estimate && !p.cluster.short {
+		e.set(target)
 	}
-	e.rate.busy(r, e.now)
-	e.rate.known = true
-	e.rate.limit = LimitDelay
+	r.busy(bitrate, e.now)
+	r.known, r.limit = true, LimitDelay
+	p.busy, p.again = true, 0
 	if p.hinted {
-		p.hintFails = min(p.hintFails+1, 4)
+		p.misled = min(p.misled+1, hintMost)
 	}
-	p.hintAt = e.now + int64(2_000_000)<<p.hintFails
 	p.hinted = false
+	p.hints = e.now + int64(hintAgain)<<p.misled
 	p.backoff = min(max(2*p.backoff, probeFirst), probeMost)
 	p.next = e.now + p.backoff
-	if p.fails > 0 {
-		p.next = e.now + min(int64(probeMost)<<p.fails, 60_000_000)
+	if p.failed > 0 {
+		p.next = e.now + rarely(p.failed)
 	}
 }
 
-// lowered is called on each decrease.
+// lowered is told that the estimate was lowered.
 func (p *prober) lowered(now int64, to float64, contended bool) {
-	p.busy = true
-	p.carried, p.hinted = false, false
-	p.hintAt = max(p.hintAt, now+2_000_000)
-	if !contended && p.raised > 0 && now-p.raised < 10_000_000 && to < 0.9*p.raisedTo {
-		p.fails = min(p.fails+1, 4)
-		p.raised = 0
+	p.busy, p.follow, p.hinted = true, false, false
+	p.hints = max(p.hints, now+hintAgain)
+	if !contended && p.raised > 0 && now-p.raised < heldShort && to < raisedShare*p.raisedTo {
+		p.failed, p.raised = min(p.failed+1, failedMost), 0
 	}
 	p.backoff = probeFirst
 	p.next = max(p.next, now+probeFirst)
-	if p.fails > 0 {
-		p.next = max(p.next, now+min(int64(probeMost)<<(p.fails-1), 60_000_000))
+	if p.failed > 0 {
+		p.next = max(p.next, now+rarely(p.failed-1))
 	}
 }
 
-// hint brings the next cluster forward when what was sent shows that the link got faster.
-func (p *prober) hint(now int64) {
-	if !p.c.running && !p.c.waiting && now >= p.hintAt && p.hintB > 60 && p.hintQ < 0.5*p.hintB && p.next > now && p.fails == 0 {
+// rarely is the time between clusters after so many failures.
+func rarely(failed int) int64 { return min(int64(probeMost)<<failed, probeRare) }
+
+// compare brings the next cluster forward if packets waited much less than what was
+// ahead of them: the network is faster than the estimate.
+func (p *prober) compare(now int64) {
+	free := p.ahead > hintLeast && p.waited < hintShare*p.ahead
+	if free && now >= p.hints && now < p.next && p.failed == 0 && !p.cluster.running && !p.cluster.waiting {
 		p.next, p.hinted = now, true
 	}
-	p.hintB *= 0.9
-	p.hintQ *= 0.9
+	p.ahead *= hintFade
+	p.waited *= hintFade
 }
 
-// due decides whether a cluster begins now.
-func (e *Estimator) probeDue() {
-	p := &e.probe
-	if p.raised > 0 && e.now-p.raised > 30_000_000 {
-		p.fails, p.raised = 0, 0
+// receive takes a packet that was sent and arrived: with a delay, that is beyond the
+// base by waited µs.
+func (p *prober) receive(number uint64, packet *estimatedPacket, sent, at int64, delay, waited int32) {
+	if packet.backlog > hintBacklog {
+		p.ahead += float64(packet.backlog) * backlogUnit / 1000
+		p.waited += float64(waited) / 1000
 	}
-	if p.c.running || p.c.waiting || !e.rate.known || e.now < p.next || e.delay.usage != usageNormal {
-		return
+	if p.cluster.covers(number) {
+		p.cluster.receive(int(packet.size&packetSize), sent, at, delay)
 	}
-	if p.want < probeWorth*e.rate.estimate {
-		return
-	}
-	e.startProbe(!p.carried)
-	p.carried = false
 }
 
-var _ = math.Abs
+// lose takes a packet that is missing: it tells of no room.
+func (p *prober) lose(number uint64, packet *estimatedPacket) {
+	if packet.backlog > hintBacklog {
+		p.waited += float64(packet.backlog) * backlogUnit / 1000
+	}
+	if p.cluster.covers(number) {
+		p.cluster.gone += int(packet.size)
+	}
+}
+
+// find takes back that a packet is missing.
+func (p *prober) find(number uint64, packet *estimatedPacket) {
+	if p.cluster.covers(number) {
+		p.cluster.gone -= int(packet.size & packetSize)
+	}
+}

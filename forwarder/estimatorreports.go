@@ -1,0 +1,118 @@
+package forwarder
+
+import "time"
+
+// reportControl is what there is without transport-wide feedback: the receiver's own
+// estimate, and what receiver reports say of loss.
+type reportControl struct {
+	remb   float64
+	rembAt int64   // 0: never
+	lossy  float64 // the estimate by loss in receiver reports; 0: none
+	before float64 // the estimate before silence lowered it; 0: it did not
+}
+
+const (
+	// feedbackLife is how long feedback counts, and a REMB: both come more than
+	// once a second.
+	feedbackLife = 10_000_000 // µs
+
+	// silentTime without feedback while packets are sent halves the estimate, and
+	// again each time it has passed.
+	silentTime = 1_000_000 // µs
+
+	// pauseTime without a packet is a pause: silence counts from its end.
+	pauseTime = 500_000 // µs
+
+	// Receiver reports of more than lossHigh lower the estimate by half of it, of
+	// less than lossLow raise it by reportGrowth (RFC 8698 and others take the
+	// same figures).
+	lossHigh     = 0.10
+	lossLow      = 0.02
+	reportGrowth = 1.08
+	reportTime   = 1_000_000 // µs that what was sent is measured over
+)
+
+// hears tells whether there is transport-wide feedback. One that fell silent counts
+// until something else says more.
+func (e *Estimator) hears() bool {
+	return e.heard > 0 && (e.now-e.heard < feedbackLife || e.remb() == 0)
+}
+
+// remb is the receiver's estimate; 0 if there is none of late.
+func (e *Estimator) remb() float64 {
+	if r := &e.reports; r.rembAt > 0 && e.now-r.rembAt < feedbackLife {
+		return r.remb
+	}
+	return 0
+}
+
+// REMB takes the bitrate a receiver estimates, in bits per second: all there is where
+// it sends no transport-wide feedback, else an upper bound
+// (draft-alvestrand-rmcat-remb-03). It counts for ten seconds.
+func (e *Estimator) REMB(now time.Time, bitrate int64) {
+	e.step(now)
+	e.reports.remb, e.reports.rembAt = float64(max(bitrate, e.cfg.Min)), e.now
+}
+
+// Reception takes what a receiver report says: the fraction lost since the one before,
+// in 1/256, and the round trip, 0 if unknown (RFC 3550 §6.4.1). It counts only where
+// there is no transport-wide feedback: an estimate is then known once much was lost.
+func (e *Estimator) Reception(now time.Time, fractionLost uint8, rtt time.Duration) {
+	e.step(now)
+	if e.hears() {
+		return
+	}
+	if rtt > 0 {
+		e.rtt = rtt.Microseconds()
+	}
+	r, loss := &e.reports, float64(fractionLost)/256
+	switch sending := e.groups.sending(e.groups.count-1, reportTime); {
+	case loss > lossHigh && sending > 0:
+		if r.lossy == 0 || sending < r.lossy {
+			r.lossy = sending
+		}
+		r.lossy = max(r.lossy*(1-loss/2), float64(e.cfg.Min))
+	case loss < lossLow && r.lossy > 0:
+		r.lossy = min(r.lossy*reportGrowth, float64(e.cfg.Max))
+	}
+}
+
+// reported returns the estimate without transport-wide feedback, and what bounds it.
+func (e *Estimator) reported() (float64, Limit) {
+	m, l := e.remb(), e.reports.lossy
+	switch {
+	case m == 0 && l == 0:
+		return 0, LimitUnknown
+	case m == 0 || l > 0 && l < m:
+		return l, LimitLoss
+	}
+	return m, LimitReceiver
+}
+
+// listen lowers the estimate when feedback does not come although packets are sent.
+func (e *Estimator) listen() {
+	if e.now-e.lastSent > pauseTime {
+		e.resumed = e.now
+	}
+	e.lastSent = e.now
+	if e.heard == 0 || e.now-max(e.heard, e.resumed) < silentTime+e.rtt {
+		return
+	}
+	e.resumed = e.now // so that the next time counts from now
+	if e.reports.before == 0 {
+		e.reports.before = e.rate.estimate
+	}
+	e.set(e.rate.estimate / 2)
+	e.probe.cancel()
+}
+
+// hear notes that there is feedback. After a silence half of the estimate before holds
+// until more is known, and a probe finds that out soon.
+func (e *Estimator) hear() {
+	e.heard = e.now
+	if r := &e.reports; r.before > 0 {
+		e.set(max(e.rate.estimate, r.before/2))
+		e.probe.next, e.probe.backoff = e.now, probeFirst
+		r.before = 0
+	}
+}
