@@ -113,6 +113,9 @@ func (e *Estimator) raise(start int64) {
 		}
 		r.known, r.limit = true, LimitApplication
 	}
+	if r.acked > r.estimate { // what arrives without a queue is carried
+		e.set(r.acked)
+	}
 	most := ackedFactor*r.acked + ackedSpare
 	if next := min(r.estimate*(1+elapsed*e.growth()), most); next > r.estimate {
 		e.set(next)

@@ -211,8 +211,8 @@ const (
 	// probeBatch packets of a probe leave in one step; what is left follows at the next.
 	probeBatch = 32
 
-	// probeStep is the least time between two such steps.
-	probeStep = time.Millisecond
+	// paddingStep is the least time between two such steps.
+	paddingStep = time.Millisecond
 
 	// probeReach is how many of the last packets are sent again for probes.
 	probeReach = 64

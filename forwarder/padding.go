@@ -28,7 +28,7 @@ func (s *Subscriber) probe(now time.Time, out *Output) {
 		d.pad(bytes, out, &s.wide)
 	}
 	if at := est.Deadline(); !at.IsZero() {
-		out.due(later(at, now.Add(probeStep)))
+		out.due(later(at, now.Add(paddingStep)))
 	}
 }
 

@@ -67,7 +67,7 @@ func (s *Subscriber) Choice() Choice {
 // Estimate returns what the subscriber's network carries, in bits per second; 0: not
 // known.
 func (s *Subscriber) Estimate() int64 {
-	if s.wide.est == nil || s.wide.est.Limit() == LimitUnknown {
+	if s.wide.est == nil {
 		return 0
 	}
 	return s.wide.est.Estimate()
