@@ -61,7 +61,8 @@ func (d *DownTrack) empty(p *Packet, out *Output, w *wide) {
 	if early {
 		e.state |= sentEarly
 	}
-	d.put(seq, e, &OutPacket{Packet: p, Timestamp: timestamp, Empty: true}, out, w)
+	d.next = max(d.next, seq+1)
+	d.put(seq, e, &OutPacket{Packet: p, Timestamp: timestamp, Empty: true, FirstPayload: true}, out, w)
 }
 
 // tooLate tells whether p must not be sent any more: it is from before the

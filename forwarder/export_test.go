@@ -1,6 +1,10 @@
 package forwarder
 
-import "time"
+import (
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
 
 // Internals for the external tests.
 type (
@@ -122,3 +126,9 @@ const (
 	StarveHold   = starveHold
 	NoLimit      = noLimit
 )
+
+// Rewritten returns the numbers written into p's payload of a format, if it has a name,
+// and the descriptor that takes the place of the packet's, if there is one.
+func (p *OutPacket) Rewritten() (f codec.Format, picture uint16, tl0 uint8, descriptor []byte) {
+	return p.renumber, p.numbers.picture, p.numbers.tl0, p.descriptor
+}

@@ -32,7 +32,8 @@ type layering struct {
 	masks   *codec.LayerMasks // of the newest packet that has them; nil: none had
 	highest uint64            // the highest incoming number sent or dropped; 0: none yet
 	picture uint32            // the timestamp of that packet
-	dropped bool              // that packet was dropped
+	spatial uint8             // that packet's layer
+	dropped bool              // it was dropped
 	seen    bool              // picture is valid
 }
 
@@ -68,10 +69,13 @@ func (d *DownTrack) judge(p *Packet) verdict {
 		s.masks = p.Layering.Masks
 	}
 	keep := p.Layering.Needed&s.id.bit() != 0
+	if !fresh && p.Layering.Spatial == s.spatial {
+		keep = !s.dropped // a frame goes as a whole, whatever its packets say
+	}
 	if !keep {
 		d.cut(p, fresh)
 	}
-	s.highest, s.picture, s.seen, s.dropped = p.Seq, p.Timestamp, true, !keep
+	s.highest, s.picture, s.seen, s.dropped, s.spatial = p.Seq, p.Timestamp, true, !keep, p.Layering.Spatial
 	if keep {
 		return sendIt
 	}
@@ -121,8 +125,11 @@ func (d *DownTrack) cut(p *Packet, fresh bool) {
 		s.cuts = &cutList{}
 	}
 	first := p.Seq
-	if s.dropped && !fresh {
+	switch {
+	case s.dropped && !fresh:
 		first = s.highest + 1
+	case !s.dropped && !d.boundary:
+		first++ // an unfinished frame is never followed without a gap
 	}
 	s.cuts.drop(first, p.Seq+1, fresh && d.enc.format.Name == codec.VP8)
 }

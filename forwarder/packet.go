@@ -24,7 +24,7 @@ type Packet struct {
 // What a packet and one of its extension values take beside their bytes: the struct,
 // and three places in the history's two rings.
 const (
-	packetBytes = 128 + 3*8
+	packetBytes = 136 + 3*8
 	valueBytes  = 32
 )
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/pion/rtp"
@@ -38,16 +39,25 @@ func randomOutPacket(rnd *rand.Rand) *forwarder.OutPacket {
 		Packet: p, IDs: &ids, SSRC: rnd.Uint32(), Timestamp: rnd.Uint32(), Seq: uint16(rnd.Uint32()),
 		TransportSeq: uint16(rnd.Uint32()), PayloadType: uint8(rnd.IntN(128)), Mark: p.Marker,
 		Retransmit: rnd.IntN(2) == 0, OriginalSeq: uint16(rnd.Uint32()),
+		Empty: rnd.IntN(8) == 0, Padding: []uint8{0, 0, 0, 1, 224}[rnd.IntN(5)],
 	}
 }
 
 // marshal is p as pion's types put it on the wire.
 func marshal(t testing.TB, p *forwarder.OutPacket) []byte {
 	t.Helper()
-	h := rtp.Header{Version: 2, Marker: p.Mark, PayloadType: p.PayloadType, SequenceNumber: p.Seq, Timestamp: p.Timestamp, SSRC: p.SSRC}
+	h := rtp.Header{Version: 2, Padding: p.Padding > 0, Marker: p.Mark, PayloadType: p.PayloadType, SequenceNumber: p.Seq, Timestamp: p.Timestamp, SSRC: p.SSRC}
 	profile := uint16(rtp.ExtensionProfileOneByte)
 	values := []forwarder.ExtensionValue{{Ext: codec.TransportCC, Data: []byte{byte(p.TransportSeq >> 8), byte(p.TransportSeq)}}}
-	values = append(values, p.Packet.Ext...)
+	f, picture, tl0, descriptor := p.Rewritten()
+	if !p.Empty {
+		values = append(values, p.Packet.Ext...)
+	}
+	for i := range values {
+		if values[i].Ext == codec.DependencyDescriptor && descriptor != nil {
+			values[i].Data = descriptor
+		}
+	}
 	for _, e := range values {
 		if p.IDs[e.Ext] > 14 || p.IDs[e.Ext] != 0 && (len(e.Data) > 16 || len(e.Data) == 0) {
 			profile = rtp.ExtensionProfileTwoByte
@@ -61,11 +71,17 @@ func marshal(t testing.TB, p *forwarder.OutPacket) []byte {
 			}
 		}
 	}
-	payload := p.Packet.Payload
+	payload := slices.Clone(p.Packet.Payload)
+	if p.Empty {
+		payload = nil
+	}
+	if f.Name != 0 {
+		codec.ShiftPicture(f, payload, picture, tl0)
+	}
 	if p.Retransmit {
 		payload = append([]byte{byte(p.OriginalSeq >> 8), byte(p.OriginalSeq)}, payload...)
 	}
-	b, err := (&rtp.Packet{Header: h, Payload: payload}).Marshal()
+	b, err := (&rtp.Packet{Header: h, Payload: payload, PaddingSize: p.Padding}).Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
