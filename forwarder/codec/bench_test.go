@@ -1,6 +1,7 @@
 package codec_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
@@ -48,6 +49,48 @@ func TestDependencyAllocates(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestLayersAllocate: once the structure is known, reading layers costs none, nor does
+// a keyframe that brings the same structure again.
+func TestLayersAllocate(t *testing.T) {
+	for _, name := range fixtureNames(t, "") {
+		f, packets := formatOf(t, name), readFixture(t, name)
+		var r codec.LayerReader
+		read := func() {
+			for _, p := range packets {
+				r.Read(f, codec.Inspect(f, p.Payload), p.Payload, p.GetExtension(dependencyID), p.Marker)
+			}
+		}
+		read()
+		read()
+		want := 0.0
+		if strings.HasSuffix(name, "fewer") {
+			want = 2 // what is being sent changes twice a round
+		}
+		if n := testing.AllocsPerRun(20, read); n > want {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// BenchmarkLayers is the cost of a packet beside that of Inspect.
+func BenchmarkLayers(b *testing.B) {
+	for _, name := range []string{"h264", "h265", "vp8", "vp9-flexible", "av1-aom", "h264-chromium-l1t3", "vp8-chromium-simulcast", "vp9-chromium-l3t3", "av1-chromium-l3t3key"} {
+		b.Run(name, func(b *testing.B) {
+			f, packets := formatOf(b, name), readFixture(b, name)
+			infos, values := make([]codec.Info, len(packets)), make([][]byte, len(packets))
+			for i, p := range packets {
+				infos[i], values[i] = codec.Inspect(f, p.Payload), p.GetExtension(dependencyID)
+			}
+			var r codec.LayerReader
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				i %= len(packets)
+				r.Read(f, infos[i], packets[i].Payload, values[i], packets[i].Marker)
+			}
+		})
 	}
 }
 

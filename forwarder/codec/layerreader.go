@@ -32,13 +32,13 @@ func (r *LayerReader) Read(f Format, in Info, payload, descriptor []byte, marker
 		l.Flags |= LayerEnd
 	}
 	r.readPayload(&l, f, in, payload)
-	if marker {
-		l.Last = AllLayers
-	}
 	if r.describe(&l, descriptor) {
 		r.described = true
 	} else if descriptor == nil {
 		r.described = false
+	}
+	if marker {
+		l.Last = AllLayers
 	}
 	if in.Keyframe {
 		l.Flags |= LayerKeyframe
@@ -48,6 +48,7 @@ func (r *LayerReader) Read(f Format, in Info, payload, descriptor []byte, marker
 	if l.Flags&LayerStart == 0 && !in.Keyframe {
 		l.Entry = 0
 	}
+	l.Last &= l.Needed
 	return l
 }
 

@@ -46,9 +46,11 @@ type vp9Layers struct {
 	sizes [2][MaxSpatial]uint16
 
 	// apart tells that since the last keyframe a spatial layer was not used by the
-	// next one, so that receivers of that one have a gap in it.
+	// next one, so that receivers of that one have a gap in it. From then on nobody
+	// can go down with the top until a keyframe: best is what the top was.
 	apart bool
-	masks [2]*LayerMasks // by apart; nil until needed
+	best  uint8
+	masks [2]*LayerMasks // of best, by apart; nil until needed
 }
 
 // readVP9 reads the layers of a VP9 payload (RFC 9628 §4.2).
@@ -69,13 +71,13 @@ func (r *LayerReader) readVP9(l *Layering, in Info, payload []byte) {
 	late := !r.vp9.follow(&d, in, payload)
 	r.temporal(l, d.TID)
 	l.Spatial = min(d.SID, MaxSpatial-1)
-	rows := r.vp9.above(l.Spatial, r.vp9.top)
+	rows := onlySpatial(l.Spatial, r.vp9.best)
 	if !d.NotReference {
 		rows = fromSpatial(l.Spatial)
 	}
 	l.Needed &= rows
 	if l.Flags&LayerEnd != 0 {
-		l.Last = r.vp9.above(l.Spatial, r.vp9.produced()) & l.Needed
+		l.Last = onlySpatial(l.Spatial, r.vp9.produced())
 	}
 	if d.SwitchUp && !late {
 		l.Entry = fromTemporal(d.TID + 1)
@@ -120,6 +122,9 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 	} else if sid > v.top {
 		v.setTop(sid)
 	}
+	if v.best != v.top && (!v.apart || v.top > v.best) {
+		v.best, v.masks = v.top, [2]*LayerMasks{}
+	}
 	v.last[sid] = v.pictures
 	if d.Predicted && d.NotReference && sid < v.top {
 		v.apart = true
@@ -128,17 +133,14 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 }
 
 func (v *vp9Layers) setTop(top uint8) {
-	if top != v.top {
-		v.top, v.masks = top, [2]*LayerMasks{}
-	}
+	v.top = top
 	for i := range v.last { // as if they came just now
 		v.last[i] = v.pictures
 	}
 }
 
-// above returns the layers whose receivers get spatial layer s for the best, if top is
-// the highest there is.
-func (v *vp9Layers) above(s, top uint8) uint32 {
+// onlySpatial are the layers of spatial layer s, with all higher ones if it is the top.
+func onlySpatial(s, top uint8) uint32 {
 	if s >= top {
 		return fromSpatial(s)
 	}
@@ -177,7 +179,7 @@ func (v *vp9Layers) within() *LayerMasks {
 func (v *vp9Layers) newMasks() *LayerMasks {
 	m := new(LayerMasks)
 	for s := range uint8(MaxSpatial) {
-		rows := v.above(min(s, v.top), v.top)
+		rows := onlySpatial(min(s, v.best), v.best)
 		if !v.apart {
 			rows |= AllLayers &^ fromSpatial(s)
 		}

@@ -96,21 +96,46 @@ func (s *sequence) activate(number, active uint32) {
 	s.change(number, &moving)
 }
 
-// move lets layers go over to the target they want with a frame where it may be
-// entered, if they have what the frame needs. It tells whether any did.
+// move lets layers go over to the target they want, or to one on the way to it, with a
+// frame where that may be entered, if they have what the frame needs. It tells whether
+// any did.
 func (s *sequence) move(number, switches, held uint32) bool {
+	if switches == 0 || s.want == s.have.layers {
+		return false
+	}
 	var moving [MaxDecodeTargets]uint32
 	moved := false
-	for to := range s.structure.Targets {
-		if switches&(1<<to) != 0 {
-			moving[to] = s.want[to] & held &^ s.have.layers[to]
-			moved = moved || moving[to] != 0
+	for want, wanting := range s.want {
+		for have, having := range s.have.layers {
+			layers := wanting & having & held
+			if layers == 0 || want == have {
+				continue
+			}
+			if to := s.next(have, want, switches); to != have {
+				moving[to] |= layers
+				moved = true
+			}
 		}
 	}
 	if moved {
 		s.change(number, &moving)
 	}
 	return moved
+}
+
+// next returns which of some targets is nearest to the wanted one: that itself, else
+// the greatest within it of those that lose nothing of what they have.
+func (s *sequence) next(have, want int, targets uint32) int {
+	if targets&(1<<want) != 0 {
+		return want
+	}
+	best := have
+	for to := range int(s.structure.Targets) {
+		if targets&(1<<to)&s.within[want] != 0 && s.within[to]&(1<<best) != 0 {
+			best = to
+		}
+	}
+	return best
 }
 
 // change gives layers another target from a frame on.
@@ -134,7 +159,7 @@ func (s *sequence) settle() {
 	masks.Targets = s.structure.Targets
 	for i := range s.structure.Targets {
 		layers := s.have.layers[i]
-		s.have.last[s.spatial[i]] |= layers
+		s.have.last[s.spatial[i]] |= s.want[i] // a picture may bring more on the way there
 		var within uint32
 		for j := range s.structure.Targets {
 			if s.within[i]&(1<<j) != 0 {
