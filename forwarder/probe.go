@@ -33,21 +33,21 @@ type prober struct {
 }
 
 const (
-	probeStart  = 3.0    // times the estimate, the first cluster
-	probeStep   = 2.0    // times the estimate, the others
-	probeBeyond = 1.05   // times what is wanted, at most
-	probeWorth  = 1.03   // times the estimate, to be wanted at least
-	followStep  = 1.1    // times what a short cluster found, and what it must find
-	carried     = 0.87   // share of what is sent that arrives, where it fits
-	yielded     = 0.75   // the same where others keep the queue long
-	probeShare  = 0.95   // of what arrives, where it does not fit
-	muchDoubt   = 0.05   // of a result; more, and it may be repeated
-	repeats     = 2      // at most
-	raisedShare = 0.96   // of a raised estimate that must hold
-	heldShort   = 10e6   // µs it must hold
-	heldLong    = 30e6   // µs after which earlier failures are forgotten
-	failedMost  = 4      // failures that make clusters rarer, at most
-	gatedTime   = 50_000 // µs to the next look while there is a queue
+	probeFirstFactor = 3.0    // times the estimate, the first cluster
+	probeFactor      = 2.0    // times the estimate, the others
+	probeBeyond      = 1.05   // times what is wanted, at most
+	probeWorth       = 1.03   // times the estimate, to be wanted at least
+	followStep       = 1.1    // times what a short cluster found, and what it must find
+	carried          = 0.87   // share of what is sent that arrives, where it fits
+	yielded          = 0.75   // the same where others keep the queue long
+	probeShare       = 0.95   // of what arrives, where it does not fit
+	muchDoubt        = 0.05   // of a result; more, and it may be repeated
+	repeats          = 2      // at most
+	raisedShare      = 0.96   // of a raised estimate that must hold
+	heldShort        = 10e6   // µs it must hold
+	heldLong         = 30e6   // µs after which earlier failures are forgotten
+	failedMost       = 4      // failures that make clusters rarer, at most
+	gatedTime        = 50_000 // µs to the next look while there is a queue
 
 	clusterTime = 100_000    // µs
 	longTime    = 150_000    // µs, of one that follows a short one
@@ -135,11 +135,11 @@ func (e *Estimator) tryProbe() {
 // begin begins a cluster.
 func (e *Estimator) begin(short bool) {
 	p := &e.probe
-	step := probeStep
+	factor := probeFactor
 	if p.count == 0 {
-		step = probeStart
+		factor = probeFirstFactor
 	}
-	goal := min(step*e.rate.estimate, probeBeyond*p.want)
+	goal := min(factor*e.rate.estimate, probeBeyond*p.want)
 	if p.follow && p.goal > 0 {
 		goal = min(goal, p.goal)
 	}
