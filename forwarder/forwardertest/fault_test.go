@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/whippet-media/whippet/forwarder"
+	"github.com/pion/rtp"
 )
 
 // TestOraclesSeePlantedFaults breaks what leaves the core, one way at a time: an
@@ -13,75 +13,74 @@ import (
 func TestOraclesSeePlantedFaults(t *testing.T) {
 	shift := uint16(0)
 	var count, dropped int
-	var early *forwarder.OutPacket
-	video := func(p *forwarder.OutPacket) bool { return p.SSRC == 2000 && p.FirstPayload }
+	early := uint32(0)
+	video := func(p *rtp.Packet, first bool) bool { return p.SSRC == 2000 && first }
 	for name, tt := range map[string]struct {
 		fault Fault
 		want  string
 	}{
-		"a number used twice": {func(_ int, p *forwarder.OutPacket) bool {
-			if video(p) {
+		"a number used twice": {func(_ int, p *rtp.Packet, first bool) bool {
+			if video(p, first) {
 				if count++; count == 500 {
-					p.Seq--
+					p.SequenceNumber--
 				}
 			}
 			return true
 		}, "carries two packets"},
-		"a resend that differs": {func(_ int, p *forwarder.OutPacket) bool {
-			if !p.FirstPayload {
+		"a resend that differs": {func(_ int, p *rtp.Packet, first bool) bool {
+			if !first {
 				p.Timestamp++
 			}
 			return true
 		}, "carries two packets"},
-		"a packet left out without a gap": {func(_ int, p *forwarder.OutPacket) bool {
-			if !video(p) {
+		"a packet left out without a gap": {func(_ int, p *rtp.Packet, first bool) bool {
+			if !video(p, first) {
 				return true
 			}
 			if count++; count == 500 {
 				shift++
 				return false
 			}
-			p.Seq -= shift
+			p.SequenceNumber -= shift
 			return true
 		}, "wire: "},
-		"a frame left out without a gap": {func(_ int, p *forwarder.OutPacket) bool {
-			if !video(p) {
+		"a frame left out without a gap": {func(_ int, p *rtp.Packet, first bool) bool {
+			if !video(p, first) {
 				return true
 			}
-			c, ok := parseContent(p.Packet.Payload)
-			if ok && c.frame == 150 {
+			c, ok := parseContent(p.Payload)
+			if ok && c.picture == 150 {
 				dropped++
 				shift++
 				return false
 			}
-			p.Seq -= shift
+			p.SequenceNumber -= shift
 			return true
 		}, "decoder: "},
-		"a timestamp that steps back": {func(_ int, p *forwarder.OutPacket) bool {
-			if video(p) {
-				if c, ok := parseContent(p.Packet.Payload); ok && c.frame == 160 {
+		"a timestamp that steps back": {func(_ int, p *rtp.Packet, first bool) bool {
+			if video(p, first) {
+				if c, ok := parseContent(p.Payload); ok && c.picture == 160 {
 					p.Timestamp -= 20000
 				}
 			}
 			return true
 		}, "steps back"},
-		"a timestamp for two frames": {func(_ int, p *forwarder.OutPacket) bool {
-			if video(p) {
-				if c, ok := parseContent(p.Packet.Payload); ok && c.frame == 160 {
-					p.Timestamp = early.Timestamp
+		"a timestamp for two frames": {func(_ int, p *rtp.Packet, first bool) bool {
+			if video(p, first) {
+				if c, ok := parseContent(p.Payload); ok && c.picture == 160 {
+					p.Timestamp = early
 				}
-				e := *p
-				early = &e
+				early = p.Timestamp
 			}
 			return true
-		}, "do not tell frames apart"},
-		"lips out of sync": {func(_ int, p *forwarder.OutPacket) bool {
+		}, "do not tell pictures apart"},
+		"lips out of sync": {func(_ int, p *rtp.Packet, _ bool) bool {
 			if p.SSRC == 1000 {
 				p.Timestamp += 48 * 100
 			}
 			return true
 		}, "apart by their reports"},
-		"a wrong SSRC": {func(_ int, p *forwarder.OutPacket) bool {
+		"a wrong SSRC": {func(_ int, p *rtp.Packet, _ bool) bool {
 			p.SSRC = 77
 			return true
 		}, "was not negotiated"},

@@ -9,11 +9,12 @@ type receiver struct {
 	highest uint64 // extended
 	next    uint64 // the first number not yet decoded
 	got     map[uint64][]byte
-	last    content // frame decoded last
-	primed  bool    // last is valid
-	sets    bool    // parameter sets came
+	begun   bool // a keyframe was decoded
+	decoded map[frameKey]bool
+	sets    bool // parameter sets came
 
 	needSets bool // a keyframe is decodable only after parameter sets
+	tells    bool // packets say what their frame needs, so that a hole may hide nothing
 
 	pli    time.Time
 	stuck  time.Time // since when next is missing
@@ -22,8 +23,12 @@ type receiver struct {
 }
 
 // patience is how long a receiver waits for a repair before it looks for a
-// keyframe behind the hole.
-const patience = 400 * time.Millisecond
+// keyframe behind the hole, and shortPatience before it looks for anything
+// decodable, where packets tell what they need.
+const (
+	patience      = 400 * time.Millisecond
+	shortPatience = 100 * time.Millisecond
+)
 
 // lookAgain is how often it looks.
 const lookAgain = 30 * time.Millisecond
@@ -31,13 +36,13 @@ const lookAgain = 30 * time.Millisecond
 func (r *receiver) packet(now time.Time, seq uint16, payload []byte) {
 	r.now = now
 	if r.got == nil {
-		r.got = map[uint64][]byte{}
+		r.got, r.decoded = map[uint64][]byte{}, map[frameKey]bool{}
 		r.started, r.highest, r.next = true, 1<<16+uint64(seq), 1<<16+uint64(seq)
 	}
 	ext := uint64(int64(r.highest) + int64(int16(seq-uint16(r.highest))))
 	r.highest = max(r.highest, ext)
 	if ext < r.next {
-		if r.primed || r.next-ext > 200 {
+		if r.begun || r.next-ext > 200 {
 			return
 		}
 		r.next = ext // nothing decoded yet: an earlier start
@@ -60,8 +65,8 @@ func (r *receiver) missing() []uint16 {
 	return out
 }
 
-// decode shows frames while they are whole and decodable.
-func (r *receiver) decode(show func(content)) {
+// decode shows layer frames while they are whole and decodable.
+func (r *receiver) decode(show func(*content)) {
 	for {
 		end, c, ok := r.frameAt(r.next)
 		if !ok {
@@ -71,17 +76,43 @@ func (r *receiver) decode(show func(content)) {
 			continue
 		}
 		r.learn(end)
-		if c.key && (r.sets || !r.needSets) || r.primed && !c.key && c.follows(r.last) {
-			r.last, r.primed = c, true
-			show(c)
-		} else {
-			r.primed = false
+		if c.parts > 0 && r.decodable(&c) {
+			r.take(&c)
+			show(&c)
 		}
 		for s := r.next; s < end; s++ {
 			delete(r.got, s)
 		}
 		r.next, r.stuck = end, time.Time{}
 	}
+}
+
+// take notes a decoded layer frame; a keyframe makes the ones before it useless.
+func (r *receiver) take(c *content) {
+	if c.key && c.spatial == 0 {
+		clear(r.decoded)
+		r.begun = true
+	}
+	r.decoded[c.frame()] = true
+	if len(r.decoded) > 4*keepNumbers {
+		for k := range r.decoded {
+			if k.place+4*keepNumbers/2 < c.frame().place {
+				delete(r.decoded, k)
+			}
+		}
+	}
+}
+
+func (r *receiver) decodable(c *content) bool {
+	if c.key && c.spatial == 0 {
+		return r.sets || !r.needSets
+	}
+	for _, need := range c.needs() {
+		if !r.decoded[need] {
+			return false
+		}
+	}
+	return true
 }
 
 // learn looks for parameter sets in the frame that ends before end.
@@ -109,16 +140,17 @@ func (r *receiver) frameAt(from uint64) (end uint64, c content, ok bool) {
 			if c, ok = p, true; p.part != 0 {
 				return s + 1, content{}, true // the middle of something: not decodable
 			}
-		} else if !p.sameFrame(c) {
+		} else if !p.sameFrame(&c) {
 			return s, content{}, true // truncated
 		}
-		if p.part == p.parts-1 {
+		if p.ends() {
 			return s + 1, c, true
 		}
 	}
 }
 
-// giveUp skips to the next keyframe behind a hole, if it waited long enough.
+// giveUp skips to the next keyframe behind a hole, or to anything decodable, if it
+// waited long enough.
 func (r *receiver) giveUp() bool {
 	if r.next > r.highest {
 		r.stuck = time.Time{}
@@ -127,20 +159,34 @@ func (r *receiver) giveUp() bool {
 	if r.stuck.IsZero() {
 		r.stuck = r.now
 	}
-	if r.now.Sub(r.stuck) < patience || r.now.Sub(r.looked) < lookAgain {
+	wait := patience
+	if r.tells {
+		wait = shortPatience
+	}
+	if r.now.Sub(r.stuck) < wait || r.now.Sub(r.looked) < lookAgain {
 		return false
 	}
 	r.looked = r.now
 	for s := r.next + 1; s <= r.highest; s++ {
-		if c, ok := parseContent(r.got[s]); ok && c.key && c.part == 0 {
-			if _, _, whole := r.frameAt(s); whole {
-				for o := r.next; o < s; o++ {
-					delete(r.got, o)
-				}
-				r.next, r.primed, r.stuck = s, false, time.Time{}
-				return true
+		if r.goesOn(s) {
+			for o := r.next; o < s; o++ {
+				delete(r.got, o)
 			}
+			r.next, r.stuck = s, time.Time{}
+			return true
 		}
 	}
 	return false
+}
+
+// goesOn tells whether decoding may go on at a number behind a hole.
+func (r *receiver) goesOn(seq uint64) bool {
+	c, ok := parseContent(r.got[seq])
+	if !ok || c.part != 0 {
+		return false
+	}
+	if _, _, whole := r.frameAt(seq); !whole {
+		return false
+	}
+	return c.key && c.spatial == 0 || r.tells && r.decodable(&c)
 }

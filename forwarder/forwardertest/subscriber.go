@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	subAudioPT, subVideoPT, subRTXPT = 63, 100, 101
-	subTransportID                   = 5
-	reportEvery                      = 100 * time.Millisecond
-	pliAfter                         = 500 * time.Millisecond
+	subAudioPT, subVideoPT, subRTXPT            = 63, 100, 101
+	subTransportID, subDescriptorID, subClockID = 5, 9, 7
+	reportEvery                                 = 100 * time.Millisecond
+	pliAfter                                    = 500 * time.Millisecond
 )
 
 // subscriber is one simulated subscriber session: the core's end of it, the
@@ -30,9 +30,12 @@ type subscriber struct {
 	blocked   bool
 	joined    time.Time
 	tracks    []*downstream
-	arrived   []uint16 // transport-wide numbers since the last feedback
+	arrived   []arrival // since the last feedback
+	reports   uint8     // transport-wide ones sent
+	picks     selecting
 	syncs     [2]sync
-	shown     int       // video frames decoded
+	shown     int       // pictures decoded
+	picture   uint32    // the last of them
 	lastShow  time.Time // capture time of the last one
 	lastAt    time.Time
 	longest   time.Duration // between two frames decoded
@@ -40,6 +43,9 @@ type subscriber struct {
 	segmentAt time.Time     // the last of them
 	missed    int           // frames sent before it joined
 	newest    uint16        // publisher of the newest video sent
+
+	negotiated map[uint8]bool      // ids of header extensions
+	seen       map[layer]time.Time // when each layer was last sent
 }
 
 // sync is how far sender reports put a track's media from its capture.
@@ -61,40 +67,65 @@ type downstream struct {
 }
 
 func (w *World) join() {
-	s := &subscriber{w: w, index: len(w.subs), joined: w.now, lastAt: w.now, missed: w.sent}
+	s := &subscriber{w: w, index: w.joined, joined: w.now, lastAt: w.now, missed: w.sent, seen: map[layer]time.Time{}}
+	w.joined++
 	ids := map[codec.Extension]uint8{}
 	if w.opt.TransportCC {
 		ids[codec.TransportCC] = subTransportID
 	}
-	rtxPT, rtxSSRC := uint8(0), uint32(0)
-	if w.opt.RTX {
-		rtxPT, rtxSSRC = subRTXPT, 3000
+	if s.index%4 != 3 {
+		ids[codec.DependencyDescriptor] = subDescriptorID
 	}
-	s.core = forwarder.NewSubscriber(forwarder.SubscriberConfig{Seed: w.rnd.Uint64(), Tracks: []forwarder.SubscriberTrack{
-		{
-			Kind: codec.Audio, SSRC: 1000, CNAME: "c", Extensions: ids,
-			Formats: []forwarder.SubscriberFormat{{Format: codec.Format{Name: codec.Opus}, PT: subAudioPT}},
-		},
-		{
-			Kind: codec.Video, SSRC: 2000, RTXSSRC: rtxSSRC, CNAME: "c", NACK: true, Extensions: ids,
-			Formats: []forwarder.SubscriberFormat{{Format: w.format(), PT: subVideoPT, RTX: rtxPT}},
-		},
-	}})
-	s.tracks = []*downstream{
-		{kind: codec.Audio, ssrc: 1000, oracle: newOracle(s, codec.Audio)},
-		{kind: codec.Video, ssrc: 2000, rtx: rtxSSRC, oracle: newOracle(s, codec.Video), decoder: receiver{needSets: w.opt.H264}},
+	if s.index%3 != 2 {
+		ids[codec.AbsCaptureTime] = subClockID
 	}
+	s.negotiated = map[uint8]bool{}
+	for _, id := range ids {
+		s.negotiated[id] = true
+	}
+	s.begin(ids)
 	w.subs = append(w.subs, s)
 	if w.pub != nil && !w.pub.core.Ended() {
 		s.attach(w.pub)
 		s.checkJoin()
 	}
 	w.after(reportEvery, s.feedback)
+	if w.opt.Select > 0 {
+		w.after(w.upTo(w.opt.Select), s.choose)
+	}
 	if w.opt.Rejoin > 0 {
 		w.after(w.around(w.opt.Rejoin), s.leave)
 	}
 	if w.opt.PauseSubscribers > 0 && s.index%2 == 1 {
 		w.after(w.around(w.opt.PauseSubscribers), s.block)
+	}
+}
+
+// begin makes the core's end and the receiver's.
+func (s *subscriber) begin(ids map[codec.Extension]uint8) {
+	o := &s.w.opt
+	rtxPT, rtxSSRC := uint8(0), uint32(0)
+	if o.RTX {
+		rtxPT, rtxSSRC = subRTXPT, 3000
+	}
+	s.core = forwarder.NewSubscriber(forwarder.SubscriberConfig{Seed: s.w.rnd.Uint64(), Tracks: []forwarder.SubscriberTrack{
+		{
+			Kind: codec.Audio, SSRC: 1000, CNAME: "c", Extensions: ids,
+			Formats: []forwarder.SubscriberFormat{{Format: codec.Format{Name: codec.Opus}, PT: subAudioPT}},
+		},
+		{
+			Kind: codec.Video, SSRC: 2000, RTXSSRC: rtxSSRC, CNAME: "c", NACK: true, Extensions: ids,
+			Formats: []forwarder.SubscriberFormat{{Format: o.format(), PT: subVideoPT, RTX: rtxPT}},
+		},
+	}})
+	s.tracks = []*downstream{
+		{kind: codec.Audio, ssrc: 1000},
+		{kind: codec.Video, ssrc: 2000, rtx: rtxSSRC, decoder: receiver{
+			needSets: o.Codec == codec.H264, tells: o.layered() && o.tellsLayers() && (!o.Descriptor || s.negotiated[subDescriptorID]),
+		}},
+	}
+	for _, t := range s.tracks {
+		t.oracle.start(s, t.kind)
 	}
 }
 
@@ -113,6 +144,9 @@ func (s *subscriber) block() {
 // leave ends the session; another one comes soon.
 func (s *subscriber) leave() {
 	s.left = true
+	for _, t := range s.tracks {
+		t.oracle.sequence.finish()
+	}
 	s.w.subs = slices.DeleteFunc(s.w.subs, func(o *subscriber) bool { return o == s })
 	s.w.after(s.w.upTo(time.Second), s.w.join)
 }
@@ -138,6 +172,7 @@ func (s *subscriber) pull() {
 		s.out.Reset()
 		s.core.Pull(s.w.now, &s.out)
 		s.emit()
+		s.note()
 		if !s.out.More {
 			break
 		}
@@ -164,20 +199,27 @@ func (s *subscriber) emit() {
 		p := &s.out.Packets[i]
 		if s.blocked {
 			s.core.Blocked(p.SSRC, &s.out)
-			continue
-		}
-		if s.w.opt.Fault != nil && !s.w.opt.Fault(s.index, p) {
+			s.refuse(p)
 			continue
 		}
 		s.transmit(p)
 	}
 	if len(s.out.RTCP) > 0 {
-		s.reports(s.out.RTCP)
+		s.senderReports(s.out.RTCP)
 	}
 	for _, e := range s.out.Wishes {
 		if p := s.w.pub; p != nil && !p.core.Ended() {
 			p.core.RequestKeyframe(e)
 			p.tickLater()
+		}
+	}
+}
+
+// refuse tells the oracle of a packet that the full sink did not take.
+func (s *subscriber) refuse(p *forwarder.OutPacket) {
+	for _, t := range s.tracks {
+		if p.SSRC == t.ssrc && p.FirstPayload {
+			t.oracle.refuse(p.Seq)
 		}
 	}
 }
@@ -196,20 +238,33 @@ func (s *subscriber) transmit(o *forwarder.OutPacket) {
 		s.w.fail("subscriber %d: %v", s.index, err)
 		return
 	}
+	if s.w.opt.Fault != nil {
+		if !s.w.opt.Fault(s.index, &p, o.FirstPayload) {
+			return
+		}
+		if b, err = p.Marshal(); err != nil {
+			panic(err)
+		}
+	}
 	for _, t := range s.tracks {
 		if p.SSRC == t.ssrc || p.SSRC == t.rtx && t.rtx != 0 {
-			t.oracle.packet(&p, b, p.SSRC != t.ssrc)
-			if c, ok := parseContent(p.Payload); ok && o.FirstPayload && t.kind == codec.Video {
-				s.newest = c.publisher
-			}
-			if o.FirstPayload {
-				s.checkSync(t, &p)
-			}
-			s.w.carry(s.w.opt.Down, func() { s.receive(t, &p) })
+			s.deliver(t, &p, b, o.FirstPayload)
 			return
 		}
 	}
 	s.w.fail("subscriber %d: SSRC %d was not negotiated", s.index, p.SSRC)
+}
+
+func (s *subscriber) deliver(t *downstream, p *rtp.Packet, wire []byte, first bool) {
+	t.oracle.packet(p, wire, p.SSRC != t.ssrc)
+	if c, ok := parseContent(p.Payload); ok && first && t.kind == codec.Video {
+		s.newest = c.publisher
+		s.seen[layer{c.publisher, c.encoding, c.spatial, c.temporal}] = s.w.now
+	}
+	if first {
+		s.checkSync(t, p)
+	}
+	s.w.carry(s.w.opt.Down, func() { s.receive(t, p) })
 }
 
 func (s *subscriber) receive(t *downstream, p *rtp.Packet) {
@@ -217,7 +272,7 @@ func (s *subscriber) receive(t *downstream, p *rtp.Packet) {
 		return
 	}
 	if ext := p.GetExtension(subTransportID); len(ext) == 2 {
-		s.arrived = append(s.arrived, uint16(ext[0])<<8|uint16(ext[1]))
+		s.arrived = append(s.arrived, arrival{uint16(ext[0])<<8 | uint16(ext[1]), s.w.now})
 	}
 	seq, payload := p.SequenceNumber, p.Payload
 	if p.SSRC != t.ssrc {
@@ -232,15 +287,18 @@ func (s *subscriber) receive(t *downstream, p *rtp.Packet) {
 	}
 }
 
-// show notes a decoded frame.
-func (s *subscriber) show(c content) {
+// show notes a decoded layer frame.
+func (s *subscriber) show(c *content) {
+	if s.shown == 0 || c.spatial == 0 || c.picture != s.picture {
+		s.shown++
+	}
+	s.picture = c.picture
 	s.longest = max(s.longest, s.w.now.Sub(s.lastAt))
-	s.shown++
 	s.lastShow, s.lastAt = c.time(), s.w.now
 }
 
-// reports takes the sender reports, as they leave the core.
-func (s *subscriber) reports(b []byte) {
+// senderReports takes the sender reports, as they leave the core.
+func (s *subscriber) senderReports(b []byte) {
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {
 		s.w.fail("subscriber %d: unreadable reports: %v", s.index, err)
@@ -255,105 +313,4 @@ func (s *subscriber) reports(b []byte) {
 			}
 		}
 	}
-}
-
-// syncTolerance is how far reports may put audio and video apart.
-const syncTolerance = 15 * time.Millisecond
-
-// checkSync holds lips against voices: both tracks' sender reports must put
-// media the same time after its capture.
-func (s *subscriber) checkSync(t *downstream, p *rtp.Packet) {
-	c, ok := parseContent(p.Payload)
-	if !ok || t.report == nil || p.SSRC != t.ssrc || s.w.opt.NoSenderReports || s.w.now.Sub(t.sentAt) > 200*time.Millisecond {
-		return
-	}
-	if n := s.core.Track(codec.Video).Counts().Keyframes; n != s.segments {
-		s.segments, s.segmentAt = n, s.w.now
-	}
-	if s.w.now.Sub(s.segmentAt) < 2500*time.Millisecond {
-		return // catching up, or an encoding without a report yet
-	}
-	clock := time.Duration(90000)
-	if t.kind == codec.Audio {
-		clock = 48000
-	}
-	since := time.Duration(int32(p.Timestamp-t.report.RTPTime)) * time.Second / clock
-	i := int(t.kind - codec.Audio)
-	s.syncs[i] = sync{c.publisher, t.sentAt.Add(since).Sub(c.time()), t.sentAt}
-	other := s.syncs[1-i]
-	if other.publisher != c.publisher || s.w.now.Sub(other.at) > time.Second || s.w.now.Sub(s.w.pub.streams[0].start) < 3*time.Second {
-		return
-	}
-	if d := s.syncs[i].offset - other.offset; d > syncTolerance || d < -syncTolerance {
-		s.w.fail("subscriber %d: audio and video are %v apart by their reports", s.index, d)
-	}
-}
-
-// feedback is what a receiver tells us, some times a second.
-func (s *subscriber) feedback() {
-	if s.left {
-		return
-	}
-	s.w.after(reportEvery, s.feedback)
-	var packets []rtcp.Packet
-	rr := &rtcp.ReceiverReport{SSRC: 9}
-	for _, t := range s.tracks {
-		if !t.decoder.started {
-			continue
-		}
-		block := rtcp.ReceptionReport{SSRC: t.ssrc, LastSequenceNumber: uint32(t.decoder.highest)}
-		if t.report != nil {
-			block.LastSenderReport = uint32(t.report.NTPTime >> 16)
-			block.Delay = uint32(s.w.now.Sub(t.sentAt) * (1 << 16) / time.Second)
-		}
-		rr.Reports = append(rr.Reports, block)
-		if t.kind == codec.Video {
-			packets = s.ask(t, packets)
-		}
-	}
-	packets = append([]rtcp.Packet{rr}, packets...)
-	packets = s.transportFeedback(packets)
-	b, err := rtcp.Marshal(packets)
-	if err != nil {
-		panic(err)
-	}
-	s.w.carry(Network{Loss: s.w.opt.Down.Loss, Delay: s.w.opt.Down.Delay}, func() {
-		if s.left {
-			return
-		}
-		s.out.Reset()
-		s.core.HandleRTCP(s.w.now, b, &s.out)
-		s.emit()
-		s.pull()
-	})
-}
-
-func (s *subscriber) ask(t *downstream, packets []rtcp.Packet) []rtcp.Packet {
-	if missing := t.decoder.missing(); len(missing) > 0 {
-		packets = append(packets, &rtcp.TransportLayerNack{MediaSSRC: t.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(missing)})
-	}
-	if s.w.now.Sub(s.lastAt) > pliAfter && s.w.now.Sub(t.decoder.pli) > pliAfter {
-		t.decoder.pli = s.w.now
-		packets = append(packets, &rtcp.PictureLossIndication{MediaSSRC: t.ssrc})
-	}
-	return packets
-}
-
-func (s *subscriber) transportFeedback(packets []rtcp.Packet) []rtcp.Packet {
-	if len(s.arrived) == 0 {
-		return packets
-	}
-	last := s.arrived[0]
-	for _, n := range s.arrived {
-		if int16(n-last) > 0 {
-			last = n
-		}
-	}
-	s.arrived = s.arrived[:0]
-	return append(packets, &rtcp.TransportLayerCC{
-		MediaSSRC: 2000, BaseSequenceNumber: last, PacketStatusCount: 1,
-		Header:       rtcp.Header{Count: rtcp.FormatTCC, Type: rtcp.TypeTransportSpecificFeedback, Length: 5, Padding: true},
-		PacketChunks: []rtcp.PacketStatusChunk{&rtcp.RunLengthChunk{Type: rtcp.TypeTCCRunLengthChunk, PacketStatusSymbol: rtcp.TypeTCCPacketReceivedSmallDelta, RunLength: 1}},
-		RecvDeltas:   []*rtcp.RecvDelta{{Type: rtcp.TypeTCCPacketReceivedSmallDelta}},
-	})
 }

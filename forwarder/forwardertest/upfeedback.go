@@ -63,31 +63,34 @@ func (p *publisher) nack(r *rtcp.TransportLayerNack) {
 		}
 		for _, pair := range r.Nacks {
 			for _, seq := range pair.PacketList() {
-				s.repair(seq)
+				s.repair(s.seq - 1 - uint32(uint16(s.seq-1)-seq))
 			}
 		}
 	}
 }
 
 // repair retransmits as RFC 4588 says.
-func (s *upstream) repair(seq uint16) {
-	b, ok := s.kept[seq]
+func (s *upstream) repair(seq uint32) {
+	o, ok := s.sent[seq]
 	if !ok {
 		return
 	}
 	var p rtp.Packet
-	if err := p.Unmarshal(b); err != nil {
+	if err := p.Unmarshal(o.wire); err != nil {
 		panic(err)
 	}
-	h := rtp.Header{Version: 2, PayloadType: rtxPT, SequenceNumber: s.rtxSeq, Timestamp: p.Timestamp, SSRC: s.rtxSSRC, Marker: p.Marker}
+	h := p.Header
+	h.PayloadType, h.SequenceNumber, h.SSRC = rtxPT, s.rtxSeq, s.rtxSSRC
 	s.rtxSeq++
-	_ = h.SetExtension(midID, []byte("1"))
-	_ = h.SetExtension(rrdID, []byte(s.rid))
+	if err := h.DelExtension(ridID); err != nil {
+		panic(err)
+	}
+	setExtension(&h, rrdID, []byte(s.rid))
 	b, err := (&rtp.Packet{Header: h, Payload: append([]byte{byte(seq >> 8), byte(seq)}, p.Payload...)}).Marshal()
 	if err != nil {
 		panic(err)
 	}
-	s.deliver(b)
+	s.deliver(b, o)
 }
 
 func (s *upstream) senderReport() {
@@ -96,7 +99,7 @@ func (s *upstream) senderReport() {
 		return
 	}
 	p.w.after(time.Second, s.senderReport)
-	if s.frame == 0 {
+	if s.count == 0 {
 		return
 	}
 	at := p.w.now.Add(p.clock)

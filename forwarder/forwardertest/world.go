@@ -6,98 +6,47 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"github.com/whippet-media/whippet/forwarder"
 )
-
-// A Network says what happens to packets in one direction.
-type Network struct {
-	Loss      float64       // share of packets lost
-	Duplicate float64       // share that arrives twice
-	Delay     time.Duration // least
-	Jitter    time.Duration // added, uniform: packets overtake each other, across frames too
-}
-
-// Options say what is simulated; the zero Options is one encoding over perfect networks.
-type Options struct {
-	Encodings        int // of video; 0 is 1
-	AudioOnly        bool
-	VideoOnly        bool
-	NoMarkers        bool          // frames end without a marker bit
-	Padding          bool          // packets without payload between frames
-	Steps            time.Duration // mean time after which the publisher's clock is set; 0: never
-	Interval         time.Duration // between keyframes; 0: only on request, and the first
-	IgnoreRequests   bool          // for keyframes, as OBS and FFmpeg do
-	IgnoreNacks      bool
-	RTX              bool // towards subscribers; the publisher's always is
-	TransportCC      bool // towards subscribers
-	Up, Down         Network
-	Subscribers      int           // 0 is 3; they join at random times
-	Rejoin           time.Duration // mean life of a subscriber session; 0: endless
-	Restart          time.Duration // mean life of a publisher session; 0: endless
-	Vanish           time.Duration // mean time after which an encoding pauses or comes back; 0: never
-	NoSenderReports  bool
-	StripParameters  bool // H264 only: parameter sets come once, not with each keyframe
-	H264             bool // else VP8
-	Fault            Fault
-	Bitrate          int           // bits per second of the largest encoding; 0 is 800,000
-	PauseSubscribers time.Duration // mean time after which a subscriber's sink is full for a while; 0: never
-}
-
-// videos is how many encodings of video there are.
-func (o *Options) videos() int {
-	if o.AudioOnly {
-		return 0
-	}
-	return o.Encodings
-}
-
-// healthy tells whether nothing but time comes between publisher and subscribers.
-func (o *Options) healthy() bool {
-	calm := func(n Network) bool { return n.Loss == 0 && n.Jitter == 0 }
-	return calm(o.Up) && calm(o.Down) && o.PauseSubscribers == 0 && o.Vanish == 0 && o.Fault == nil
-}
-
-// A Fault changes or drops (false) a packet on its way out of the core, before
-// the oracles see it: a planted defect.
-type Fault func(subscriber int, p *forwarder.OutPacket) bool
 
 // A World is one simulation. Not safe for concurrent use.
 type World struct {
-	opt    Options
-	rnd    *rand.Rand
-	now    time.Time
-	queue  events
-	order  uint64
-	pub    *publisher
-	subs   []*subscriber
-	errs   []error
-	pubs   int
-	sent   int // video frames of the largest encoding
-	events int // that happened
+	opt      Options
+	rnd      *rand.Rand
+	now      time.Time
+	queue    events
+	order    uint64
+	pub      *publisher
+	known    map[uint16]*publisher // the last ones, by id
+	subs     []*subscriber
+	errs     []error
+	pubs     int
+	joined   int // subscribers
+	sent     int // pictures of the largest encoding
+	events   int // that happened
+	switches int // of the layer a subscriber gets, its first and those to another publisher not counted
+	calm     bool
+	calmAt   time.Time // when it began
 }
 
 // maxErrors bounds what one run reports.
 const maxErrors = 10
 
+// keepPublishers is how many publishers back packets may come from.
+const keepPublishers = 4
+
 // New returns a world at its start.
 func New(seed uint64, opt Options) *World {
-	if opt.Encodings == 0 {
-		opt.Encodings = 1
-	}
-	if opt.Subscribers == 0 {
-		opt.Subscribers = 3
-	}
-	if opt.Bitrate == 0 {
-		opt.Bitrate = 800_000
-	}
+	opt.complete()
 	w := &World{
-		opt: opt, rnd: rand.New(rand.NewPCG(seed, 1)),
+		opt: opt, rnd: rand.New(rand.NewPCG(seed, 1)), known: map[uint16]*publisher{},
 		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
 	w.startPublisher()
 	for range opt.Subscribers {
 		w.after(w.upTo(3*time.Second), w.join)
+	}
+	if opt.Calm > 0 {
+		w.after(w.around(opt.Calm), w.becalm)
 	}
 	return w
 }
@@ -116,11 +65,43 @@ func (w *World) Run(d time.Duration) {
 	}
 }
 
-// Err returns what the oracles found, nil if nothing.
-func (w *World) Err() error { return errors.Join(w.errs...) }
+// Err returns what the oracles found, nil if nothing. It looks at all that was sent.
+func (w *World) Err() error {
+	for _, s := range w.subs {
+		for _, t := range s.tracks {
+			t.oracle.sequence.finish()
+		}
+	}
+	return errors.Join(w.errs...)
+}
+
+// Switches returns how often a subscriber's layer changed.
+func (w *World) Switches() int { return w.switches }
 
 func (w *World) fail(format string, args ...any) {
-	w.errs = append(w.errs, fmt.Errorf("%v: %s", w.now.Format("04:05.000"), fmt.Sprintf(format, args...)))
+	if len(w.errs) < maxErrors {
+		w.errs = append(w.errs, fmt.Errorf("%v: %s", w.now.Format("04:05.000"), fmt.Sprintf(format, args...)))
+	}
+}
+
+// original returns a packet as it left its publisher; nil if that is forgotten.
+func (w *World) original(c *content) *original {
+	p := w.known[c.publisher]
+	if p == nil {
+		return nil
+	}
+	if c.encoding == audioEncoding {
+		return p.streams[0].sent[c.seq]
+	}
+	return p.stream(c.encoding).sent[c.seq]
+}
+
+// stream returns the encoding a packet is of; nil if it is forgotten, or of audio.
+func (w *World) stream(c *content) *upstream {
+	if p := w.known[c.publisher]; p != nil {
+		return p.stream(c.encoding)
+	}
+	return nil
 }
 
 func (w *World) after(d time.Duration, do func()) {
@@ -144,10 +125,17 @@ func (w *World) around(mean time.Duration) time.Duration {
 
 // carry brings something over a network: never, once or twice.
 func (w *World) carry(n Network, deliver func()) {
+	if w.calm {
+		n = Network{Delay: n.Delay}
+	}
 	if w.chance(n.Loss) {
 		return
 	}
-	w.after(n.Delay+w.upTo(n.Jitter), deliver)
+	late := time.Duration(0)
+	if w.chance(n.Late) {
+		late = w.upTo(lateBy)
+	}
+	w.after(n.Delay+w.upTo(n.Jitter)+late, deliver)
 	if w.chance(n.Duplicate) {
 		w.after(n.Delay+w.upTo(n.Jitter)+time.Millisecond, deliver)
 	}

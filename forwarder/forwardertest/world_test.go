@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
 // scenario is a set of options and what must hold for them.
@@ -21,7 +23,7 @@ func scenarios() map[string]scenario {
 	return map[string]scenario{
 		"deaf encoder": {Options{Interval: 10 * time.Second, IgnoreRequests: true, Rejoin: 8 * time.Second}, time.Second},
 		"healthy":      {Options{Up: near, Down: near, RTX: true, TransportCC: true, Padding: true, Steps: 10 * time.Second, Rejoin: 15 * time.Second}, time.Second},
-		"healthy h264": {Options{H264: true, StripParameters: true, Up: near, Down: near, Interval: 4 * time.Second, Rejoin: 8 * time.Second}, time.Second},
+		"healthy h264": {Options{Codec: codec.H264, StripParameters: true, Up: near, Down: near, Interval: 4 * time.Second, Rejoin: 8 * time.Second}, time.Second},
 		"audio only":   {Options{AudioOnly: true, Up: bad, Down: bad, Rejoin: 8 * time.Second, Restart: 10 * time.Second}, time.Hour},
 		"video only":   {Options{VideoOnly: true, Interval: 3 * time.Second, Rejoin: 8 * time.Second}, time.Second},
 		"no markers":   {Options{NoMarkers: true, Encodings: 2, Vanish: 4 * time.Second, Interval: 2 * time.Second}, 4 * time.Second},
@@ -31,7 +33,7 @@ func scenarios() map[string]scenario {
 		"simulcast":    {Options{Up: bad, Down: bad, RTX: true, Encodings: 3, Vanish: 5 * time.Second, Restart: 20 * time.Second}, 10 * time.Second},
 		"no reports":   {Options{Up: bad, Down: bad, Encodings: 2, Vanish: 5 * time.Second, NoSenderReports: true, Interval: 3 * time.Second}, 6 * time.Second},
 		"restarts":     {Options{Restart: 5 * time.Second, Interval: 3 * time.Second, Rejoin: 5 * time.Second}, 8 * time.Second},
-		"h264":         {Options{H264: true, StripParameters: true, Up: bad, Down: bad, Interval: 4 * time.Second, Rejoin: 5 * time.Second, Restart: 20 * time.Second}, 10 * time.Second},
+		"h264":         {Options{Codec: codec.H264, StripParameters: true, Up: bad, Down: bad, Interval: 4 * time.Second, Rejoin: 5 * time.Second, Restart: 20 * time.Second}, 10 * time.Second},
 		"stalls":       {Options{PauseSubscribers: 3 * time.Second, Interval: 2 * time.Second, Rejoin: 20 * time.Second}, 5 * time.Second},
 		"heavy":        {Options{Bitrate: 4_000_000, Interval: 6 * time.Second, IgnoreRequests: true, Rejoin: 6 * time.Second, Down: Network{Loss: 0.01, Delay: 50 * time.Millisecond, Jitter: 10 * time.Millisecond}, RTX: true}, 14 * time.Second},
 	}

@@ -1,0 +1,215 @@
+package forwardertest
+
+import (
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// A layer is what one packet of video belongs to.
+type layer struct {
+	publisher         uint16
+	encoding          uint8
+	spatial, temporal uint8
+}
+
+// selecting is what a subscriber wants and what it got.
+type selecting struct {
+	want forwarder.Selection
+	last forwarder.Choice
+}
+
+// leastSelect is the least time between two selections.
+const leastSelect = 50 * time.Millisecond
+
+// choose selects at random, again and again.
+func (s *subscriber) choose() {
+	w := s.w
+	if s.left {
+		return
+	}
+	w.after(leastSelect+w.upTo(w.opt.Select), s.choose)
+	if w.calm {
+		return
+	}
+	s.picks.want = s.randomSelection()
+	s.core.Select(s.picks.want)
+	s.pull()
+}
+
+// randomSelection is one layer, one encoding, bounds, or nothing: the automatic choice.
+func (s *subscriber) randomSelection() forwarder.Selection {
+	w := s.w
+	sel := forwarder.Selection{}
+	o := &w.opt
+	spatial, temporal := uint8(w.rnd.IntN(o.Layers.Spatial)), uint8(w.rnd.IntN(o.Layers.Temporal))
+	switch w.rnd.IntN(8) {
+	case 0:
+		return sel
+	case 1:
+		sel.RID = rid(w.rnd.IntN(o.Encodings))
+	case 2:
+		sel.MaxSpatial, sel.MaxTemporal = &spatial, &temporal
+	case 3:
+		sel.MaxWidth = 1280 >> w.rnd.IntN(o.Encodings+o.Layers.Spatial)
+	default:
+		sel.Exact, sel.RID, sel.Spatial, sel.Temporal = true, rid(w.rnd.IntN(o.Encodings)), &spatial, &temporal
+	}
+	return sel
+}
+
+// note counts switches of what the core says it sends.
+func (s *subscriber) note() {
+	now := s.core.Choice()
+	last := &s.picks.last
+	same := now.Encoding == last.Encoding && now.Spatial == last.Spatial && now.Temporal == last.Temporal
+	if !same && now.Encoding != nil && last.Encoding != nil && !last.Encoding.Ended() {
+		s.w.switches++
+	}
+	*last = now
+}
+
+// becalm lets all stand still for a while: networks lose nothing, nothing vanishes,
+// nobody selects.
+func (w *World) becalm() {
+	w.calm, w.calmAt = true, w.now
+	w.after(calmFor, func() {
+		for _, s := range w.subs {
+			s.checkCalm()
+		}
+		w.calm = false
+		w.after(w.around(w.opt.Calm), w.becalm)
+	})
+}
+
+const (
+	// arriveWithin is how soon what was selected must be there once all is calm.
+	arriveWithin = 2 * time.Second
+
+	// calmFor is how long it stays so: what was on its way must have come, and what
+	// is there is watched for a second.
+	calmFor = arriveWithin + lateBy + time.Second
+)
+
+// checkCalm holds what a subscriber got in the last second of a calm against what it
+// selected.
+func (s *subscriber) checkCalm() {
+	w := s.w
+	p := w.pub
+	quiet := w.now.Sub(w.calmAt)
+	if p.gone || p.core.Ended() || p.first.IsZero() || w.now.Sub(p.first) < quiet || w.now.Sub(s.joined) < quiet || s.wasBlocked() {
+		return
+	}
+	want, exact := s.expected()
+	if want == nil {
+		return
+	}
+	got := s.seenSince(w.now.Add(-time.Second))
+	if got == nil {
+		w.fail("liveness: subscriber %d is sent nothing in a calm", s.index)
+		return
+	}
+	above := got.encoding < want.encoding || got.encoding == want.encoding && (got.spatial > want.spatial || got.temporal > want.temporal)
+	if above || exact && *got != *want {
+		w.fail("liveness: subscriber %d gets %+v, selected is %+v of %v", s.index, *got, *want, s.picks.want)
+	}
+}
+
+// seenSince returns the highest layer sent of late, nil if there is none.
+func (s *subscriber) seenSince(since time.Time) *layer {
+	var top *layer
+	for l, at := range s.seen {
+		if at.Before(since) {
+			continue
+		}
+		switch {
+		case top == nil || l.encoding < top.encoding || l.publisher > top.publisher:
+			top = &l
+		case l.encoding == top.encoding:
+			top.spatial, top.temporal = max(top.spatial, l.spatial), max(top.temporal, l.temporal)
+		}
+	}
+	return top
+}
+
+// expected is the layer that was selected, as far as there is such a one; exact tells
+// whether the network's estimate has no say in it.
+func (s *subscriber) expected() (want *layer, exact bool) {
+	o := &s.w.opt
+	sel := &s.picks.want
+	exact = sel.Exact || !o.TransportCC
+	for i := range o.Encodings {
+		u := s.w.pub.stream(uint8(i))
+		if u.paused || sel.RID != "" && u.rid != sel.RID && !s.w.pub.named(sel.RID).paused {
+			continue
+		}
+		if l, ok := s.within(u); ok {
+			return &l, exact
+		}
+	}
+	return nil, false
+}
+
+// within returns the highest layer of an encoding that a selection allows.
+func (s *subscriber) within(u *upstream) (layer, bool) {
+	o, sel := &s.w.opt, &s.picks.want
+	l := layer{u.pub.id, uint8(u.index), uint8(u.ladder.active - 1), uint8(o.Layers.Temporal - 1)}
+	if !o.tellsLayers() {
+		return l, true
+	}
+	for _, bound := range []*uint8{sel.Spatial, sel.MaxSpatial} {
+		if bound != nil {
+			l.spatial = min(l.spatial, *bound)
+		}
+	}
+	for _, bound := range []*uint8{sel.Temporal, sel.MaxTemporal} {
+		if bound != nil {
+			l.temporal = min(l.temporal, *bound)
+		}
+	}
+	for sel.MaxWidth > 0 {
+		width, _ := u.size(int(l.spatial))
+		if width <= sel.MaxWidth {
+			break
+		}
+		if l.spatial == 0 {
+			return l, false
+		}
+		l.spatial--
+	}
+	return l, true
+}
+
+// named returns the encoding with a RID.
+func (p *publisher) named(rid string) *upstream {
+	for _, s := range p.streams {
+		if s.kind == codec.Video && s.rid == rid {
+			return s
+		}
+	}
+	return nil
+}
+
+// checkFallback sees to it that whoever was on an encoding that vanished gets another
+// one in time.
+func (p *publisher) checkFallback(gone *upstream) {
+	w := p.w
+	since := w.now
+	w.after(fallbackWithin, func() {
+		if !gone.paused || p.gone || p.core.Ended() || w.pub != p || p.others(gone) == 0 {
+			return
+		}
+		for _, s := range w.subs {
+			if w.now.Sub(s.joined) < fallbackWithin || s.wasBlocked() {
+				continue
+			}
+			if top := s.seenSince(since.Add(w.opt.Up.Delay + w.opt.Up.Jitter + lateBy/2)); top == nil || int(top.encoding) == gone.index {
+				w.fail("liveness: subscriber %d got nothing else %v after encoding %d vanished", s.index, fallbackWithin, gone.index)
+			}
+		}
+	})
+}
+
+// fallbackWithin is how soon another encoding takes the place of one that vanished.
+const fallbackWithin = 2 * time.Second

@@ -1,0 +1,134 @@
+package forwardertest
+
+import (
+	"slices"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// told is what a receiver was told by Dependency Descriptors, and the checks that it
+// is true.
+type told struct {
+	q         *sequence
+	off       bool // it is told nothing
+	structure codec.DependencyStructure
+	lost      bool // a structure may have been lost
+	active    uint32
+	before    uint32 // active, at the packet of media before
+	number    uint16 // the last frame number
+	offset    uint16 // of frame numbers to the publisher's
+	begun     bool
+}
+
+func (t *told) start(q *sequence) {
+	t.q = q
+	t.off = !q.o.s.negotiated[subDescriptorID] || !q.o.s.w.opt.Descriptor
+}
+
+// packet takes the next packet, of media or not.
+func (t *told) packet(r *sentRecord) {
+	if t.off || len(r.payload) == 0 {
+		return
+	}
+	t.lost = t.lost || t.q.holes > 0 && r.media && r.content.key
+	d, err := t.structure.Parse(r.descriptor)
+	if err != nil {
+		if !t.lost {
+			t.q.fail("wire: dependency descriptor: %v", err)
+		}
+		return
+	}
+	t.lost = t.lost && !d.NewStructure
+	t.before = t.active
+	if d.HasActive {
+		t.active = d.Active
+	}
+	from := t.q.o.s.w.original(&r.content)
+	if r.media && from != nil {
+		t.same(&d, from, &r.content)
+		t.numbered(&d, &r.content, from)
+		t.mask(&r.content, from)
+	}
+}
+
+// same holds what the descriptor says against what the publisher's said.
+func (t *told) same(d *codec.Dependency, from *original, c *content) {
+	f := from.frame
+	switch want := &f.dependency; {
+	case d.Start != (c.part == 0 && !f.sets) || d.End != c.ends():
+		t.q.fail("wire: dependency descriptor: frame start %v, end %v", d.Start, d.End)
+	case d.Spatial != f.spatial || d.Temporal != f.temporal,
+		!slices.Equal(d.References[:d.ReferenceCount], want.diffs),
+		!slices.Equal(d.Indications[:d.Targets], want.indications),
+		!slices.Equal(d.ChainDiffs[:d.Chains], want.chains):
+		t.q.fail("wire: dependency descriptor is not what the publisher sent")
+	}
+}
+
+// numbered checks the frame number: it keeps its distance to the publisher's, and
+// takes another one, always higher than the last, only where a keyframe begins.
+func (t *told) numbered(d *codec.Dependency, c *content, from *original) {
+	offset := d.FrameNumber - from.frame.number
+	begins := c.key && (t.q.prev == nil || freshPicture(&t.q.prev.content, c))
+	switch {
+	case !t.begun:
+	case begins && int16(d.FrameNumber-t.number) <= 0:
+		t.q.fail("wire: frame number %d does not rise from %d", d.FrameNumber, t.number)
+	case !begins && offset != t.offset:
+		t.q.fail("wire: frame number %d does not keep its distance to what it needs", d.FrameNumber)
+	}
+	t.begun, t.number, t.offset = true, d.FrameNumber, offset
+}
+
+// mask checks the active decode targets: what is sent belongs to one of them, what is
+// left out to none, and the publisher makes them all.
+func (t *told) mask(c *content, from *original) {
+	if t.lost {
+		return
+	}
+	if !from.frame.in(t.active) {
+		t.q.fail("wire: active targets %b have no use for layer %d/%d", t.active, c.spatial, c.temporal)
+	}
+	if t.active&^from.frame.dependency.active != 0 && t.heard(c, from) {
+		t.q.fail("wire: active targets %b, the publisher makes %b", t.active, from.frame.dependency.active)
+	}
+	p := t.q.prev
+	if p == nil || t.q.holes > 0 || c.key || !p.content.sameEncoding(c) {
+		return
+	}
+	s := t.q.o.s.w.stream(c)
+	for at := p.content.frame().place + 1; at < c.frame().place; at++ {
+		if f := s.frames[at]; f != nil && f.in(t.active) && f.in(t.before) {
+			t.q.fail("wire: active targets %b need picture %d layer %d/%d, which is left out", t.active, f.picture.number, f.spatial, f.temporal)
+		}
+	}
+}
+
+// in tells whether one of a set of targets needs the frame.
+func (f *layerFrame) in(targets uint32) bool {
+	for i, ind := range f.dependency.indications {
+		if targets>>i&1 == 1 && ind != codec.NotPresent {
+			return true
+		}
+	}
+	return false
+}
+
+// heard tells whether the packet in which the publisher told its active targets came
+// in time to be passed on.
+func (t *told) heard(c *content, from *original) bool {
+	s := t.q.o.s.w.stream(c)
+	f := from.frame
+	for at := c.frame().place; at > 0; at-- {
+		g := s.frames[at]
+		if g == nil {
+			continue
+		}
+		if g.dependency.active != from.frame.dependency.active {
+			break
+		}
+		f = g
+	}
+	o := s.sent[f.first]
+	return o != nil && o.came != 0 && o.came <= from.came && !t.q.excused(f.frame())
+}
