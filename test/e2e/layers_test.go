@@ -17,8 +17,8 @@ import (
 const (
 	downWithin = 5 * time.Second  // from a cap below what is shown to the layer that fits
 	upWithin   = 15 * time.Second // from the end of a cap to the top layer
-	staysFor   = 3 * time.Second  // how long a layer must be shown to count as chosen
-	steadyFor  = 8 * time.Second  // how long a steady link is looked at
+	staysFor   = 2 * time.Second  // how long a layer must be shown to count as chosen
+	steadyFor  = 6 * time.Second  // how long a steady link is looked at
 
 	mostStill         = 1500 // milliseconds without a new frame after a cap
 	mostStillAtChange = 750  // milliseconds from the last frame of one layer to the first of another
@@ -110,10 +110,10 @@ func wantCame(t *testing.T, what string, o harness.Outcome) {
 
 // wantSmooth checks that what was waited for came and that the picture did not stand still
 // meanwhile, for so many milliseconds at most.
-func wantSmooth(t *testing.T, what string, o harness.Outcome, mostStill float64) {
+func wantSmooth(t *testing.T, what string, o harness.Outcome, mostStill float64, more ...error) {
 	t.Helper()
 	verdict(t, what, o, came(o), still(o, mostStill), most("ms at a change of layers", o.AtChange(), mostStillAtChange),
-		most("keyframes asked for", plis(o), mostPLIs))
+		most("keyframes asked for", plis(o), mostPLIs), errors.Join(more...))
 }
 
 // wantSteady checks that nothing happens on a link that does not change.

@@ -203,6 +203,7 @@ type RTPStats struct {
 	FramesDecoded   int64   `json:"framesDecoded"`
 	FramesDropped   int64   `json:"framesDropped"`
 	FramesEncoded   int64   `json:"framesEncoded"`
+	Keyframes       int64   `json:"keyFramesEncoded"`
 	FramesSent      int64   `json:"framesSent"`
 	FreezeCount     int64   `json:"freezeCount"`
 	FrameRate       float64 `json:"framesPerSecond"`

@@ -214,16 +214,6 @@ func share(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// KeyframesUntil returns how many keyframes were decoded up to a moment, or up to a poll after it.
-func (r Trace) KeyframesUntil(at float64) int64 {
-	for _, p := range r.Polls {
-		if p.At >= at {
-			return p.Keyframes - r.Polls[0].Keyframes
-		}
-	}
-	return r.Grown(func(p Poll) int64 { return p.Keyframes })
-}
-
 // ends returns the first and the last poll, zero ones if there are none.
 func (r Trace) ends() (first, last Poll) {
 	if len(r.Polls) > 0 {

@@ -63,6 +63,16 @@ func (w *Watched) Sessions(t testing.TB) int {
 	return n
 }
 
+// Keyframes returns how many keyframes the publisher has made so far of the encoding that a layer
+// is of. Chromium makes none by itself. A keyframe of three spatial layers counts once.
+func (w *Watched) Keyframes(t testing.TB, rank int) int64 {
+	t.Helper()
+	if w.Spatial() {
+		return w.Publisher.outbound(t)[""].Keyframes / int64(len(w.Heights))
+	}
+	return w.Publisher.outbound(t)[w.Encodings[rank].RID].Keyframes
+}
+
 // Outcome is what came of a change.
 type Outcome struct {
 	Trace         // from some seconds before the change on
@@ -119,9 +129,6 @@ func (o Outcome) Since() Trace { return o.Between(o.At, o.Now) }
 func (o Outcome) Changes() []Change {
 	return filter(o.Trace.Changes(), func(c Change) bool { return c.At >= o.At })
 }
-
-// KeyframesUntil returns how many keyframes were decoded from the change up to a moment.
-func (o Outcome) KeyframesUntil(at float64) int64 { return o.Since().KeyframesUntil(at) }
 
 // Longest returns the longest time without a new frame since the change, in milliseconds.
 func (o Outcome) Longest() float64 { return o.Gap(o.At, o.Now) }
