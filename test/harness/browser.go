@@ -35,9 +35,20 @@ type reply struct {
 // NewBrowser starts Chromium; it ends with the test.
 func NewBrowser(t testing.TB) *Browser {
 	t.Helper()
+	return newBrowser(t, func(c Command) Command { return c })
+}
+
+// NewBrowserBehind starts Chromium at the far end of a link, which is all the network it has.
+func NewBrowserBehind(t testing.TB, l *Link) *Browser {
+	t.Helper()
+	return newBrowser(t, l.inside)
+}
+
+func newBrowser(t testing.TB, where func(Command) Command) *Browser {
+	t.Helper()
 	b := &Browser{waiting: map[int]chan reply{}, log: filepath.Join(t.TempDir(), "chromium.log")}
 	script := filepath.Join("test", "harness", "browser.mjs")
-	b.process = Start(t, Command{Path: "node", Args: []string{script}, Env: []string{"CHROMIUM_LOG=" + b.log}, Quiet: true})
+	b.process = Start(t, where(Command{Path: "node", Args: []string{script}, Env: []string{"CHROMIUM_LOG=" + b.log}, Quiet: true}))
 	line, ok := b.process.Line(browserStart)
 	if !ok {
 		t.Fatalf("Chromium did not start; test/setup.sh installs it and playwright-core\n%s", b.process.Log())

@@ -72,6 +72,12 @@ func StartNodeIPv6(t testing.TB, binary string, flags ...string) *Node {
 	return startNode(t, binary, "::1", FreePort(t), flags)
 }
 
+// StartNodeBehind is [StartNode] at the near end of a link, whose address alone it announces.
+func StartNodeBehind(t testing.TB, binary string, l *Link, flags ...string) *Node {
+	t.Helper()
+	return startNode(t, binary, l.Near().String(), FreePort(t), flags)
+}
+
 func startNode(t testing.TB, binary, host string, port int, flags []string) *Node {
 	t.Helper()
 	address := net.JoinHostPort(host, strconv.Itoa(port))

@@ -25,8 +25,10 @@ type Publishing struct {
 	Width     int        `json:"width,omitempty"`
 	Height    int        `json:"height,omitempty"`
 	FPS       int        `json:"fps,omitempty"`
-	Noise     float64    `json:"noise,omitempty"` // 0 to 1: share of the picture that is noise
+	Noise     float64    `json:"noise,omitempty"`    // 0 to 1: share of the picture that is noise
+	Contrast  float64    `json:"contrast,omitempty"` // of the noise, 0 to 1; zero: full
 	Encodings []Encoding `json:"encodings,omitempty"`
+	KeepSize  bool       `json:"keepSize,omitempty"` // busy machine: fewer frames, never smaller ones
 }
 
 // Encoding is one encoding a page sends, as RTCRtpEncodingParameters has it.
@@ -62,6 +64,11 @@ type Watching struct {
 	Token string `json:"token,omitempty"`
 	Count bool   `json:"count,omitempty"` // read the clip's counter in every frame
 	TCP   bool   `json:"tcp,omitempty"`   // use the answer's TCP candidates only
+	Trace bool   `json:"trace,omitempty"` // note everything, see Session.Trace
+
+	// Descriptor offers the Dependency Descriptor, without which no browser can decode spatial
+	// layers of AV1. Browsers offer it for sending alone, unless the page asks for it.
+	Descriptor bool `json:"descriptor,omitempty"`
 }
 
 // Watch watches a stream in the page, which must be the test page, under a name of the caller's.
@@ -196,8 +203,10 @@ type RTPStats struct {
 	FramesDecoded   int64   `json:"framesDecoded"`
 	FramesDropped   int64   `json:"framesDropped"`
 	FramesEncoded   int64   `json:"framesEncoded"`
+	Keyframes       int64   `json:"keyFramesEncoded"`
 	FramesSent      int64   `json:"framesSent"`
 	FreezeCount     int64   `json:"freezeCount"`
+	FrameRate       float64 `json:"framesPerSecond"`
 	FrameWidth      int     `json:"frameWidth"`
 	FrameHeight     int     `json:"frameHeight"`
 	AudioEnergy     float64 `json:"totalAudioEnergy"`

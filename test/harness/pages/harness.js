@@ -6,6 +6,7 @@
 import { CounterReader } from './marks.js';
 import { meter } from './meter.js';
 import { testPicture } from './picture.js';
+import { Trace } from './trace.js';
 
 const sessions = new Map(); // name → { pc, location, token, times, … }
 
@@ -18,8 +19,9 @@ export function codecs() {
 
 // publish sends the moving test picture with flashes and beeps, or the fake camera.
 //   url, token; codec: "VP8"; width, height, fps; noise: 0 to 1, share of the picture that is
-//   noise; camera: use the browser's camera; encodings: as for addTransceiver; bitrate: bit/s
-export async function publish({ name, url, token, codec, encodings, camera, ...picture }) {
+//   noise; camera: use the browser's camera; encodings: as for addTransceiver; keepSize: a busy
+//   machine makes frames fewer, never smaller
+export async function publish({ name, url, token, codec, encodings, camera, keepSize, ...picture }) {
   const source = camera
     ? await navigator.mediaDevices.getUserMedia({ video: picture, audio: true })
     : await testPicture(picture);
@@ -29,6 +31,7 @@ export async function publish({ name, url, token, codec, encodings, camera, ...p
   pc.addTransceiver(audio, { direction: 'sendonly', streams: [source] });
   const sending = pc.addTransceiver(video, { direction: 'sendonly', streams: [source], sendEncodings: encodings });
   prefer(sending, codec);
+  if (keepSize) await keepSizeOf(sending.sender);
   const session = await exchange({ name, url, token, pc });
   session.source = source;
   return summary(session);
@@ -38,13 +41,49 @@ export async function publish({ name, url, token, codec, encodings, camera, ...p
 // long the publisher is away.
 //   count: read the clip's frame counter out of every frame, see counted
 //   tcp: leave only the answer's TCP candidates to the browser
-export async function watch({ name, url, token, count, tcp }) {
+//   trace: note everything that is shown, received and told, see traced
+//   descriptor: offer the Dependency Descriptor, which browsers do for sending alone
+export async function watch({ name, url, token, count, tcp, trace, descriptor }) {
   const pc = new RTCPeerConnection();
-  const player = makePlayer(pc, count ? new CounterReader() : undefined);
+  const notes = trace ? new Trace() : undefined;
+  const player = makePlayer(pc, count ? new CounterReader() : undefined, notes);
   for (const kind of ['audio', 'video']) pc.addTransceiver(kind, { direction: 'recvonly' });
+  if (descriptor) pc.getTransceivers().forEach(offerDescriptor);
   const session = await exchange({ name, url, token, pc, edit: tcp ? withoutUDP : undefined });
-  Object.assign(session, player);
+  Object.assign(session, player, { notes });
+  notes?.follow(pc);
+  await notes?.listen(session.links[serverSentEvents]);
   return summary(session);
+}
+
+function offerDescriptor(transceiver) {
+  const all = transceiver.getHeaderExtensionsToNegotiate();
+  for (const extension of all) {
+    if (extension.uri.includes('dependency-descriptor')) extension.direction = 'recvonly';
+  }
+  transceiver.setHeaderExtensionsToNegotiate(all);
+}
+
+// The extensions of WHEP by the relation of their links in the 201.
+const serverSentEvents = 'urn:ietf:params:whep:ext:core:server-sent-events';
+const layerSelection = 'urn:ietf:params:whep:ext:core:layer';
+
+// select chooses a layer by the layer extension, as it is POSTed; null: back to automatic, by
+// DELETE. Returns when the request was sent, and what came back.
+export async function select({ name, layer }) {
+  const { links, token } = find(name);
+  const url = links[layerSelection];
+  if (!url) throw new Error(`the 201 had no link with rel="${layerSelection}"`);
+  const at = performance.now();
+  const response = await fetch(url, layer === null
+    ? { method: 'DELETE', headers: headers(token, {}) }
+    : { method: 'POST', headers: headers(token, { 'Content-Type': 'application/json' }), body: JSON.stringify(layer) });
+  return { at, status: response.status, body: await response.text() };
+}
+
+// traced returns what a session that is traced noted from a moment on.
+export function traced({ name, since }) {
+  return find(name).notes.since(since);
 }
 
 // direct sends the test picture from one peer connection of this page to another, without any
@@ -64,14 +103,14 @@ export async function direct({ name, ...picture }) {
 }
 
 // makePlayer shows what a peer connection receives in a video element.
-function makePlayer(pc, reader) {
+function makePlayer(pc, reader, notes) {
   const media = new MediaStream();
   const video = document.createElement('video');
   video.autoplay = video.playsInline = true;
   video.srcObject = media;
   document.body.append(video);
   pc.ontrack = ({ track }) => media.addTrack(track);
-  return { media, video, frames: recordFrames(video, reader) };
+  return { media, video, frames: recordFrames(video, reader, notes) };
 }
 
 // exchange makes the offer, POSTs it and applies the answer.
@@ -92,9 +131,19 @@ async function exchange({ name, url, token, pc, edit = answer => answer }) {
   const location = response.headers.get('Location');
   if (!location) throw new Error('the 201 has no Location this page may read');
   await pc.setRemoteDescription({ type: 'answer', sdp: edit(answer) });
-  const session = { pc, token, times, answer, location: new URL(location, url).href };
+  const links = readLinks(response.headers.get('Link') ?? '', url);
+  const session = { pc, token, times, answer, links, location: new URL(location, url).href };
   sessions.set(name, session);
   return session;
+}
+
+// readLinks returns the targets of a Link header (RFC 8288) by their relation.
+function readLinks(text, base) {
+  const links = {};
+  for (const [, target, rel] of text.matchAll(/<([^>]*)>[^<]*?;\s*rel="?([^";,]+)/g)) {
+    links[rel] = new URL(target, base).href;
+  }
+  return links;
 }
 
 function withoutUDP(answer) {
@@ -121,6 +170,10 @@ function prefer(transceiver, codec) {
   const some = all.filter(c => wanted.has(c.mimeType.toLowerCase()));
   if (some.length < 2) throw new Error(`this browser cannot send ${codec}`);
   transceiver.setCodecPreferences(some);
+}
+
+async function keepSizeOf(sender) {
+  await sender.setParameters({ ...sender.getParameters(), degradationPreference: 'maintain-resolution' });
 }
 
 function find(name) {
@@ -151,9 +204,11 @@ const maxCounted = 20_000; // frames whose counter is remembered
 
 // recordFrames notes when each frame is shown: longest is the longest time between two of them
 // since the last call of resetGap. With a reader it notes each frame's counter, too.
-function recordFrames(video, reader) {
+function recordFrames(video, reader, notes) {
   const record = { count: 0, first: undefined, last: undefined, longest: 0, counted: [] };
-  const onFrame = (now, { expectedDisplayTime }) => {
+  const onFrame = (now, metadata) => {
+    const { expectedDisplayTime } = metadata;
+    notes?.onFrame(metadata);
     record.first ??= now;
     if (record.last !== undefined) record.longest = Math.max(record.longest, now - record.last);
     record.last = now;
@@ -218,9 +273,10 @@ export async function playoutOffset({ name }) {
 
 // stop ends a session: the peer connection is closed and the session deleted.
 export async function stop({ name, silent }) {
-  const { pc, sender, location, token, source, video } = find(name);
+  const { pc, sender, location, token, source, video, notes } = find(name);
   sessions.delete(name);
   pc.close();
+  notes?.stop();
   sender?.close();
   video?.remove();
   source?.getTracks().forEach(track => track.stop());

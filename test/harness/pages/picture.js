@@ -11,15 +11,16 @@ const bars = ['#bfbf00', '#00bfbf', '#00bf00', '#bf00bf', '#bf0000', '#0000bf'];
 
 // testPicture returns a MediaStream with one video and one audio track.
 //   noise: 0 to 1, the share of the picture that cannot be compressed
+//   contrast: 0 to 1, of the noise; an encoder can do away with faint noise where bits are few
 //   late: seconds by which the beeps come after the flashes, to try the meter
 //   still: the picture shows nothing and never changes, to try the checks for it
-export async function testPicture({ width = 640, height = 360, fps = 30, noise = 0, late = 0, still = false }) {
+export async function testPicture({ width = 640, height = 360, fps = 30, noise = 0, contrast = 1, late = 0, still = false }) {
   const audio = new AudioContext({ sampleRate: 48_000 });
   await audio.resume();
   const canvas = document.createElement('canvas');
   Object.assign(canvas, { width, height });
   const draw = canvas.getContext('2d');
-  const grain = noise > 0 ? makeGrain(width, Math.round(height * noise)) : undefined;
+  const grain = noise > 0 ? makeGrain(width, Math.round(height * noise), contrast) : undefined;
   let frame = 0;
   const show = still ? blank : paint;
   const timer = setInterval(() => show(draw, frame++, audio.currentTime, grain), 1000 / fps);
@@ -61,7 +62,7 @@ function paint(draw, frame, now, grain) {
 
 // makeGrain returns a painter of noise along the lower edge, of a few tiles in turn: fresh noise
 // for every frame would cost more than the encoder.
-function makeGrain(width, height) {
+function makeGrain(width, height, contrast) {
   const tiles = Array.from({ length: 8 }, () => {
     const tile = new OffscreenCanvas(width, height);
     const draw = tile.getContext('2d');
@@ -72,7 +73,9 @@ function makeGrain(width, height) {
     return tile;
   });
   return (draw, frame) => {
+    draw.globalAlpha = contrast;
     draw.drawImage(tiles[frame % tiles.length], 0, draw.canvas.height - height);
+    draw.globalAlpha = 1;
   };
 }
 

@@ -1,0 +1,181 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/test/harness"
+)
+
+// What a change of the network may show, here on a machine that may be busy. The bars hold quiet
+// machines to about half of it.
+const (
+	downWithin = 5 * time.Second  // from a cap below what is shown to the layer that fits
+	upWithin   = 15 * time.Second // from the end of a cap to the top layer
+	staysFor   = 2 * time.Second  // how long a layer must be shown to count as chosen
+	steadyFor  = 6 * time.Second  // how long a steady link is looked at
+
+	mostStill         = 1500 // milliseconds without a new frame after a cap
+	mostStillAtChange = 750  // milliseconds from the last frame of one layer to the first of another
+
+	mostPLIs       = 3    // of a browser whose network changed: each is for a picture it cannot decode
+	mostUnrepaired = 0.01 // of the packets on a steady link
+	mostConcealed  = 0.10 // of the sound: made up because none had come
+
+	// mostInVain is how many packets may be lost, mostly probes, while video is held back.
+	mostInVain = 20
+
+	// leastFrames and mostReduced tell a layer at its full frame rate from one with fewer
+	// temporal layers, as shares of the full rate.
+	leastFrames = 0.8
+	mostReduced = 0.7
+	allFrames   = 1.3 // some of which may have waited
+)
+
+// Every plain player gets the best its network carries, and what it chooses for itself. It asks
+// for one session and keeps it through all changes.
+func TestLayers(t *testing.T) {
+	b := harness.NewBehind(t, harness.Binary(t, harness.Build{Race: true}))
+	for name, stream := range map[string]harness.Layered{
+		"VP8": harness.Simulcast("VP8"), "H264": harness.Simulcast("H264"),
+		"VP9": harness.SVC("VP9"), "AV1": harness.SVC("AV1"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := b.Watch(t, strings.ToLower(name), stream)
+			wantCame(t, "the top layer at the start", w.After(t, func() {}, exactly(w.Heights[2]), startsWithin, staysFor))
+			t.Run("Link", func(t *testing.T) { followsLink(t, w, b.Link) })
+			t.Run("Selection", func(t *testing.T) { followsSelection(t, w) })
+			if name == "VP8" {
+				t.Run("Starved", func(t *testing.T) { keepsSound(t, w, b.Link) })
+			}
+			wantOneSession(t, w)
+		})
+	}
+}
+
+// exactly is true of one height.
+func exactly(want int) func(int) bool { return func(height int) bool { return height == want } }
+
+// followsLink caps a link and lifts the cap.
+func followsLink(t *testing.T, w *harness.Watched, link *harness.Link) {
+	low, middle, top := w.Heights[0], w.Heights[1], w.Heights[2]
+	defer link.Uncap(t)
+
+	o := w.After(t, func() { link.Cap(t, w.ForMiddle) }, exactly(middle), downWithin, staysFor)
+	wantSmooth(t, "the middle layer under a cap", o, mostStill)
+	o = w.Look(t, steadyFor)
+	wantSteady(t, "the middle layer on a steady link", o, frames(w, o, leastFrames, allFrames))
+
+	upToMiddle := func(height int) bool { return height <= middle }
+	o = w.After(t, func() { link.Cap(t, w.ForLowest) }, upToMiddle, downWithin, staysFor)
+	wantSmooth(t, "less under a lower cap", o, mostStill)
+	o = w.Look(t, steadyFor/2)
+	fewer := frames(w, o, 0, mostReduced)
+	if onlyShown(o, low) {
+		fewer = nil // of any layer but the lowest
+	}
+	wantSteady(t, "less on a slow link", o, fewer)
+
+	o = w.After(t, func() { link.Uncap(t) }, exactly(top), upWithin, staysFor)
+	wantSmooth(t, "the top layer after the cap", o, mostStillAtChange)
+}
+
+func onlyShown(o harness.Outcome, height int) bool {
+	at, ok := o.Settled(exactly(height))
+	return ok && at <= o.At
+}
+
+// keepsSound caps a link so that it carries the sound alone, and lifts the cap.
+func keepsSound(t *testing.T, w *harness.Watched, link *harness.Link) {
+	defer link.Uncap(t)
+	link.Cap(t, harness.ForSound)
+	time.Sleep(downWithin) // for the node to find out
+	o := w.Look(t, steadyFor/2)
+	lost := o.Since().Grown(func(p harness.Poll) int64 { return p.Lost })
+	verdict(t, "a link for sound alone", o, heard(o), most("packets of video sent in vain", float64(lost), mostInVain))
+	o = w.After(t, func() { link.Uncap(t) }, exactly(w.Heights[2]), upWithin, staysFor)
+	wantCame(t, "the top layer after hearing sound alone", o)
+}
+
+// wantCame checks that what was waited for came.
+func wantCame(t *testing.T, what string, o harness.Outcome) {
+	t.Helper()
+	verdict(t, what, o, came(o))
+}
+
+// wantSmooth checks that what was waited for came and that the picture did not stand still
+// meanwhile, for so many milliseconds at most.
+func wantSmooth(t *testing.T, what string, o harness.Outcome, mostStill float64, more ...error) {
+	t.Helper()
+	verdict(t, what, o, came(o), still(o, mostStill), most("ms at a change of layers", o.AtChange(), mostStillAtChange),
+		most("keyframes asked for", plis(o), mostPLIs), errors.Join(more...))
+}
+
+// wantSteady checks that nothing happens on a link that does not change.
+func wantSteady(t *testing.T, what string, o harness.Outcome, more ...error) {
+	t.Helper()
+	verdict(t, what, o, still(o, mostStillAtChange), most("changes of layer", float64(len(o.Changes())), 1),
+		most("keyframes asked for", plis(o), 0), most("of the packets never came", o.Since().Unrepaired(), mostUnrepaired), heard(o), errors.Join(more...))
+}
+
+// verdict ends a step: what is wrong is told together with what was seen.
+func verdict(t *testing.T, what string, o harness.Outcome, problems ...error) {
+	t.Helper()
+	seen := o.Since()
+	t.Logf("%s: %.1f s, longest gap %.0f ms, %.0f kbit/s, %.1f frames/s, changes %+v",
+		what, o.Took/1000, o.Longest(), seen.Rate()/1000, seen.FrameRate(), o.Changes())
+	if err := errors.Join(problems...); err != nil {
+		t.Errorf("%s:\n%v\n%s", what, err, o.Evidence())
+	}
+}
+
+func came(o harness.Outcome) error {
+	if !o.Came {
+		return fmt.Errorf("not in %.1f s", o.Took/1000)
+	}
+	return nil
+}
+
+func still(o harness.Outcome, limit float64) error {
+	return most("ms without a new frame", o.Longest(), limit)
+}
+
+// heard checks that the sound that was played had come.
+func heard(o harness.Outcome) error {
+	return most("of the sound was made up", o.Since().Concealed(), mostConcealed)
+}
+
+func plis(o harness.Outcome) float64 {
+	return float64(o.Since().Grown(func(p harness.Poll) int64 { return p.PLIs }))
+}
+
+func most(of string, got, limit float64) error {
+	if got > limit {
+		return fmt.Errorf("%.4g %s, want at most %.4g", got, of, limit)
+	}
+	return nil
+}
+
+// frames checks the frame rate, in shares of the publisher's.
+func frames(w *harness.Watched, o harness.Outcome, least, greatest float64) error {
+	if share := o.Since().FrameRate() / float64(w.FPS); share < least || share > greatest {
+		return fmt.Errorf("%.2f of the frame rate, want %.2f to %.2f", share, least, greatest)
+	}
+	return nil
+}
+
+// wantOneSession checks that everything watched came to one session with one SSRC.
+func wantOneSession(t *testing.T, w *harness.Watched) {
+	t.Helper()
+	if n := w.Sessions(t); n != 1 {
+		t.Errorf("the page asked for %d sessions, want one", n)
+	}
+	if ssrcs := w.Trace(t, 0).SSRCs(); len(ssrcs) != 1 {
+		t.Errorf("video came by the SSRCs %d, want one", ssrcs)
+	}
+}

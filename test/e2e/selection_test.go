@@ -1,0 +1,70 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/test/harness"
+)
+
+const (
+	// selectWithin is how long a layer chosen by hand may take, on a busy machine, from a
+	// publisher that makes keyframes when asked.
+	selectWithin = 1500 * time.Millisecond
+
+	// leastOfBase and mostOfBase bound the frames of the lowest of three temporal layers, as a
+	// share of all: it has every fourth.
+	leastOfBase = 0.15
+	mostOfBase  = 0.4
+)
+
+// followsSelection chooses layers by hand, on a link that carries all of them and loses nothing.
+func followsSelection(t *testing.T, w *harness.Watched) {
+	start := w.Now(t)
+	low, middle, top := w.Heights[0], w.Heights[1], w.Heights[2]
+	choose(t, w, w.Layer(0), 0)
+	choose(t, w, w.Layer(2), 2)
+	choose(t, w, w.Layer(1), 1)
+	if w.Temporal > 1 {
+		base := w.Layer(1)
+		base.Temporal = new(int)
+		o := w.After(t, func() { wantSelected(t, w.Select(t, &base)) }, exactly(middle), selectWithin, selectWithin)
+		wantSmooth(t, base.String(), o, mostStillAtChange)
+		o = w.Look(t, staysFor)
+		verdict(t, "the lowest temporal layer", o, frames(w, o, leastOfBase, mostOfBase))
+	}
+	choose(t, w, harness.Layer{MaxHeight: low}, 0) // the automatic choice, within bounds
+
+	o := w.After(t, func() { wantSelected(t, w.Select(t, nil)) }, exactly(top), upWithin, staysFor)
+	wantSmooth(t, "back to the automatic choice", o, mostStillAtChange, frames(w, o, leastFrames, allFrames))
+	wantDecodable(t, w.Trace(t, start))
+}
+
+// choose asks for a layer and checks that it is shown soon, and by one keyframe at most.
+func choose(t *testing.T, w *harness.Watched, layer harness.Layer, rank int) {
+	t.Helper()
+	before := w.Keyframes(t, rank)
+	o := w.After(t, func() { wantSelected(t, w.Select(t, &layer)) }, exactly(w.Heights[rank]), selectWithin, selectWithin)
+	made := float64(w.Keyframes(t, rank) - before)
+	wantSmooth(t, layer.String(), o, mostStillAtChange, most("keyframes were made for it", made, 1))
+}
+
+func wantSelected(t *testing.T, s harness.Selected) {
+	t.Helper()
+	if s.Status != 200 {
+		t.Fatalf("choosing a layer: status %d, want 200: %s", s.Status, s.Body)
+	}
+}
+
+// wantDecodable checks that the browser could decode all pictures of a stream of which nothing
+// was lost on its way.
+func wantDecodable(t *testing.T, trace harness.Trace) {
+	t.Helper()
+	lost := trace.Grown(func(p harness.Poll) int64 { return p.Lost })
+	plis := trace.Grown(func(p harness.Poll) int64 { return p.PLIs })
+	if lost > 0 || plis > 0 {
+		t.Errorf("%d packets lost and %d keyframes asked for, want none\n%v", lost, plis, trace)
+	}
+}
