@@ -32,6 +32,9 @@ func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit int64) (i 
 		i = len(l) - 1
 		a.paused = false
 	case i < 0:
+		if limit == noLimit {
+			limit = firstEstimate
+		}
 		i = max(l.fit(limit), 0)
 		a.low, a.high = time.Time{}, time.Time{}
 	default:

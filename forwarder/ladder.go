@@ -23,9 +23,8 @@ type rung struct {
 // takes as much as a better one.
 type ladder []rung
 
-// newLadder makes the ladder of a publisher's video encodings. Where there is a smaller
-// picture, a larger one is not had at less than half its frame rate: a small moving
-// picture is better than a large one that stutters.
+// newLadder makes the ladder of a publisher's video encodings. Pictures are left out of
+// the smallest only: a small picture that moves is better than a large one that stutters.
 func newLadder(now time.Time, encodings []*Encoding) ladder {
 	var l ladder
 	for _, e := range encodings {
@@ -42,7 +41,7 @@ func newLadder(now time.Time, encodings []*Encoding) ladder {
 	smallest := l[0].pixels
 	l = slices.DeleteFunc(l, func(r rung) bool {
 		top := r.enc.topTemporal(r.layer.spatial())
-		return r.pixels > smallest && r.layer.temporal()+1 < top
+		return r.pixels > smallest && r.layer.temporal() < top
 	})
 	return l.withoutDominated()
 }

@@ -225,6 +225,10 @@ const (
 	squeezeMargin = 3
 	squeezeHold   = 500 * time.Millisecond
 
-	// firstEstimate is what a network is taken to carry until it has been heard of.
-	firstEstimate = 4_000_000
+	// firstEstimate is what a network is taken to carry until it has been heard of, where
+	// there is a choice: most carry that, and the next better layer is a second away.
+	firstEstimate = 1_000_000
+
+	// firstPace is how fast video leaves until then: the largest keyframes in 50 ms.
+	firstPace = 20_000_000
 )

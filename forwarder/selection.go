@@ -156,6 +156,10 @@ func (s *Subscriber) pace(now time.Time, d *DownTrack) {
 	if s.wide.est == nil || d.enc == nil {
 		return
 	}
+	if s.wide.est.Estimate() == 0 {
+		s.wide.pacer.Set(now, firstPace)
+		return
+	}
 	bytes := 0
 	if still := d.enc.still.Load(); still != nil {
 		bytes = still.bytes

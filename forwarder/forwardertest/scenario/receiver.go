@@ -17,6 +17,7 @@ type arrival struct {
 	video     bool
 	padding   bool
 	made      time.Duration // when the publisher sent it
+	sent      time.Duration // when the core did
 	temporal  uint8
 	width     int
 	key       bool
@@ -39,6 +40,9 @@ type receiver struct {
 	soundAt   time.Duration
 	soundGap  time.Duration // the longest
 	rtt       time.Duration
+	back      time.Duration // part of it
+	report    report        // the last sender report that came
+	reportAt  time.Duration
 }
 
 type hole struct {
@@ -67,13 +71,14 @@ const (
 	transportID   = 5
 )
 
-func newReceiver(rtt time.Duration) *receiver {
-	return &receiver{packets: map[uint16]*arrival{}, missing: map[uint16]*hole{}, rtt: rtt, asked: -time.Second}
+func newReceiver(rtt, back time.Duration) *receiver {
+	return &receiver{packets: map[uint16]*arrival{}, missing: map[uint16]*hole{}, rtt: rtt, back: back, asked: -time.Second}
 }
 
 // receive takes a packet that arrived.
 func (r *receiver) receive(at time.Duration, p *arrival) {
 	r.tcc.Receive(p.transport, at)
+	r.rtt += (at - p.sent + r.back - r.rtt) / 8
 	switch {
 	case p.padding:
 		return
@@ -220,6 +225,21 @@ func (r *receiver) feedback(at time.Duration, b []byte) []byte {
 		b = appendRTCP(b, 1, 206, binary.BigEndian.AppendUint32(body, subVideoSSRC))
 	}
 	return b
+}
+
+// reception is the receiver report that is due each second (RFC 3550 §6.4.2).
+func (r *receiver) reception(at time.Duration, b []byte) []byte {
+	if at < r.reportAt || r.report.b == nil {
+		return b
+	}
+	r.reportAt = at + time.Second
+	body := binary.BigEndian.AppendUint32(nil, 1)
+	body = binary.BigEndian.AppendUint32(body, subVideoSSRC)
+	body = binary.BigEndian.AppendUint32(body, 0)
+	body = binary.BigEndian.AppendUint32(body, uint32(r.highest))
+	body = binary.BigEndian.AppendUint32(body, 0)
+	body = append(body, r.report.b[10:14]...) // the middle of the NTP time
+	return appendRTCP(b, 1, 201, binary.BigEndian.AppendUint32(body, uint32((at-r.report.at).Seconds()*65536)))
 }
 
 func appendRTCP(b []byte, count, kind uint8, body []byte) []byte {

@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"container/heap"
+	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
@@ -41,7 +43,10 @@ type Run struct {
 	out  forwarder.Output
 	at   time.Duration
 	air  arrivals
-	back []report
+	back []report // to the core
+
+	reports []report // from the core
+	order   int
 
 	nextPicture, nextSound, nextFeedback, due time.Duration
 
@@ -75,7 +80,7 @@ func Play(s Scenario) *Run {
 	for _, d := range s.Link.Delay {
 		rtt = max(rtt, d.Delay+s.Link.Back)
 	}
-	r := &Run{s: s, link: link.New(s.Link), src: newSource(s.Encodings, s.AudioOnly), recv: newReceiver(rtt)}
+	r := &Run{s: s, link: link.New(s.Link), src: newSource(s.Encodings, s.AudioOnly), recv: newReceiver(rtt, s.Link.Back)}
 	r.src.active = s.Active
 	r.warmUp()
 	r.join()
@@ -159,7 +164,15 @@ func (r *Run) emit() {
 		if !ok {
 			continue
 		}
-		heap.Push(&r.air, flight{at, len(r.air), newArrival(p)})
+		a := newArrival(p)
+		a.sent = r.at
+		r.order++
+		heap.Push(&r.air, flight{at, r.order, a})
+	}
+	if len(r.out.RTCP) > 0 {
+		if at, ok := r.link.Send(r.at, len(r.out.RTCP)+packetOverhead); ok {
+			r.reports = append(r.reports, report{at, slices.Clone(r.out.RTCP)})
+		}
 	}
 	for _, e := range r.out.Wishes {
 		r.src.up.RequestKeyframe(e)
@@ -184,6 +197,12 @@ func (r *Run) deliver() {
 		f := heap.Pop(&r.air).(flight)
 		r.recv.receive(f.at, f.packet)
 	}
+	for len(r.reports) > 0 && r.reports[0].at <= r.at {
+		if b := videoReport(r.reports[0].b); b != nil {
+			r.recv.report = report{r.reports[0].at, b}
+		}
+		r.reports = r.reports[1:]
+	}
 	for len(r.back) > 0 && r.back[0].at <= r.at {
 		r.out.Reset()
 		r.sub.HandleRTCP(r.now(), r.back[0].b, &r.out)
@@ -192,12 +211,24 @@ func (r *Run) deliver() {
 	}
 }
 
+// videoReport finds the sender report on video in a compound; nil if there is none.
+func videoReport(b []byte) []byte {
+	const senderReport = 200
+	for len(b) >= 8 {
+		if b[1] == senderReport && binary.BigEndian.Uint32(b[4:]) == subVideoSSRC {
+			return b
+		}
+		b = b[4+4*int(binary.BigEndian.Uint16(b[2:])):]
+	}
+	return nil
+}
+
 func (r *Run) report() {
 	if r.at < r.nextFeedback {
 		return
 	}
 	r.nextFeedback = r.at + feedbackInterval
-	b := r.recv.feedback(r.at, nil)
+	b := r.recv.reception(r.at, r.recv.feedback(r.at, nil))
 	if at, ok := r.link.Return(r.at); ok && len(b) > 0 {
 		r.back = append(r.back, report{at, b})
 	}

@@ -1,20 +1,119 @@
 package scenario
 
 import (
+	"encoding/json"
+	"flag"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
-	"time"
-
-	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
 )
 
-func TestExplore(t *testing.T) {
-	for _, rate := range []int64{0, 500_000, 1_000_000, 2_000_000, 4_000_000} {
-		s := Scenario{Name: fmt.Sprint(rate), Length: time.Minute, Link: link.Config{Seed: 1, Delay: []link.Shift{{Delay: 25 * time.Millisecond}}, Back: 25 * time.Millisecond}}
-		if rate > 0 {
-			s.Link.Capacity = []link.Step{{Bitrate: rate}}
-		}
-		r := Play(s)
-		fmt.Printf("%+v\n", r.Score())
+var update = flag.Bool("update", false, "write the scoreboard anew")
+
+const (
+	boardFile = "testdata/scoreboard.json"
+	boardPage = "../../../docs/scoreboard.md"
+)
+
+// The scoreboard holds what each scenario brought when it was written last. A change
+// that makes a row worse by more than its tolerance must say so, by writing it anew.
+func TestScoreboard(t *testing.T) {
+	scores := map[string]Score{}
+	var order []Score
+	for _, s := range All() {
+		score := Play(s).Score()
+		scores[s.Name] = score
+		order = append(order, score)
 	}
+	if *update {
+		write(t, order)
+		return
+	}
+	for _, want := range read(t) {
+		got, ok := scores[want.Name]
+		if !ok {
+			t.Errorf("%s is gone", want.Name)
+		}
+		for _, what := range worse(want, got) {
+			t.Errorf("%s: %s", want.Name, what)
+		}
+		delete(scores, want.Name)
+	}
+	for name := range scores {
+		t.Errorf("%s is not on the scoreboard; run: go test ./forwarder/forwardertest/scenario -update", name)
+	}
+}
+
+// worse says what is worse than it was by more than its tolerance.
+func worse(want, got Score) (what []string) {
+	check := func(name string, was, is, tolerance float64) {
+		if is > was+tolerance {
+			what = append(what, fmt.Sprintf("%s %v, was %v", name, is, was))
+		}
+	}
+	check("loss of bitrate", -float64(want.Kbits), -float64(got.Kbits), 25+float64(want.Kbits)/12)
+	check("loss of utilisation", -want.Utilisation, -got.Utilisation, 0.07)
+	check("switches", float64(want.Switches), float64(got.Switches), 1)
+	check("freezes", float64(want.Freezes), float64(got.Freezes), 1)
+	check("longest freeze, s", want.Longest, got.Longest, 0.3)
+	check("latency, ms", want.Latency, got.Latency, 20+want.Latency/4)
+	check("queue, ms", want.Queue, got.Queue, 20+want.Queue/4)
+	check("gap in sound, ms", want.SoundGap, got.SoundGap, 40+want.SoundGap/4)
+	check("pause, s", want.Paused, got.Paused, 2)
+	if got.Converged < 0 != (want.Converged < 0) {
+		check("convergence", 0, 1, 0)
+	}
+	check("convergence, s", want.Converged, got.Converged, 2)
+	return what
+}
+
+func read(t *testing.T) (board []Score) {
+	t.Helper()
+	b, err := os.ReadFile(boardFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &board); err != nil {
+		t.Fatal(err)
+	}
+	return board
+}
+
+func write(t *testing.T, board []Score) {
+	t.Helper()
+	b, err := json.MarshalIndent(board, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(boardFile, append(b, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(boardPage, []byte(page(board)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const head = `# Scoreboard
+
+What one subscriber gets behind a bottleneck, in virtual time, from the real core: a publisher sends three encodings of
+VP8 (320 × 180 at 150 kbit/s, 640 × 360 at 500, 1280 × 720 at 1,500, three temporal layers each) and Opus. Written by
+` + "`go test ./forwarder/forwardertest/scenario -update`" + `; a change that makes a row worse by more than its tolerance fails the test.
+
+Utilisation is what was shown of what the best fitting encoding would have brought, all the time. Convergence is the time from the last
+change of the path until that encoding was sent. Freezes are longer than 200 ms; switches are counted from 10 s on; latency and queue are
+the 95th percentiles, beyond the path's own delay.
+
+| path | kbit/s | utilisation | mean height | converged, s | switches | freezes | longest, s | latency, ms | queue, ms | gap in sound, ms | paused, s |
+|---|---|---|---|---|---|---|---|---|---|---|---|
+`
+
+func page(board []Score) string {
+	var b strings.Builder
+	b.WriteString(head)
+	for _, s := range board {
+		fmt.Fprintf(&b, "| %s | %d | %.2f | %.0f | %.1f | %d | %d | %.2f | %.0f | %.0f | %.0f | %.1f |\n",
+			s.Name, s.Kbits, s.Utilisation, s.Height, s.Converged, s.Switches, s.Freezes, s.Longest, s.Latency, s.Queue, s.SoundGap, s.Paused)
+	}
+	return b.String()
 }

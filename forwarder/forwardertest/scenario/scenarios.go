@@ -1,0 +1,66 @@
+package scenario
+
+import (
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
+)
+
+// All returns the scenarios of the scoreboard.
+func All() []Scenario {
+	const m = 1_000_000
+	minute := time.Minute
+	rate := func(bitrate int64) func(*link.Config) {
+		return func(c *link.Config) { c.Capacity = []link.Step{{Bitrate: bitrate}} }
+	}
+	steps := func(every time.Duration, bitrates ...int64) func(*link.Config) {
+		return func(c *link.Config) {
+			for i, b := range bitrates {
+				c.Capacity = append(c.Capacity, link.Step{At: time.Duration(i) * every, Bitrate: b})
+			}
+		}
+	}
+	return []Scenario{
+		path("unlimited", minute),
+		path("steady 500k", minute, rate(m/2)),
+		path("steady 1M", minute, rate(m)),
+		path("steady 2M", minute, rate(2*m)),
+		path("steady 4M", minute, rate(4*m)),
+		path("step 4M 1M 4M", minute, steps(20*time.Second, 4*m, m, 4*m)),
+		path("step 4M 400k 4M", minute, steps(20*time.Second, 4*m, 4*m/10, 4*m)),
+		path("saw-tooth", minute, steps(5*time.Second, 3*m, 2*m, m, m/2, 3*m, 2*m, m, m/2, 3*m, 2*m, m, m/2)),
+		path("loss 2 %", minute, func(c *link.Config) { c.Loss = 0.02 }),
+		path("loss 10 %", minute, func(c *link.Config) { c.Loss = 0.1 }),
+		path("bursts of loss", minute, func(c *link.Config) {
+			c.Bursts = link.Bursts{Every: 5 * time.Second, Length: 200 * time.Millisecond, Loss: 0.5}
+		}),
+		path("round trip 200 ms, 2M", minute, rate(2*m), func(c *link.Config) {
+			c.Delay, c.Back = []link.Shift{{Delay: 100 * time.Millisecond}}, 100*time.Millisecond
+		}),
+		path("jitter 50 ms, 2M", minute, rate(2*m), func(c *link.Config) { c.Jitter, c.Reorder = 50*time.Millisecond, true }),
+		path("queue of 2 s, 1M", minute, rate(m), func(c *link.Config) { c.Queue = 2 * time.Second }),
+		path("queue of 2 s, 4M 1M", minute, steps(20*time.Second, 4*m, m), func(c *link.Config) { c.Queue = 2 * time.Second }),
+		path("competing flow, 4M", minute, rate(4*m), func(c *link.Config) { c.Others = []link.Traffic{{Start: 10 * time.Second}} }),
+		path("steady flow of 2M beside, 3M", minute, rate(3*m), func(c *link.Config) {
+			c.Others = []link.Traffic{{Start: 20 * time.Second, End: 40 * time.Second, Bitrate: 2 * m}}
+		}),
+		path("join on 600k", minute, rate(6*m/10)),
+		path("starved 100k", minute, steps(20*time.Second, 2*m, m/10, 2*m)),
+		sound("sound only, 100k", minute, rate(m/10)),
+	}
+}
+
+// path is a scenario on a path with a round trip of 50 ms and changes to it.
+func path(name string, length time.Duration, changes ...func(*link.Config)) Scenario {
+	c := link.Config{Seed: 1, Delay: []link.Shift{{Delay: 25 * time.Millisecond}}, Back: 25 * time.Millisecond}
+	for _, change := range changes {
+		change(&c)
+	}
+	return Scenario{Name: name, Link: c, Length: length}
+}
+
+func sound(name string, length time.Duration, changes ...func(*link.Config)) Scenario {
+	s := path(name, length, changes...)
+	s.AudioOnly = true
+	return s
+}
