@@ -42,7 +42,7 @@ func (c *chooser) want(t *testing.T, rung int) {
 }
 
 func TestAllocatorBeginsWithWhatFits(t *testing.T) {
-	for limit, want := range map[int64]int{100_000: 0, 250_000: 0, 700_000: 1, 2_100_000: 2, forwarder.NoLimit: 2} {
+	for limit, want := range map[int64]int{100_000: 0, 250_000: 0, 700_000: 1, 2_100_000: 2, forwarder.NoLimit: 1} {
 		c := newChooser()
 		c.run(limit, 100*time.Millisecond)
 		c.want(t, want)

@@ -181,3 +181,12 @@ func (s *Subscriber) estimated(before int64) {
 		s.alloc.next = time.Time{}
 	}
 }
+
+// congested tells whether the network carries less than was sent.
+func (s *Subscriber) congested() bool {
+	if s.wide.est == nil {
+		return false
+	}
+	limit := s.wide.est.Limit()
+	return limit == LimitDelay || limit == LimitLoss
+}

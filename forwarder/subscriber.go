@@ -209,7 +209,7 @@ func (s *Subscriber) nack(r *rtcpReader, out *Output) {
 	if d == nil || !d.cfg.NACK {
 		return
 	}
-	rtt := s.roundTrip()
+	rtt, full := s.roundTrip(), s.congested()
 	for b := r.fci(); len(b) > 0; b = b[pairBytes:] {
 		pair := readPair(b)
 		for more := true; more; {
@@ -220,6 +220,10 @@ func (s *Subscriber) nack(r *rtcpReader, out *Output) {
 			seq, more = pair.take()
 			s.counts.Nacks++
 			d.noteAsked(seq)
+			if full && d.outdated(seq) {
+				d.counts.ResendRefused++
+				continue
+			}
 			d.resend(seq, rtt, out, &s.wide)
 		}
 	}

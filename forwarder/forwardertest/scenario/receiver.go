@@ -110,7 +110,7 @@ func (r *receiver) receive(at time.Duration, p *arrival) {
 func (r *receiver) show(at time.Duration) {
 	for {
 		n, whole := r.frame(r.next)
-		if !whole && (!r.broken || !r.jump()) {
+		if !whole && !r.jump() {
 			return
 		}
 		if !whole {
