@@ -227,4 +227,19 @@ const (
 
 	// firstEstimate is what a network is taken to carry until it has been heard of.
 	firstEstimate = 4_000_000
+
+	// An estimator remembers this many sent packets, at first and at most: at 500 a
+	// second feedback may come two seconds late.
+	estimatedLeast = 64
+	estimatedMost  = 1024
+
+	// groupMost groups of packets are kept, of 50 ms each at least, and what was lost
+	// in lossMemory intervals of 300 ms. groupMost is a power of two.
+	groupMost  = 64
+	lossMemory = 24
+
+	// pacerBytes, ten packets, and what leaves in pacerTime may leave at once,
+	// whichever is more: so small frames are never held back.
+	pacerBytes = 12_000
+	pacerTime  = 5 * time.Millisecond
 )
