@@ -36,7 +36,6 @@ type lossTally struct {
 }
 
 const (
-	lossMemory  = 24
 	lossLag     = 2         // groups behind the newest that may still change
 	lossTime    = 300_000   // µs
 	lossLonger  = 1_500_000 // µs, where fewer than lossPackets are sent

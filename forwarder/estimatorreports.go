@@ -24,8 +24,7 @@ const (
 	pauseTime = 500_000 // µs
 
 	// Receiver reports of more than lossHigh lower the estimate by half of it, of
-	// less than lossLow raise it by reportGrowth (RFC 8698 and others take the
-	// same figures).
+	// less than lossLow raise it by reportGrowth (draft-ietf-rmcat-gcc-02 §6).
 	lossHigh     = 0.10
 	lossLow      = 0.02
 	reportGrowth = 1.08

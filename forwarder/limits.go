@@ -231,4 +231,19 @@ const (
 
 	// firstPace is how fast video leaves until then: the largest keyframes in 50 ms.
 	firstPace = 20_000_000
+
+	// An estimator remembers this many sent packets, at first and at most: at 500 a
+	// second feedback may come two seconds late.
+	estimatedLeast = 64
+	estimatedMost  = 1024
+
+	// groupMost groups of packets are kept, of 50 ms each at least, and what was lost
+	// in lossMemory intervals of 300 ms. groupMost is a power of two.
+	groupMost  = 64
+	lossMemory = 24
+
+	// pacerBytes, ten packets, and what leaves in pacerTime may leave at once,
+	// whichever is more: so small frames are never held back.
+	pacerBytes = 12_000
+	pacerTime  = 5 * time.Millisecond
 )

@@ -2,36 +2,28 @@ package forwarder
 
 import "time"
 
-const (
-	// pacerPackets and pacerTime are what leaves at once, whichever is more: so
-	// small frames are never held back.
-	pacerPackets = 10
-	pacerTime    = 5 * time.Millisecond
-)
-
 // A Pacer holds packets back that would leave faster than a bitrate. It keeps no
 // packets: who pulls them from a history asks before each. The zero Pacer holds
 // nothing back. It is not safe for concurrent use.
 type Pacer struct {
-	rate  int64 // bits per second; 0: none
-	level int64 // bits that may leave now; negative: what left too early
-	depth int64 // the highest level
+	rate  float64 // bits per second; 0: none
+	level float64 // bits that may leave now; negative: what left too early
 	at    time.Time
 }
 
-// Set paces at a bitrate from now on, in bits per second; 0: not at all.
+// Set paces at a bitrate from now on, in bits per second; 0: not at all. It may be
+// called at each step.
 func (p *Pacer) Set(now time.Time, bitrate int64) {
 	if p.rate == 0 {
-		p.level, p.at = pacerPackets*maxPacket*8, now
+		*p = Pacer{level: pacerBytes * 8, at: now}
 	}
 	p.fill(now)
-	p.rate = bitrate
-	p.depth = max(pacerPackets*maxPacket*8, int64(float64(bitrate)*pacerTime.Seconds()))
-	p.level = min(p.level, p.depth)
+	p.rate = float64(max(bitrate, 0))
+	p.level = min(p.level, p.depth())
 }
 
 // Allow tells whether a packet of so many bytes on the wire may leave now; then it
-// counts as sent.
+// counts as sent. With 0 bytes it only tells.
 func (p *Pacer) Allow(now time.Time, bytes int) bool {
 	if p.rate == 0 {
 		return true
@@ -40,25 +32,26 @@ func (p *Pacer) Allow(now time.Time, bytes int) bool {
 	if p.level < 0 {
 		return false
 	}
-	p.level -= int64(bytes) * 8
+	p.level -= float64(bytes * 8)
 	return true
 }
 
-// Next returns when Allow will allow the next packet; zero: it does already.
+// Next returns when Allow allows the next packet; zero: it does already.
 func (p *Pacer) Next() time.Time {
 	if p.rate == 0 || p.level >= 0 {
 		return time.Time{}
 	}
-	return p.at.Add(time.Duration(float64(-p.level) / float64(p.rate) * float64(time.Second))).Add(1)
+	wait := -p.level / p.rate * float64(time.Second)
+	return p.at.Add(time.Duration(wait) + 1)
 }
 
+// depth is the highest level.
+func (p *Pacer) depth() float64 { return max(pacerBytes*8, p.rate*pacerTime.Seconds()) }
+
+// fill raises the level by what may leave since it was last looked at.
 func (p *Pacer) fill(now time.Time) {
-	d := now.Sub(p.at)
-	if d <= 0 {
-		return
-	}
-	p.at = now
-	if p.rate > 0 {
-		p.level = min(p.level+int64(min(d, time.Second).Seconds()*float64(p.rate)), p.depth)
+	if d := now.Sub(p.at); d > 0 {
+		p.level = min(p.level+min(d, time.Second).Seconds()*p.rate, p.depth())
+		p.at = now
 	}
 }

@@ -50,6 +50,7 @@ const (
 	gatedTime        = 50_000 // µs to the next look while there is a queue
 
 	clusterTime = 100_000    // µs
+	clusterMost = 800_000    // µs, at most
 	longTime    = 150_000    // µs, of one that follows a short one
 	shortQueued = 35_000     // µs that a short one may make the queue longer by
 	shortBytes  = 7200       // that a short one has at least
@@ -166,7 +167,7 @@ func (e *Estimator) clusterTime(short bool, goal float64) int64 {
 	case p.busy:
 		d = max(float64(int64(longTime)<<min(p.failed, 2)), noiseTime*e.delay.noise)
 	}
-	return int64(d) << p.again
+	return min(int64(d)<<p.again, clusterMost)
 }
 
 // endCluster ends the sending of a cluster.

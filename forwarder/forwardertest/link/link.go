@@ -71,7 +71,7 @@ func New(cfg Config) *Link {
 	l := &Link{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 0x6c696e6b))}
 	l.change = l.exponential(cfg.Bursts.Every)
 	for _, t := range cfg.Others {
-		l.others = append(l.others, &flow{Traffic: t, link: l})
+		l.others = append(l.others, newFlow(l, t))
 	}
 	return l
 }
@@ -204,10 +204,19 @@ func (l *Link) lossAt(now time.Duration) float64 {
 	return l.cfg.Loss
 }
 
-// catchUp lets the other traffic send what it does before now.
+// catchUp lets the other traffic send what it does before now, in order.
 func (l *Link) catchUp(now time.Duration) {
-	for _, f := range l.others {
-		f.run(now)
+	for {
+		var first *flow
+		for _, f := range l.others {
+			if at := f.next(); at <= now && (first == nil || at < first.next()) {
+				first = f
+			}
+		}
+		if first == nil {
+			return
+		}
+		first.step()
 	}
 }
 

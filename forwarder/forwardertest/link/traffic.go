@@ -1,6 +1,7 @@
 package link
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -8,14 +9,13 @@ import (
 // Traffic is what somebody else sends through the bottleneck.
 type Traffic struct {
 	Start, End time.Duration // End 0: never
-	Bitrate    int64         // bits per second, steady; 0: greedy, see below
+	Bitrate    int64         // bits per second, steady but for chance; 0: greedy, see below
 	Packet     int           // bytes; 0: 1,250
 	RTT        time.Duration // of greedy traffic, beside the queue; 0: 50 ms
 }
 
 // Greedy traffic is a window that grows by a packet each round trip, doubles in one
 // while nothing was lost yet, and halves when a packet is lost (RFC 5681 §3).
-
 const (
 	otherPacket = 1250
 	otherRTT    = 50 * time.Millisecond
@@ -23,19 +23,22 @@ const (
 	leastWindow = 2
 )
 
+// never is a point of time that does not come.
+const never = time.Duration(math.MaxInt64)
+
 // A flow is traffic on a link.
 type flow struct {
 	Traffic
-	link *Link
+	link      *Link
+	delivered int // bytes
 
-	next      time.Duration // when steady traffic sends next
-	started   bool
-	window    float64
+	at time.Duration // when steady traffic sends next, or greedy traffic begins
+
+	window    float64 // packets
 	threshold float64
 	flying    float64
 	events    []event // by time
 	halved    time.Duration
-	delivered int // bytes
 }
 
 // An event is what a greedy flow learns of a packet it sent.
@@ -44,41 +47,33 @@ type event struct {
 	lost     bool
 }
 
-func (f *flow) run(now time.Duration) {
-	if f.Packet == 0 {
-		f.Packet = otherPacket
+func newFlow(l *Link, t Traffic) *flow {
+	if t.Packet == 0 {
+		t.Packet = otherPacket
 	}
-	if f.RTT == 0 {
-		f.RTT = otherRTT
+	if t.RTT == 0 {
+		t.RTT = otherRTT
 	}
-	if f.Bitrate > 0 {
-		f.steady(now)
-		return
-	}
-	f.greedy(now)
+	return &flow{Traffic: t, link: l, at: t.Start, window: firstWindow, threshold: math.Inf(1)}
 }
 
-func (f *flow) ended(at time.Duration) bool { return f.End > 0 && at >= f.End }
-
-func (f *flow) steady(now time.Duration) {
-	f.next = max(f.next, f.Start)
-	for f.next <= now && !f.ended(f.next) {
-		if _, ok := f.link.pass(f.next, f.Packet); ok {
-			f.delivered += f.Packet
-		}
-		f.next += duration(float64(f.Packet*8) / float64(f.Bitrate))
+// next is when the flow does something next.
+func (f *flow) next() time.Duration {
+	if len(f.events) > 0 {
+		return min(f.at, f.events[0].at)
 	}
+	return f.at
 }
 
-func (f *flow) greedy(now time.Duration) {
-	if now < f.Start {
-		return
-	}
-	if !f.started {
-		f.started, f.window, f.threshold = true, firstWindow, 1e9
-		f.fill(f.Start)
-	}
-	for len(f.events) > 0 && f.events[0].at <= now {
+// step does it.
+func (f *flow) step() {
+	switch at := f.next(); {
+	case f.Bitrate > 0:
+		f.steady(at)
+	case at == f.at:
+		f.at = never
+		f.fill(at)
+	default:
 		e := f.events[0]
 		f.events = f.events[1:]
 		f.learn(e)
@@ -86,19 +81,34 @@ func (f *flow) greedy(now time.Duration) {
 	}
 }
 
+func (f *flow) ended(at time.Duration) bool { return f.End > 0 && at >= f.End }
+
+func (f *flow) steady(at time.Duration) {
+	if f.ended(at) {
+		f.at = never
+		return
+	}
+	if _, ok := f.link.pass(at, f.Packet); ok {
+		f.delivered += f.Packet
+	}
+	gap := float64(f.Packet*8) / float64(f.Bitrate)
+	f.at += duration(gap * (0.5 + f.link.rnd.Float64()))
+}
+
 func (f *flow) learn(e event) {
 	f.flying--
-	switch {
-	case e.lost && e.sent >= f.halved:
-		f.threshold = max(f.window/2, leastWindow)
-		f.window, f.halved = f.threshold, e.at
-	case e.lost:
-	case f.window < f.threshold:
+	if e.lost {
+		if e.sent >= f.halved {
+			f.threshold = max(f.window/2, leastWindow)
+			f.window, f.halved = f.threshold, e.at
+		}
+		return
+	}
+	f.delivered += f.Packet
+	if f.window < f.threshold {
 		f.window++
-		f.delivered += f.Packet
-	default:
+	} else {
 		f.window += 1 / f.window
-		f.delivered += f.Packet
 	}
 }
 
