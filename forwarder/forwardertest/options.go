@@ -86,6 +86,9 @@ func (o *Options) complete() {
 	if o.Codec == 0 {
 		o.Codec = codec.VP8
 	}
+	if o.Codec == codec.VP9 && !o.Flexible {
+		o.Layers.Fixed = true // its picture groups say once and for all what a picture needs
+	}
 }
 
 func orElse(v *int, otherwise int) {

@@ -201,14 +201,21 @@ func (p *publisher) checkFallback(gone *upstream) {
 			return
 		}
 		for _, s := range w.subs {
-			if w.now.Sub(s.joined) < fallbackWithin || s.wasBlocked() {
-				continue
-			}
-			if top := s.seenSince(since.Add(w.opt.Up.Delay + w.opt.Up.Jitter + lateBy/2)); top == nil || int(top.encoding) == gone.index {
+			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.seenBeside(uint8(gone.index), since) {
 				w.fail("liveness: subscriber %d got nothing else %v after encoding %d vanished", s.index, fallbackWithin, gone.index)
 			}
 		}
 	})
+}
+
+// seenBeside tells whether another encoding than the one given was sent since.
+func (s *subscriber) seenBeside(index uint8, since time.Time) bool {
+	for l, at := range s.seen {
+		if l.encoding != index && at.After(since) {
+			return true
+		}
+	}
+	return false
 }
 
 // fallbackWithin is how soon another encoding takes the place of one that vanished.

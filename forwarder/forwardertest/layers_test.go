@@ -1,0 +1,80 @@
+package forwardertest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
+
+// layered is what publishers send, by codec; the sweep makes its switches with each.
+func layered() map[string]Options {
+	return map[string]Options{
+		"vp8":           {Codec: codec.VP8, Encodings: 3, Layers: Layers{Temporal: 3}},
+		"vp8 narrow":    {Codec: codec.VP8, Encodings: 2, Layers: Layers{Temporal: 2}, NarrowIDs: true},
+		"vp8 described": {Codec: codec.VP8, Encodings: 3, Layers: Layers{Temporal: 3}, Descriptor: true},
+		"vp9 full":      {Codec: codec.VP9, Layers: Layers{Spatial: 3, Temporal: 3}, Flexible: true},
+		"vp9 key":       {Codec: codec.VP9, Layers: Layers{Spatial: 3, Temporal: 3, KeyOnly: true}, Flexible: true, NarrowIDs: true},
+		"vp9 groups":    {Codec: codec.VP9, Layers: Layers{Spatial: 2, Temporal: 3}},
+		"vp9 described": {Codec: codec.VP9, Layers: Layers{Spatial: 3, Temporal: 3, KeyOnly: true}, Flexible: true, Descriptor: true},
+		"vp9 simulcast": {Codec: codec.VP9, Encodings: 3, Layers: Layers{Temporal: 3}, Flexible: true},
+		"av1 full":      {Codec: codec.AV1, Layers: Layers{Spatial: 3, Temporal: 3}, Descriptor: true},
+		"av1 key":       {Codec: codec.AV1, Layers: Layers{Spatial: 3, Temporal: 3, KeyOnly: true}, Descriptor: true, Rotate: true},
+		"av1 simulcast": {Codec: codec.AV1, Encodings: 4, Layers: Layers{Temporal: 3}, Descriptor: true},
+		"av1 mixed":     {Codec: codec.AV1, Encodings: 2, Layers: Layers{Spatial: 2, Temporal: 2, Fixed: true}, Descriptor: true},
+		"h264":          {Codec: codec.H264, Encodings: 3, Layers: Layers{Temporal: 3}, Descriptor: true},
+		"h264 fixed":    {Codec: codec.H264, Encodings: 2, Layers: Layers{Temporal: 2, Fixed: true}, Descriptor: true, StripParameters: true},
+	}
+}
+
+// smooth lets all packets come, in order: what layers there are is all that matters.
+func smooth(o Options) Options {
+	near := Network{Delay: 10 * time.Millisecond}
+	o.Up, o.Down, o.Bitrate, o.PacketBytes = near, near, 200_000, 200
+	return o
+}
+
+// rough is everything that may happen to those who switch.
+func rough(o Options) Options {
+	o.Up = Network{Loss: 0.02, Duplicate: 0.01, Late: 0.003, Delay: 20 * time.Millisecond, Jitter: 40 * time.Millisecond}
+	o.Down = o.Up
+	o.RTX, o.Padding, o.Bitrate, o.PacketBytes = true, true, 200_000, 200
+	o.Subscribers, o.Rejoin, o.Restart = 4, 30*time.Second, 60*time.Second
+	o.Select, o.Calm, o.Vanish, o.VanishLayers = 2*time.Second, 15*time.Second, 15*time.Second, 10*time.Second
+	return o
+}
+
+// TestLayersPass: all layers go through to who wants all of them.
+func TestLayersPass(t *testing.T) {
+	for name, o := range layered() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := New(1, smooth(o))
+			w.Run(10 * time.Second)
+			w.checkEnd(time.Second)
+			if err := w.Err(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestSwitches selects layers at random over calm networks, then over bad ones.
+func TestSwitches(t *testing.T) {
+	for name, o := range layered() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calm := smooth(o)
+			calm.Select, calm.Calm = time.Second, 10*time.Second
+			for i, opt := range []Options{calm, rough(o)} {
+				for _, seed := range []uint64{1, 7, 4711} {
+					w := New(seed, opt)
+					w.Run(30 * time.Second)
+					if err := w.Err(); err != nil {
+						t.Errorf("%d seed %d: %v", i, seed, err)
+					}
+				}
+			}
+		})
+	}
+}
