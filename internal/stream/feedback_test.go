@@ -79,6 +79,7 @@ func TestReportsDoNotWakeAShardThatWakesSoon(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.PushRTCP(b)
+			r.Serve()
 			synctest.Wait()
 		}
 		sh := r.shards[0]

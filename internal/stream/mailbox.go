@@ -29,9 +29,10 @@ type message struct {
 	data []byte
 }
 
-// post puts a message into the mailbox. Only feedback is ever dropped. A report that
-// nobody waits for does not wake the shard if it wakes soon anyway: hundreds of players
-// send thousands of them a second.
+// post puts a message into the mailbox. Only feedback is ever dropped. It wakes nobody:
+// who delivered it calls Registry.Serve next. A report that nobody waits for is not even
+// served then if the shard wakes soon anyway: hundreds of players send thousands of them a
+// second.
 func (s *shard) post(m message) {
 	s.mu.Lock()
 	if m.kind == feedback && (s.feedback == maxFeedback || m.sub.waiting == maxWaiting) {
@@ -44,11 +45,13 @@ func (s *shard) post(m message) {
 		m.sub.waiting++
 	}
 	s.box = append(s.box, m)
-	s.mu.Unlock()
-	if m.kind == feedback && !urgent(m.data) && s.sleepsUntil.Load() <= m.at.Add(feedbackPatience).UnixNano() {
-		return
+	if m.kind == feedback && (urgent(m.data) || s.sleepsUntil.Load() > m.at.Add(feedbackPatience).UnixNano()) {
+		s.todo.Add(1)
 	}
-	s.signal()
+	s.mu.Unlock()
+	if m.kind != feedback {
+		s.signal()
+	}
 }
 
 // urgent tells whether a player waits for the answer to an RTCP packet: to a NACK, or to

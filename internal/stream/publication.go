@@ -52,8 +52,8 @@ func (c *Claim) finish() *Publication {
 	return p
 }
 
-// Release gives the name back and ends the publication, if any. It waits for the
-// publication's goroutine. Releasing twice is harmless.
+// Release gives the name back and ends the publication, if any, whose Source is not
+// written to any more then. Releasing twice is harmless.
 func (c *Claim) Release() {
 	c.finish()
 	r := c.stream.reg
@@ -71,13 +71,11 @@ type Publication struct {
 	src    Source
 	first  atomic.Pointer[time.Time] // of the first packet
 
-	kick chan struct{} // capacity 1: the deadline came forward
-	done chan struct{}
-	wg   sync.WaitGroup
+	due deadline[*Publication] // when it is to be told something; reporter.mu
 
-	mu     sync.Mutex // guards up's steps and timer; never held across a write
+	mu     sync.Mutex // guards up's steps and the fields below; never held across a write
 	up     *forwarder.Publisher
-	timer  time.Time // when the feedback goroutine wakes by itself
+	known  time.Time // the deadline of up that the reporter knows
 	warned bool      // of B-frames, once
 }
 
@@ -86,10 +84,8 @@ type Publication struct {
 // The Source must then be closed by its owner.
 func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 	cfg.Budget = c.stream.reg.budget
-	p := &Publication{
-		stream: c.stream, src: src, up: forwarder.NewPublisher(cfg),
-		kick: make(chan struct{}, 1), done: make(chan struct{}),
-	}
+	p := &Publication{stream: c.stream, src: src, up: forwarder.NewPublisher(cfg)}
+	p.due = newDeadline(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.end {
@@ -98,17 +94,15 @@ func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 	c.pub = p
 	c.stream.reg.received.begin(p)
 	c.stream.live.Store(p)
-	p.wg.Add(1)
-	go p.feedback()
+	c.stream.reg.reporter.begin(p)
 	c.stream.touch()
 	c.stream.reg.Serve()
 	return p
 }
 
-// stop ends the publication and waits for its goroutine.
+// stop ends the publication.
 func (p *Publication) stop() {
-	close(p.done)
-	p.wg.Wait()
+	p.stream.reg.reporter.end(p)
 	p.mu.Lock()
 	p.up.End()
 	p.mu.Unlock()
@@ -131,10 +125,10 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 	fresh := p.up.HandleRTP(at, b)
 	disordered := !p.warned && p.up.Counts().Reordered >= warnReordered
 	p.warned = p.warned || disordered
-	early := p.up.Deadline().Before(p.timer)
+	due, early := p.broughtForward()
 	p.mu.Unlock()
 	if early {
-		p.hurry()
+		p.stream.reg.reporter.hurry(p, due)
 	}
 	if disordered {
 		p.stream.reg.log.Warn("the publisher sends B-frames, which browsers cannot play: set them to 0 in the encoder",
@@ -176,45 +170,30 @@ func (p *Publication) Publisher() *forwarder.Publisher { return p.up }
 func (p *Publication) requestKeyframe(e *forwarder.Encoding) {
 	p.mu.Lock()
 	p.up.RequestKeyframe(e)
-	early := p.up.Deadline().Before(p.timer)
+	due, early := p.broughtForward()
 	p.mu.Unlock()
 	if early {
-		p.hurry()
+		p.stream.reg.reporter.hurry(p, due)
 	}
 }
 
-func (p *Publication) hurry() {
-	select {
-	case p.kick <- struct{}{}:
-	default:
+// broughtForward returns the deadline if it is earlier than known. Called with mu.
+func (p *Publication) broughtForward() (time.Time, bool) {
+	due := p.up.Deadline()
+	if !due.Before(p.known) {
+		return due, false
 	}
+	p.known = due
+	return due, true
 }
 
-// feedback sends what the core wants to tell the publisher, when it is due.
-func (p *Publication) feedback() {
-	defer p.wg.Done()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	var out []byte
-	for {
-		select {
-		case <-p.done:
-			return
-		case <-p.kick:
-		case <-timer.C:
-		}
-		now, rtt := time.Now(), p.src.RTT()
-		p.mu.Lock()
-		if !now.Before(p.up.Deadline()) {
-			out = p.up.Tick(now, rtt, out[:0])
-		} else {
-			out = out[:0]
-		}
-		p.timer = p.up.Deadline()
-		p.mu.Unlock()
-		if len(out) > 0 {
-			_ = p.src.WriteRTCP(out) // lost feedback is sent again
-		}
-		timer.Reset(max(time.Millisecond, time.Until(p.timer)))
+// tick appends what the publisher is to be told now, and returns when it is due again.
+func (p *Publication) tick(now time.Time, rtt time.Duration, out []byte) ([]byte, time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !now.Before(p.up.Deadline()) {
+		out = p.up.Tick(now, rtt, out)
 	}
+	p.known = p.up.Deadline()
+	return out, p.known
 }

@@ -101,6 +101,7 @@ type Registry struct {
 	received received
 	inline   allowance
 	share    share // of Caps.Node
+	reporter *reporter
 
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.
@@ -132,7 +133,7 @@ func NewRegistry(cfg Config) *Registry {
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, budget: forwarder.NewBudget(cfg.HistoryBudget),
-		streams: make(map[string]*stream),
+		streams: make(map[string]*stream), reporter: newReporter(),
 	}
 	for range cfg.Shards {
 		r.shards = append(r.shards, newShard())
@@ -160,6 +161,7 @@ func (r *Registry) Close() {
 	for _, c := range claims {
 		c.Release()
 	}
+	r.reporter.close()
 	for _, sh := range r.shards {
 		sh.close()
 	}

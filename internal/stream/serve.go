@@ -12,11 +12,16 @@ const (
 	serveSaved = 10 * time.Millisecond
 )
 
-// Serve lets subscribers have what publishers pushed. Call it when all that arrived
-// together has been pushed. A few subscribers are served right here: to wake a shard for
-// them would cost more than they do. More of them, and any number once that takes a
-// quarter of the time, are the shards'.
+// Serve lets subscribers have what publishers pushed, and publishers what is due for
+// them. Call it when all that arrived together has been pushed. A few subscribers are
+// served right here: to wake a shard for them would cost more than they do. More of them,
+// and any number once that takes a quarter of the time, are the shards'.
 func (r *Registry) Serve() {
+	r.serveSubscribers()
+	r.reporter.serve()
+}
+
+func (r *Registry) serveSubscribers() {
 	todo := int32(0)
 	for _, s := range r.shards {
 		todo += s.todo.Load()

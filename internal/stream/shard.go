@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"container/heap"
 	"errors"
 	"slices"
 	"sync"
@@ -19,7 +18,7 @@ type shard struct {
 	done sync.WaitGroup
 	load atomic.Int32 // subscribers placed here
 
-	todo        atomic.Int32 // subscribers of the streams in dirty
+	todo        atomic.Int32 // subscribers of the streams in dirty, and feedback that does not wait
 	sleepsUntil atomic.Int64 // until when, if nobody wakes it; Unix time in nanoseconds
 
 	packets, bytes, writeErrors, dropped, wishes atomic.Uint64
@@ -34,7 +33,7 @@ type shard struct {
 	running  sync.Mutex
 	batch    Batch // nil before the first subscriber
 	out      forwarder.Output
-	due      deadlines
+	due      deadlines[*Subscription]
 	more     []*Subscription
 	boxSpare []message
 	dirSpare []*members
@@ -85,12 +84,8 @@ func (s *shard) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		idle := s.work()
-		if idle > 0 {
-			timer.Reset(idle)
-			s.sleepsUntil.Store(time.Now().Add(idle).UnixNano())
-		}
-		if idle == 0 || s.mail() { // posted before it could know
+		until := s.work()
+		if until.IsZero() || s.mail() { // posted before it could know
 			select {
 			case <-s.quit:
 				return
@@ -98,6 +93,7 @@ func (s *shard) run() {
 			}
 			continue
 		}
+		timer.Reset(time.Until(until))
 		select {
 		case <-s.quit:
 			return
@@ -107,15 +103,20 @@ func (s *shard) run() {
 	}
 }
 
-// work makes one pass and returns how long nothing is due then.
-func (s *shard) work() time.Duration {
+// work makes one pass and returns until when nothing is due then; zero: something is.
+func (s *shard) work() time.Time {
 	s.running.Lock()
 	defer s.running.Unlock()
 	s.pass()
 	if len(s.more) > 0 {
-		return 0
+		return time.Time{}
 	}
-	return s.idle()
+	until := time.Now().Add(time.Hour)
+	if len(s.due) > 0 {
+		until = s.due[0].at
+	}
+	s.sleepsUntil.Store(until.UnixNano()) // who serves in its place compares with it
+	return until
 }
 
 // serveNow makes a pass in place of the shard's goroutine, unless that is at one.
@@ -125,18 +126,10 @@ func (s *shard) serveNow() bool {
 	}
 	defer s.running.Unlock()
 	s.pass()
-	if len(s.more) > 0 || len(s.due) > 0 && s.due[0].deadline.UnixNano() < s.sleepsUntil.Load() {
+	if len(s.more) > 0 || len(s.due) > 0 && s.due[0].at.UnixNano() < s.sleepsUntil.Load() {
 		s.signal()
 	}
 	return true
-}
-
-// idle is how long nothing is due.
-func (s *shard) idle() time.Duration {
-	if len(s.due) == 0 {
-		return time.Hour
-	}
-	return max(0, time.Until(s.due[0].deadline))
 }
 
 // pass serves everybody who has something to get: first those cut short in the
@@ -196,9 +189,7 @@ func (s *shard) leave(sub *Subscription) {
 		m.subs = slices.Delete(m.subs, i, i+1)
 	}
 	m.count.Store(int32(len(m.subs)))
-	if sub.heapPos >= 0 {
-		heap.Remove(&s.due, sub.heapPos)
-	}
+	s.due.remove(&sub.due)
 	sub.core = nil
 	sub.pub = nil
 }
@@ -229,9 +220,9 @@ func (s *shard) serveMore() {
 
 func (s *shard) serveDue() {
 	now := time.Now()
-	for len(s.due) > 0 && !s.due[0].deadline.After(now) {
-		sub := s.due[0]
-		heap.Pop(&s.due)
+	for len(s.due) > 0 && !s.due[0].at.After(now) {
+		sub := s.due[0].of
+		s.due.remove(&sub.due)
 		s.serve(sub)
 	}
 }
@@ -247,14 +238,15 @@ func (s *shard) serve(sub *Subscription) {
 	if r := sub.stream.reg; !r.cfg.Caps.none() {
 		sub.core.SetCap(sub.cap())
 	}
+	now := time.Now()
 	s.out.Reset()
-	sub.core.Pull(time.Now(), &s.out)
+	sub.core.Pull(now, &s.out)
 	s.emit(sub)
 	if s.out.More {
 		sub.again = true
 		s.more = append(s.more, sub)
 	}
-	s.schedule(sub, s.out.Deadline)
+	s.schedule(sub, s.out.Deadline, now)
 	if sub.core.Misfit() && !sub.told {
 		sub.told = true
 		sub.sink.Close(ErrFormat)
@@ -311,18 +303,24 @@ func (s *shard) publishCounts(sub *Subscription) {
 	sub.counts.Store(c)
 }
 
-func (s *shard) schedule(sub *Subscription, at time.Time) {
+// A deadline that is farDeadline away, a report's for one, is met within deadlineSlack:
+// as long as media flows a pass comes along in that time, and nobody wakes for it alone.
+const (
+	farDeadline   = 50 * time.Millisecond
+	deadlineSlack = 25 * time.Millisecond
+)
+
+func (s *shard) schedule(sub *Subscription, at, now time.Time) {
 	switch {
-	case at.IsZero() && sub.heapPos >= 0:
-		heap.Remove(&s.due, sub.heapPos)
-	case at.IsZero() || at.Equal(sub.deadline) && sub.heapPos >= 0:
-	case sub.heapPos >= 0:
-		sub.deadline = at
-		heap.Fix(&s.due, sub.heapPos)
+	case at.IsZero():
+		s.due.remove(&sub.due)
+	case sub.due.queued() && at.Equal(sub.wanted):
+	case at.Sub(now) >= farDeadline:
+		s.due.set(&sub.due, at.Add(deadlineSlack))
 	default:
-		sub.deadline = at
-		heap.Push(&s.due, sub)
+		s.due.set(&sub.due, at)
 	}
+	sub.wanted = at
 }
 
 // flush ends a pass: packets leave, counters become visible.
@@ -336,31 +334,4 @@ func (s *shard) flush() {
 	s.writeErrors.Add(t.writeErrors)
 	s.wishes.Add(t.wishes)
 	*t = tally{}
-}
-
-// deadlines is a heap of subscriptions by deadline.
-type deadlines []*Subscription
-
-func (d deadlines) Len() int           { return len(d) }
-func (d deadlines) Less(i, j int) bool { return d[i].deadline.Before(d[j].deadline) }
-func (d deadlines) Swap(i, j int) {
-	d[i], d[j] = d[j], d[i]
-	d[i].heapPos, d[j].heapPos = i, j
-}
-
-// Push is called by container/heap only.
-func (d *deadlines) Push(x any) {
-	s := x.(*Subscription)
-	s.heapPos = len(*d)
-	*d = append(*d, s)
-}
-
-// Pop is called by container/heap only.
-func (d *deadlines) Pop() any {
-	last := len(*d) - 1
-	s := (*d)[last]
-	(*d)[last] = nil
-	*d = (*d)[:last]
-	s.heapPos = -1
-	return s
 }

@@ -20,13 +20,13 @@ type Subscription struct {
 	waiting int // feedback in the shard's mailbox; shard.mu
 
 	// owned by the shard
-	core     *forwarder.Subscriber
-	pub      *Publication
-	joined   bool
-	deadline time.Time
-	heapPos  int // position in the shard's heap, -1: none
-	again    bool
-	told     bool // the sink was closed because of a misfit
+	core   *forwarder.Subscriber
+	pub    *Publication
+	joined bool
+	wanted time.Time               // the core's deadline; zero: none
+	due    deadline[*Subscription] // when the shard wakes for it at the latest
+	again  bool
+	told   bool // the sink was closed because of a misfit
 }
 
 // SubscriptionCounts are a subscriber's counters, at most a second old.
@@ -42,10 +42,10 @@ type SubscriptionCounts struct {
 // gets media after Start. ErrFull at the bounds.
 func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.SubscriberTrack) (*Subscription, error) {
 	sub := &Subscription{
-		sink:    sink,
-		core:    forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: rand.Uint64()}),
-		heapPos: -1,
+		sink: sink,
+		core: forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: rand.Uint64()}),
 	}
+	sub.due = newDeadline(sub)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -91,9 +91,10 @@ func (s *stream) place() *members {
 // Start begins sending: the sink can take packets now.
 func (s *Subscription) Start() { s.member.shard.post(message{kind: join, sub: s}) }
 
-// PushRTCP takes one RTCP packet from the subscriber, which it copies. At the
-// bound of the shard's mailbox, or of the subscriber's part of it, it is dropped
-// and counted.
+// PushRTCP takes one RTCP packet from the subscriber, which it copies. It counts with the
+// next [Registry.Serve] at the latest, or a little later where the shard wakes soon by
+// itself. At the bound of the shard's mailbox, or of the subscriber's part of it, it is
+// dropped and counted.
 func (s *Subscription) PushRTCP(b []byte) {
 	if !s.closed.Load() {
 		s.member.shard.post(message{kind: feedback, sub: s, at: time.Now(), data: append([]byte(nil), b...)})

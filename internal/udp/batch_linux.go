@@ -69,10 +69,7 @@ func (b *Batch) open() {
 		h.Iov = &w.vectors[i]
 		h.SetIovlen(1)
 		h.Control = &w.controls[i][0]
-		h.Namelen = unix.SizeofSockaddrInet4
-		if b.s.v6 {
-			h.Namelen = unix.SizeofSockaddrInet6
-		}
+		h.Namelen = b.s.nameSize()
 	}
 	b.s.choosePath.Do(b.s.chooseSending)
 }
@@ -176,7 +173,7 @@ func (b *Batch) describe(n, first int, p part) {
 	_, end := r.datagram(first + p.datagrams - 1)
 	w.vectors[n].Base = &b.buf[start]
 	w.vectors[n].SetLen(end - start)
-	b.address(&w.names[n], r.to)
+	writeAddress(&w.names[n], r.to, b.s.v6, &w.zone)
 	control := w.controls[n][:0]
 	if b.s.names(r.to, r.from) {
 		control = padded(appendSource(control, r.from, b.s.v6))
@@ -187,18 +184,18 @@ func (b *Batch) describe(n, first int, p part) {
 	w.messages[n].Hdr.SetControllen(len(control))
 }
 
-// address writes a destination as the socket's family has it.
-func (b *Batch) address(sa *unix.RawSockaddrInet6, to netip.AddrPort) {
+// writeAddress writes a destination as a socket's family has it.
+func writeAddress(sa *unix.RawSockaddrInet6, to netip.AddrPort, v6socket bool, z *zone) {
 	port := (*[2]byte)(unsafe.Pointer(&sa.Port)) // at the same place in both
 	binary.BigEndian.PutUint16(port[:], to.Port())
-	if !b.s.v6 {
+	if !v6socket {
 		sa4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
 		sa4.Family, sa4.Addr = unix.AF_INET, to.Addr().Unmap().As4()
 		return
 	}
 	sa.Family, sa.Addr, sa.Scope_id = unix.AF_INET6, to.Addr().As16(), 0
 	if to.Addr().Zone() != "" {
-		sa.Scope_id = b.wire.zone.index(to.Addr().Zone())
+		sa.Scope_id = z.index(to.Addr().Zone())
 	}
 }
 

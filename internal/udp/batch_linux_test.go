@@ -309,7 +309,7 @@ func TestScope(t *testing.T) {
 	}
 	for to, want := range map[string]int{"[fe80::1%lo]:9": lo.Index, "[fe80::1%77]:9": 77, "[2001:db8::1]:9": 0, "192.0.2.1:9": 0} {
 		b.wire.names[0].Scope_id = 5
-		b.address(&b.wire.names[0], netip.MustParseAddrPort(to))
+		writeAddress(&b.wire.names[0], netip.MustParseAddrPort(to), true, &b.wire.zone)
 		if got := b.wire.names[0].Scope_id; got != uint32(want) { //nolint:gosec // small
 			t.Errorf("%s: %d, want %d", to, got, want)
 		}

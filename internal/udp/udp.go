@@ -45,7 +45,8 @@ type Socket struct {
 	tells       bool // the kernel says where packets were sent to
 	read, write int  // buffers granted
 	controls    sync.Pool
-	kernel      kernel // of the batched paths
+	singles     sync.Pool // of *single
+	kernel      kernel    // of the batched paths
 
 	choosePath         sync.Once     // by the first Batch
 	sending, receiving atomic.Uint32 // Path of every Batch, of the Reader
@@ -151,9 +152,10 @@ func (s *Socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 
 // WriteToFrom sends one datagram from the given address of ours, as ReadFromTo had
 // it. Where that is invalid, or not of the family of to, the kernel chooses. It fails
-// if the address is not ours any more.
+// if the address is not ours any more. Where the send buffer is full it waits for some
+// milliseconds, then fails; on Linux it ignores deadlines.
 func (s *Socket) WriteToFrom(b []byte, to netip.AddrPort, from netip.Addr) (int, error) {
-	n, err := s.send(b, to, from)
+	n, err := s.post(b, to, from)
 	if err != nil {
 		s.refused(kindOf(err))
 		return n, err //nolint:wrapcheck // it names operation and addresses
