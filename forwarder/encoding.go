@@ -42,6 +42,7 @@ type Encoding struct {
 	rate   rateMeter
 	layers layerMeter
 	gate   KeyframeGate
+	facts  facts
 
 	// reordered counts frames sent before one that is shown earlier: B-frames.
 	reordered uint64
@@ -241,6 +242,7 @@ func smooth(old, d time.Duration) time.Duration {
 func (e *Encoding) newKeyframe(now time.Time, f *frame) *Keyframe {
 	k := &Keyframe{Index: f.first.Index, Seq: f.seq, Start: f.start, Timestamp: f.timestamp, At: f.first.At}
 	k.parameters = e.missingParameters(f)
+	e.facts.keyframe(now, e, f)
 	e.gate.Keyframe(now)
 	e.ignores.Store(e.gate.Ignored())
 	e.hist.Keep(k.Index)

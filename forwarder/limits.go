@@ -92,6 +92,67 @@ const (
 	// rateWindow is what a bitrate is measured over, at least.
 	rateWindow = 500 * time.Millisecond
 
+	// The publisher's media is diagnosed each diagnoseInterval. A fault is told of once it
+	// was there at every look for findingAppear, and until it was at none for
+	// findingHold, so that what comes and goes does not flicker. The words of a finding,
+	// with the numbers in them, change at most each findingRefresh.
+	diagnoseInterval = time.Second
+	findingAppear    = 3 * time.Second
+	findingHold      = 10 * time.Second
+	findingRefresh   = 30 * time.Second
+
+	// lookPackets bounds the packets one look takes from each history, the newest:
+	// a second of 2.4 Mbit/s, and some frames of anything larger.
+	lookPackets = 256
+
+	// silentTrack: so long without a packet of sound or picture is no hiccup; senders
+	// that skip silence send each 0.4 s. silentEncoding is longer, since browsers begin
+	// with the small encodings and take seconds to find out what their network carries.
+	silentTrack    = 5 * time.Second
+	silentEncoding = 10 * time.Second
+
+	// longInterval between keyframes is twice what is advised, so that an encoder that
+	// is set to 2 s and late is not meant. keyframesKept intervals are remembered.
+	longInterval  = 4 * time.Second
+	keyframesKept = 4
+
+	// promptAnswers keyframes in a row that each came at once when asked for prove that
+	// an encoder listens: one that does not hits the second after a request once in ten.
+	promptAnswers = 2
+
+	// leastReordered B-frames are no accident, unlike one timestamp that steps back.
+	leastReordered = 10
+
+	// countWindow is what shares of packets are measured over, of at least countLeast
+	// packets. In thousandths: strayShare of all may match no track; lossShare may be
+	// lost before repair, from where browsers lower their bitrate; lossLeft after it,
+	// of video and at least lossLeast packets: each spoils the picture for a while.
+	countWindow = 10 * time.Second
+	countLeast  = 100
+	strayShare  = 50
+	lossShare   = 20
+	lossLeft    = 2
+	lossLeast   = 5
+
+	// highBitrate of the smallest encoding, in bits per second: a network of 5 Mbit/s
+	// carries no more beside sound, resends and probing.
+	highBitrate = 4_000_000
+
+	// Drift of sound against picture is measured in blocks of driftBlock, over the last
+	// driftBlocks at most. Over 40 s, driftGross a minute is told of: no clock of a
+	// machine is wrong by half a percent. Over 200 s, driftFast: two quartz clocks of
+	// 100 ppm differ by 12 ms a minute. Over 20 min, driftSlow: lips are off visibly (45
+	// ms, ITU-R BT.1359) after 15 min.
+	driftBlock  = 10 * time.Second
+	driftBlocks = 120
+	driftGross  = 300 * time.Millisecond
+	driftFast   = 15 * time.Millisecond
+	driftSlow   = 3 * time.Millisecond
+
+	// longOffset between sound and picture: an encoder's own delay is below, and players
+	// delay everything by it.
+	longOffset = 500 * time.Millisecond
+
 	// clockSkew: a sender report that puts an encoding further from its arrival
 	// than this, compared with the publisher's other encodings, is not believed.
 	clockSkew = 3 * time.Second

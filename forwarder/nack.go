@@ -107,5 +107,8 @@ func (n *nacker) giveUp(now time.Time) {
 	}
 }
 
+// dead tells whether the encoding proved never to answer.
+func (n *nacker) dead() bool { return !n.deadTill.IsZero() }
+
 // pending tells whether due must be called again soon.
 func (n *nacker) pending() bool { return len(n.holes) > 0 }

@@ -74,6 +74,7 @@ type Publisher struct {
 	asked                              []uint16  // for the NACK being written
 	deadline                           time.Time // when Tick must be called next
 	counts                             PublisherCounts
+	diagnosis                          diagnosis
 }
 
 // PublisherCounts are counters since the session's start.
