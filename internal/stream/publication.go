@@ -69,6 +69,7 @@ func (c *Claim) Release() {
 type Publication struct {
 	stream *stream
 	src    Source
+	number uint64                    // of the node's publications, from 1
 	first  atomic.Pointer[time.Time] // of the first packet
 
 	kick chan struct{} // capacity 1: the deadline came forward
@@ -87,7 +88,7 @@ type Publication struct {
 func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 	cfg.Budget = c.stream.reg.budget
 	p := &Publication{
-		stream: c.stream, src: src, up: forwarder.NewPublisher(cfg),
+		stream: c.stream, src: src, number: c.stream.reg.publications.Add(1), up: forwarder.NewPublisher(cfg),
 		kick: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	c.mu.Lock()
@@ -114,6 +115,7 @@ func (p *Publication) stop() {
 	p.mu.Unlock()
 	p.stream.reg.received.end(p)
 	p.stream.live.CompareAndSwap(p, nil)
+	p.stream.reg.watch.changed()
 	p.stream.touch()
 	p.stream.reg.Serve()
 }
@@ -145,6 +147,7 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 	}
 	if p.first.Load() == nil {
 		p.first.Store(&at)
+		p.stream.reg.watch.changed()
 	}
 	p.stream.touch()
 }

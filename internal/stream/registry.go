@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
@@ -81,6 +82,10 @@ type Config struct {
 	Caps           Caps  // of what subscribers are sent
 	Logger         *slog.Logger
 
+	// Diagnose tells what is wrong with what a publisher sends. It is called with the
+	// publication's lock held. nil: nothing is looked for.
+	Diagnose func(now time.Time, p *forwarder.Publisher) []Finding
+
 	// NewBatch makes the batch of a shard when it gets its first subscriber. The shard
 	// flushes it after each pass. nil: Sinks write at once.
 	NewBatch func() Batch
@@ -101,6 +106,9 @@ type Registry struct {
 	received received
 	inline   allowance
 	share    share // of Caps.Node
+	watch    *watch
+
+	publications atomic.Uint64 // begun so far
 
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.
@@ -132,7 +140,7 @@ func NewRegistry(cfg Config) *Registry {
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, budget: forwarder.NewBudget(cfg.HistoryBudget),
-		streams: make(map[string]*stream),
+		streams: make(map[string]*stream), watch: newWatch(),
 	}
 	for range cfg.Shards {
 		r.shards = append(r.shards, newShard())
@@ -163,6 +171,7 @@ func (r *Registry) Close() {
 	for _, sh := range r.shards {
 		sh.close()
 	}
+	r.watch.close()
 }
 
 // get returns the stream of a name, made if need be.
