@@ -164,6 +164,7 @@ func (e *eventStream) serve(c echo.Context, last uint64) error {
 	}
 	defer e.detach(r)
 	w := beginEvents(c)
+	defer w.limit() // for what the server writes behind the last event
 	silence := time.NewTimer(heartbeat)
 	defer silence.Stop()
 	var buf []byte
@@ -210,11 +211,19 @@ func beginEvents(c echo.Context) *eventWriter {
 
 // write sends b at once, or fails when the client does not take it in time.
 func (w *eventWriter) write(b []byte) error {
-	_ = w.control.SetWriteDeadline(time.Now().Add(eventWriteTimeout)) // tests' writers have none
-	_, err := w.w.Write(b)
-	if err == nil {
-		err = w.control.Flush()
+	w.limit()
+	if _, err := w.w.Write(b); err != nil {
+		return err
 	}
-	_ = w.control.SetWriteDeadline(time.Time{})
-	return err
+	if err := w.control.Flush(); err != nil {
+		return err
+	}
+	_ = w.control.SetWriteDeadline(time.Time{}) // HTTP/2 would end the stream at it, idle or not
+	return nil
+}
+
+// limit lets what is written from now on fail when the client does not take it in time.
+// Writers that know no deadline are those of tests.
+func (w *eventWriter) limit() {
+	_ = w.control.SetWriteDeadline(time.Now().Add(eventWriteTimeout))
 }

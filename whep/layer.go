@@ -119,8 +119,8 @@ func (s *subscriber) showLayers(c echo.Context) error {
 		item.MediaID = s.videoKey()
 		item.Layers = layerItems(s.subscription.Layers())
 		item.Selection = selectionItemOf(s.subscription.Selection())
-		item.Current = choiceOf(s.subscription.Counts().Choice)
 	}
+	item.Current = s.choice(s.subscription.Counts().Choice)
 	body := marshal(item)
 	header := c.Response().Header()
 	header.Set("Cache-Control", "no-store")

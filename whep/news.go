@@ -107,7 +107,7 @@ func (e *eventStream) tellStatistics() {
 		n.bitrate = int64(float64(bytes) * 8 / over.Seconds())
 	}
 	n.counts = c
-	e.push(statistics, marshal(statisticsOf(c, n.bitrate)))
+	e.push(statistics, marshal(statisticsItem{c.Estimate, n.bitrate, e.owner.choice(c.Choice)}))
 }
 
 // A layerItem is a layer as events and the layer resource show it. Older players know an
@@ -136,7 +136,7 @@ func layerItems(all []stream.Layer) []layerItem {
 // A findingItem is a finding as the event shows it.
 type findingItem struct {
 	Code string `json:"code"`
-	Text string `json:"sentence"`
+	Text string `json:"text"`
 }
 
 // A choiceItem is what a subscriber gets now. All but the last two are left out while it
@@ -151,14 +151,16 @@ type choiceItem struct {
 	Automatic bool   `json:"automatic"`
 }
 
-func choiceOf(c forwarder.Choice) choiceItem {
-	item := choiceItem{Paused: c.Paused, Automatic: c.Automatic}
+// choice shows what the subscriber gets. Whether the node chooses is known before it does.
+func (s *subscriber) choice(c forwarder.Choice) choiceItem {
+	item := choiceItem{Paused: c.Paused, Automatic: !s.subscription.Selection().Exact}
 	if c.Encoding == nil {
 		return item
 	}
 	item.RID, item.Spatial, item.Temporal = c.Encoding.RID(), &c.Spatial, &c.Temporal
+	item.Width, item.Height = c.Encoding.Size()
 	for _, l := range c.Encoding.Layers() {
-		if l.Spatial == c.Spatial && l.Temporal == c.Temporal {
+		if l.Spatial == c.Spatial && l.Temporal == c.Temporal && l.Width > 0 {
 			item.Width, item.Height = l.Width, l.Height
 		}
 	}
@@ -170,8 +172,4 @@ type statisticsItem struct {
 	Estimate int64 `json:"estimate"` // bits per second; 0: not known
 	Bitrate  int64 `json:"bitrate"`  // sent, in bits of payload per second
 	choiceItem
-}
-
-func statisticsOf(c stream.SubscriptionCounts, bitrate int64) statisticsItem {
-	return statisticsItem{c.Estimate, bitrate, choiceOf(c.Choice)}
 }

@@ -22,7 +22,7 @@ type Snapshot struct {
 	Publication uint64 // the number of the one that sends, another one for each; 0: nobody sends
 	Subscribers int
 	Layers      []Layer   // of the video, by encoding in order of appearance, the lowest first
-	Findings    []Finding // what is wrong with what the publisher sends
+	Findings    []Finding // what is wrong with what the publisher sends, or that it sends nothing
 }
 
 // A Layer is one layer of a stream's video.
@@ -166,6 +166,8 @@ func (s *stream) snapshot(regular bool) *Snapshot {
 	if p := s.sending(); p != nil {
 		shot.Publication = p.number
 		shot.Layers = p.layers(shot.At)
+	}
+	if p := s.live.Load(); p != nil {
 		shot.Findings = p.Diagnosis()
 	}
 	s.reg.mu.Lock()
