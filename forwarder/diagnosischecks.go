@@ -160,7 +160,7 @@ func (p *Publisher) checkStray(time.Time) string {
 
 func (p *Publisher) checkLoss(time.Time) string {
 	s := p.diagnosis.counts.share
-	if s.lost < lossShare && (s.left < lossLeft || s.leftPackets < lossLeast) {
+	if s.lost < lossShare && (s.left < lossLeft || s.leftPackets < upstreamLossLeast) {
 		return ""
 	}
 	return fmt.Sprintf("%s of the packets are lost on the way from the publisher, and %s stay lost to the picture: use a cable instead of radio, or a "+

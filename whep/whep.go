@@ -2,7 +2,11 @@ package whep
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 
@@ -27,14 +31,93 @@ type Config struct {
 }
 
 // A Handler serves /whep/. It is safe for concurrent use.
-type Handler struct{ cfg Config }
+type Handler struct {
+	cfg          Config
+	eventStreams atomic.Int32 // there are
+
+	// mu guards the fields below. It is not held while a subscriber is used.
+	mu          sync.Mutex
+	closed      bool
+	subscribers map[*signaling.Session]*subscriber // of sessions that have not ended
+}
 
 // New returns the endpoint.
-func New(cfg Config) *Handler { return &Handler{cfg} }
+func New(cfg Config) *Handler {
+	return &Handler{cfg: cfg, subscribers: map[*signaling.Session]*subscriber{}}
+}
 
 // Register adds the endpoint's routes.
 func (h *Handler) Register(e *echo.Echo) {
-	h.cfg.Service.Register(e, signaling.WHEP, h)
+	h.cfg.Service.Register(e, signaling.WHEP, h, h.events(), h.layer())
+}
+
+// Reconnect tells the subscribers that listen to events that they should begin a new
+// session, since theirs will end: at the node whose URL, without a trailing slash, is
+// base, or at this one if that is "". It does not block, and ends nothing.
+func (h *Handler) Reconnect(base string) {
+	for _, s := range h.all() {
+		url := ""
+		if base != "" {
+			url = base + "/whep/" + s.session.Stream()
+		}
+		s.reconnect(url)
+	}
+}
+
+// CloseEvents refuses further event streams and ends those there are, once their readers
+// have what is queued: responses that never end would hold up a server that is shut down.
+// Sessions go on.
+func (h *Handler) CloseEvents() {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	for _, s := range h.all() {
+		s.closeStreams()
+	}
+}
+
+// EventStreams returns how many event streams there are.
+func (h *Handler) EventStreams() int { return int(h.eventStreams.Load()) }
+
+// countEventStream takes one of the event streams of the node.
+func (h *Handler) countEventStream() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closed:
+		return signaling.Closing()
+	case h.eventStreams.Load() >= maxEventStreams:
+		return signaling.NewProblem(http.StatusServiceUnavailable, "event-streams-full",
+			"The node serves as many event streams as it may. The session plays without.").RetryAfter(eventsRetry)
+	}
+	h.eventStreams.Add(1)
+	return nil
+}
+
+func (h *Handler) all() []*subscriber {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Values(h.subscribers))
+}
+
+// subscriber returns what a session made; nil if it has ended.
+func (h *Handler) subscriber(s *signaling.Session) *subscriber {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.subscribers[s]
+}
+
+// add keeps the subscriber until its session ends.
+func (h *Handler) add(s *subscriber) {
+	h.mu.Lock()
+	h.subscribers[s.session] = s
+	h.mu.Unlock()
+	s.session.OnEnd(func(signaling.Reason) {
+		h.mu.Lock()
+		delete(h.subscribers, s.session)
+		h.mu.Unlock()
+		s.end()
+	})
 }
 
 // Open subscribes the session's peer to its stream, live or not.
@@ -46,7 +129,8 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 	if err := offer.MatchSource(source); err != nil {
 		return signaling.Opening{}, err
 	}
-	sink := signaling.NewSink(s)
+	sub := newSubscriber(h, s, offer)
+	sink := signaling.NewSink(s, func() { sub.reconnect("") })
 	cfg := signaling.PeerConfig(offer)
 	cfg.Handler, cfg.Send = sink, true
 	peer, err := h.cfg.Transport.NewPeer(cfg)
@@ -56,12 +140,13 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 	s.Owns(peer)
 	sink.Attach(peer)
 	plan := newPlan(s.ID(), offer, peer.SSRCs(), source)
-	subscription, err := h.cfg.Streams.Subscribe(s.Stream(), sink, plan.down)
+	sub.subscription, err = h.cfg.Streams.Subscribe(s.Stream(), sink, plan.down)
 	if err != nil {
 		return signaling.Opening{}, err
 	}
-	s.OnEnd(func(signaling.Reason) { subscription.Close() })
-	sink.Report(subscription)
+	s.OnEnd(func(signaling.Reason) { sub.subscription.Close() })
+	h.add(sub)
+	sink.Report(sub.subscription)
 	return signaling.Opening{Peer: peer, Local: peer.Local(), Tracks: plan.answer}, nil
 }
 

@@ -8,17 +8,20 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/labstack/echo/v4"
 )
 
-// The media types of the protocol.
+// The media types of the protocols.
 const (
+	typeJSON     = "application/json"
 	typeSDP      = "application/sdp"
 	typeFragment = "application/trickle-ice-sdpfrag" // RFC 8840 §9
 )
 
-// hasType tells whether the request's Content-Type is want, compared without case or
+// HasType tells whether the request's Content-Type is want, compared without case or
 // parameters (RFC 9110 §8.3.1). A broken parameter does not hide the type.
-func hasType(r *http.Request, want string) bool {
+func HasType(r *http.Request, want string) bool {
 	value := r.Header.Get("Content-Type")
 	if got, _, err := mime.ParseMediaType(value); err == nil {
 		return got == want
@@ -27,9 +30,10 @@ func hasType(r *http.Request, want string) bool {
 	return strings.EqualFold(strings.TrimSpace(got), want)
 }
 
-// readBody reads a whole body within the limits. A body that is too long gets 413 and
-// one that is too slow 408.
-func (s *Service) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// ReadBody reads a whole body within the limits. Its errors are problems: a body that is
+// too long gets 413 and one that is too slow 408.
+func (s *Service) ReadBody(c echo.Context) ([]byte, error) {
+	w, r := c.Response(), c.Request()
 	if r.ContentLength > s.limits.BodyBytes {
 		return nil, s.tooLarge()
 	}
@@ -53,7 +57,7 @@ func (s *Service) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 
 func (s *Service) tooLarge() *Problem {
 	return NewProblem(http.StatusRequestEntityTooLarge, "body-too-large",
-		"Send an offer or fragment of at most 64 KiB.")
+		"Send a body of at most 64 KiB.")
 }
 
 // drain reads what is left of a refused body, within bounds. net/http gives up on

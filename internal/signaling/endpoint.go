@@ -33,8 +33,9 @@ type Opening struct {
 // An endpoint is the HTTP side of one protocol.
 type endpoint struct {
 	*Service
-	kind   Kind
-	opener Opener
+	kind       Kind
+	opener     Opener
+	extensions []Extension
 }
 
 // The methods of an endpoint and of a session, as Allow lists them.
@@ -44,13 +45,18 @@ const (
 )
 
 // Register adds the routes of one protocol: /whip/:stream and its sessions, or those of
-// WHEP. Every method is routed here, so that none is answered by the router, and so is
-// a URL that lacks the stream's name: whoever forgot it is told so.
-func (s *Service) Register(e *echo.Echo, k Kind, o Opener) {
-	ep := &endpoint{Service: s, kind: k, opener: o}
+// WHEP, and what its extensions add below sessions. Every method is routed here, so that
+// none is answered by the router, and so is a URL that lacks the stream's name: whoever
+// forgot it is told so.
+func (s *Service) Register(e *echo.Echo, k Kind, o Opener, extensions ...Extension) {
+	ep := &endpoint{Service: s, kind: k, opener: o, extensions: extensions}
 	root := "/" + k.String()
+	paths := []string{root, root + "/", root + "/:stream", root + "/:stream/", root + "/:stream/:session"}
+	if len(extensions) > 0 {
+		paths = append(paths, root+"/:stream/:session/*")
+	}
 	serve := drained(ep.route)
-	for _, path := range []string{root, root + "/", root + "/:stream", root + "/:stream/", root + "/:stream/:session"} {
+	for _, path := range paths {
 		e.Any(path, serve)
 		e.RouteNotFound(path, serve)
 	}
@@ -59,10 +65,14 @@ func (s *Service) Register(e *echo.Echo, k Kind, o Opener) {
 // route tells a session's URL from its endpoint's, which may end in a slash: it is no
 // resource of its own, and redirects are not for POST.
 func (ep *endpoint) route(c echo.Context) error {
-	if _, session := ep.kind.target(c.Request()); session != "" {
+	switch t := ep.kind.target(c.Request()); {
+	case t.session == "":
+		return ep.serve(c)
+	case t.below == "":
 		return ep.serveSession(c)
+	default:
+		return ep.serveExtension(c, t)
 	}
-	return ep.serve(c)
 }
 
 // drained reads what a refused request still has to send before it is answered.
@@ -77,14 +87,13 @@ func drained(h echo.HandlerFunc) echo.HandlerFunc {
 }
 
 func (ep *endpoint) streamName(r *http.Request) (string, error) {
-	stream, _ := ep.kind.target(r)
-	return streamName(stream)
+	return streamName(ep.kind.target(r).stream)
 }
 
 func (ep *endpoint) serve(c echo.Context) error {
 	switch c.Request().Method {
 	case http.MethodOptions:
-		return ep.options(c, endpointMethods)
+		return ep.options(c, endpointMethods, typeSDP)
 	case http.MethodGet, http.MethodHead:
 		return ep.describe(c)
 	case http.MethodPost:
@@ -94,19 +103,19 @@ func (ep *endpoint) serve(c echo.Context) error {
 }
 
 // options answers browsers and clients alike, without credentials. A client that shows a
-// good token is told the ICE servers, for players that ask before they POST.
-func (ep *endpoint) options(c echo.Context, allow string) error {
+// good token is told the ICE servers, for players that ask before they POST an offer.
+func (ep *endpoint) options(c echo.Context, allow, acceptPost string) error {
 	h := c.Response().Header()
 	h.Set("Allow", allow)
-	h.Set("Accept-Post", typeSDP)
+	h.Set("Accept-Post", acceptPost)
 	h.Set("Access-Control-Allow-Methods", corsMethods) // some read it without CORS
 	if allow == sessionMethods {
 		h.Set("Accept-Patch", typeFragment)
 	}
-	if !isPreflight(c.Request()) {
+	if acceptPost == typeSDP && !isPreflight(c.Request()) {
 		ep.offerICEServers(c)
 	}
-	return empty(c, http.StatusOK)
+	return Empty(c, http.StatusOK)
 }
 
 func (ep *endpoint) offerICEServers(c echo.Context) {
@@ -132,11 +141,11 @@ func (ep *endpoint) describe(c echo.Context) error {
 	if ep.kind == WHEP {
 		h.Set("Content-Type", typeSDP)
 	}
-	return empty(c, http.StatusOK)
+	return Empty(c, http.StatusOK)
 }
 
-// empty answers without a body and says so: net/http sets no length for HEAD.
-func empty(c echo.Context, status int) error {
+// Empty answers without a body and says so: net/http sets no length for HEAD.
+func Empty(c echo.Context, status int) error {
 	c.Response().Header().Set("Content-Length", "0")
 	c.Response().WriteHeader(status)
 	return nil
@@ -183,11 +192,11 @@ func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
 }
 
 func (ep *endpoint) readOffer(c echo.Context) (*sdp.Offer, error) {
-	if !hasType(c.Request(), typeSDP) {
+	if !HasType(c.Request(), typeSDP) {
 		return nil, NewProblem(http.StatusUnsupportedMediaType, "not-sdp",
 			"Send an SDP offer with Content-Type: application/sdp.").with("Accept-Post", typeSDP)
 	}
-	body, err := ep.readBody(c.Response(), c.Request())
+	body, err := ep.ReadBody(c)
 	if err != nil {
 		return nil, err
 	}
@@ -217,12 +226,13 @@ func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Open
 	}
 	s.log.Info("session", "event", "created", "after", time.Since(s.created))
 	h := c.Response().Header()
-	h.Set("Location", ep.bases.of(c.Request())+"/"+ep.kind.String()+"/"+s.stream+"/"+s.id)
+	h.Set("Location", s.URL(c.Request()))
 	h.Set("ETag", tag)
 	h.Set("Accept-Patch", typeFragment)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	ep.iceServers.addTo(h, s.public, time.Now())
+	ep.announce(h, s.URL(c.Request()))
 	return c.Blob(http.StatusCreated, typeSDP, body)
 }
 
@@ -237,19 +247,18 @@ func randomNumber() uint64 {
 func (ep *endpoint) serveSession(c echo.Context) error {
 	r := c.Request()
 	if r.Method == http.MethodOptions {
-		return ep.options(c, sessionMethods)
+		return ep.options(c, sessionMethods, typeSDP)
 	}
 	stream, err := ep.streamName(r)
 	if err != nil {
 		return err
 	}
-	_, id := ep.kind.target(r)
-	s := ep.table.lookup(ep.kind, stream, id)
+	s := ep.table.lookup(ep.kind, stream, ep.kind.target(r).session)
 	if err := ep.authorizeSession(r, ep.kind, stream, s); err != nil {
 		return err
 	}
 	if s == nil || s.ended() && r.Method != http.MethodDelete {
-		return noSession()
+		return NoSession()
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
@@ -262,17 +271,18 @@ func (ep *endpoint) serveSession(c echo.Context) error {
 	return MethodNotAllowed(sessionMethods)
 }
 
-func noSession() *Problem {
+// NoSession returns the 404 for a session that is not there any more.
+func NoSession() *Problem {
 	return NewProblem(http.StatusNotFound, "no-such-session",
 		"The session has ended or never was. POST a new offer.")
 }
 
 func (ep *endpoint) patch(c echo.Context, s *Session) error {
 	r := c.Request()
-	if !hasType(r, typeFragment) {
+	if !HasType(r, typeFragment) {
 		return ep.wrongPatchType(r)
 	}
-	body, err := ep.readBody(c.Response(), r)
+	body, err := ep.ReadBody(c)
 	if err != nil {
 		return err
 	}
@@ -281,7 +291,7 @@ func (ep *endpoint) patch(c echo.Context, s *Session) error {
 		return err
 	}
 	if s.ended() {
-		return noSession()
+		return NoSession()
 	}
 	if reply.body != nil {
 		s.log.Info("session", "event", "restarted", "after", time.Since(s.created))
@@ -292,7 +302,7 @@ func (ep *endpoint) patch(c echo.Context, s *Session) error {
 // wrongPatchType tells an SDP answer nobody asked for, which WHEP wants refused as such,
 // from other media types.
 func (ep *endpoint) wrongPatchType(r *http.Request) *Problem {
-	if ep.kind == WHEP && hasType(r, typeSDP) {
+	if ep.kind == WHEP && HasType(r, typeSDP) {
 		return NewProblem(http.StatusUnprocessableEntity, "unexpected-answer",
 			"The session is negotiated already; no SDP answer is expected.")
 	}
@@ -305,7 +315,7 @@ func (ep *endpoint) wrongPatchType(r *http.Request) *Problem {
 // tags do not matter (RFC 9725 §4.3.1).
 func (ep *endpoint) delete(c echo.Context, s *Session) error {
 	if !s.delete() {
-		return noSession()
+		return NoSession()
 	}
-	return empty(c, http.StatusOK)
+	return Empty(c, http.StatusOK)
 }

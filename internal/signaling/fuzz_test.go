@@ -123,7 +123,7 @@ func FuzzMediaType(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		r := httptest.NewRequest(http.MethodPost, "/", nil)
 		r.Header["Content-Type"] = []string{s}
-		got := hasType(r, typeSDP)
+		got := HasType(r, typeSDP)
 		first, _, _ := strings.Cut(s, ";")
 		if want := strings.EqualFold(strings.TrimSpace(first), typeSDP); got != want {
 			t.Errorf("%q: %v", s, got)

@@ -26,13 +26,23 @@ func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// target splits the path of a request below /whip/ or /whep/ into the stream's name, still
-// escaped, and the session's id. The router's own parameters are empty for methods it does
-// not know.
-func (k Kind) target(r *http.Request) (stream, session string) {
+// A target is what the path of a request below /whip/ or /whep/ leads to.
+type target struct {
+	stream  string // still escaped
+	session string // its id; "" for an endpoint
+	below   string // the path behind the session's, with its slash; "" for a session
+}
+
+// target splits the path of a request. The router's own parameters are empty for methods
+// it does not know.
+func (k Kind) target(r *http.Request) target {
 	path := strings.TrimPrefix(r.URL.EscapedPath(), "/"+k.String())
-	stream, session, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return stream, session
+	stream, session, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	t := target{stream: stream, session: session}
+	if i := strings.IndexByte(session, '/'); i >= 0 {
+		t.session, t.below = session[:i], session[i:]
+	}
+	return t
 }
 
 // streamName undoes the escaping of a stream's name and checks it.

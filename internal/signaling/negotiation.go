@@ -136,7 +136,7 @@ func (n *negotiation) restart(creds credentials, f *sdp.Fragment, body []byte) (
 func restartProblem(err error) error {
 	switch {
 	case errors.Is(err, rtc.ErrClosed):
-		return noSession()
+		return NoSession()
 	case errors.Is(err, rtc.ErrBadCredentials):
 		return NewProblem(http.StatusBadRequest, "bad-ice-credentials",
 			"An ice-ufrag has 4 to 256 characters and an ice-pwd 22 to 256, all letters, digits, + or /.")

@@ -116,14 +116,15 @@ func Overloaded(code, detail string) *Problem {
 func limitProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, rtc.ErrClosed), errors.Is(err, stream.ErrClosed):
-		return closing()
+		return Closing()
 	case errors.Is(err, rtc.ErrTooManyPeers), errors.Is(err, stream.ErrFull):
 		return nodeFull()
 	}
 	return nil
 }
 
-func closing() *Problem {
+// Closing returns the 503 of a node that is shut down.
+func Closing() *Problem {
 	return Overloaded("closing", "The node is closing. Try again or use another.")
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -91,7 +92,7 @@ func newSession(s *Service, k Kind, stream string, c caller) *Session {
 	public := randomText(9)
 	return &Session{
 		service: s,
-		id:      randomText(16), // 128 bits: RFC 9562 wants 122 for what nobody may guess
+		id:      Unguessable(),
 		public:  public,
 		kind:    k,
 		stream:  stream,
@@ -101,6 +102,10 @@ func newSession(s *Service, k Kind, stream string, c caller) *Session {
 		done:    make(chan struct{}),
 	}
 }
+
+// Unguessable returns the last segment of a URL that is a capability: 128 random bits, of
+// which RFC 9562 wants 122 in what nobody may guess.
+func Unguessable() string { return randomText(16) }
 
 // randomText returns n random bytes as URL-safe text.
 func randomText(n int) string {
@@ -112,6 +117,12 @@ func randomText(n int) string {
 // ID returns the session's public id, which may be logged and shown. It is not part of
 // the session's URL.
 func (s *Session) ID() string { return s.public }
+
+// URL returns the session's URL as the sender of r sees the node, without a query. It is
+// a capability: it must not be logged.
+func (s *Session) URL(r *http.Request) string {
+	return s.service.bases.of(r) + "/" + s.kind.String() + "/" + s.stream + "/" + s.id
+}
 
 // Stream returns the name of the session's stream.
 func (s *Session) Stream() string { return s.stream }

@@ -68,7 +68,7 @@ func (t *table) room() error {
 func (t *table) roomLocked() error {
 	switch {
 	case t.closed:
-		return closing()
+		return Closing()
 	case len(t.live) >= t.limits.Sessions:
 		return nodeFull()
 	case len(t.halfOpen) >= t.limits.HalfOpen:

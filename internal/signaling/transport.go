@@ -101,11 +101,14 @@ type Sink struct {
 	peer      atomic.Pointer[rtc.Peer]
 	receiver  atomic.Pointer[Receiver]
 	connected atomic.Bool
+	misfit    func()
 	out       *rtc.Writer
 }
 
-// NewSink returns the sink of a subscriber's session.
-func NewSink(s *Session) *Sink { return &Sink{session: s} }
+// NewSink returns the sink of a subscriber's session. misfit is called once, just before
+// the session ends because only a new one can receive what the publisher sends; it must
+// not block.
+func NewSink(s *Session, misfit func()) *Sink { return &Sink{session: s, misfit: misfit} }
 
 // Attach tells the sink its peer. Call it before the stream is given the sink.
 func (s *Sink) Attach(p *rtc.Peer) { s.peer.Store(p) }
@@ -167,4 +170,9 @@ func (s *Sink) Bind(b stream.Batch) {
 
 // Close ends the subscriber's session soon; the stream calls it when it can serve the
 // subscriber no more. It does not block.
-func (s *Sink) Close(error) { s.session.End(StreamEnd) }
+func (s *Sink) Close(reason error) {
+	if errors.Is(reason, stream.ErrFormat) {
+		s.misfit()
+	}
+	s.session.End(StreamEnd)
+}

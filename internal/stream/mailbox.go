@@ -20,6 +20,8 @@ const (
 	join messageKind = iota
 	leave
 	feedback
+	choose // a selection waits
+	count  // somebody wants to see the counters
 )
 
 type message struct {

@@ -69,6 +69,7 @@ func (c *Claim) Release() {
 type Publication struct {
 	stream *stream
 	src    Source
+	number uint64                    // of the node's publications, from 1
 	first  atomic.Pointer[time.Time] // of the first packet
 
 	due deadline[*Publication] // when it is to be told something; reporter.mu
@@ -84,7 +85,9 @@ type Publication struct {
 // The Source must then be closed by its owner.
 func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 	cfg.Budget = c.stream.reg.budget
-	p := &Publication{stream: c.stream, src: src, up: forwarder.NewPublisher(cfg)}
+	p := &Publication{
+		stream: c.stream, src: src, number: c.stream.reg.publications.Add(1), up: forwarder.NewPublisher(cfg),
+	}
 	p.due = newDeadline(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,6 +111,7 @@ func (p *Publication) stop() {
 	p.mu.Unlock()
 	p.stream.reg.received.end(p)
 	p.stream.live.CompareAndSwap(p, nil)
+	p.stream.reg.watch.changed()
 	p.stream.touch()
 	p.stream.reg.Serve()
 }
@@ -139,6 +143,7 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 	}
 	if p.first.Load() == nil {
 		p.first.Store(&at)
+		p.stream.reg.watch.changed()
 	}
 	p.stream.touch()
 }

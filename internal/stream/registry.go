@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
@@ -81,6 +82,10 @@ type Config struct {
 	Caps           Caps  // of what subscribers are sent
 	Logger         *slog.Logger
 
+	// Diagnose tells what is wrong with what a publisher sends. It is called with the
+	// publication's lock held. nil: nothing is looked for.
+	Diagnose func(now time.Time, p *forwarder.Publisher) []Finding
+
 	// NewBatch makes the batch of a shard when it gets its first subscriber. The shard
 	// flushes it after each pass. nil: Sinks write at once.
 	NewBatch func() Batch
@@ -102,6 +107,9 @@ type Registry struct {
 	inline   allowance
 	share    share // of Caps.Node
 	reporter *reporter
+	watch    *watch
+
+	publications atomic.Uint64 // begun so far
 
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.
@@ -133,7 +141,7 @@ func NewRegistry(cfg Config) *Registry {
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, budget: forwarder.NewBudget(cfg.HistoryBudget),
-		streams: make(map[string]*stream), reporter: newReporter(),
+		streams: make(map[string]*stream), reporter: newReporter(), watch: newWatch(),
 	}
 	for range cfg.Shards {
 		r.shards = append(r.shards, newShard())
@@ -165,6 +173,7 @@ func (r *Registry) Close() {
 	for _, sh := range r.shards {
 		sh.close()
 	}
+	r.watch.close()
 }
 
 // get returns the stream of a name, made if need be.

@@ -164,6 +164,10 @@ func (s *shard) handle(m *message) {
 			s.emit(sub)
 			s.serve(sub)
 		}
+	case choose:
+		s.choose(sub)
+	case count:
+		s.count(sub)
 	}
 }
 
@@ -293,7 +297,7 @@ func (s *shard) emit(sub *Subscription) {
 // publishCounts lets others see a subscriber's counters: each time it reports,
 // and when it leaves.
 func (s *shard) publishCounts(sub *Subscription) {
-	c := &SubscriptionCounts{Session: sub.core.Counts(), RTT: sub.core.RTT(), Choice: sub.core.Choice(), Estimate: sub.core.Estimate()}
+	c := &SubscriptionCounts{At: time.Now(), Session: sub.core.Counts(), RTT: sub.core.RTT(), Choice: sub.core.Choice(), Estimate: sub.core.Estimate()}
 	if t := sub.core.Track(codec.Audio); t != nil {
 		c.Audio = t.Counts()
 	}

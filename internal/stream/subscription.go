@@ -17,6 +17,10 @@ type Subscription struct {
 	closed atomic.Bool
 	counts atomic.Pointer[SubscriptionCounts]
 
+	selection atomic.Pointer[forwarder.Selection] // the last; nil: none was made
+	choosing  atomic.Bool                         // it waits in the shard's mailbox
+	counting  atomic.Bool                         // so does a wish for counters
+
 	waiting int // feedback in the shard's mailbox; shard.mu
 
 	// owned by the shard
@@ -31,6 +35,7 @@ type Subscription struct {
 
 // SubscriptionCounts are a subscriber's counters, at most a second old.
 type SubscriptionCounts struct {
+	At           time.Time // when they were taken; zero: before Start
 	Audio, Video forwarder.DownCounts
 	Session      forwarder.SubscriberCounts
 	RTT          time.Duration

@@ -1,0 +1,66 @@
+package stream
+
+import (
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
+)
+
+// Watch shows the stream to x, at once and until x has seen enough. The end of the
+// subscription does not end it.
+func (s *Subscription) Watch(x Watcher) { s.stream.reg.watch.add(s.stream, x) }
+
+// Layers lists the layers of the video that is published now, by encoding in order of
+// appearance, the lowest first.
+func (s *Subscription) Layers() []Layer {
+	if p := s.stream.sending(); p != nil {
+		return p.layers(time.Now())
+	}
+	return nil
+}
+
+// Select says what the subscriber wants of its video, until the next Select. It takes
+// effect as soon as a switch can be made. The pointers in sel are kept and must not
+// change what they lead to.
+func (s *Subscription) Select(sel forwarder.Selection) {
+	s.selection.Store(&sel)
+	if !s.choosing.Swap(true) {
+		s.member.shard.post(message{kind: choose, sub: s})
+	}
+}
+
+// Selection returns what was selected last; the zero Selection: nothing was.
+func (s *Subscription) Selection() forwarder.Selection {
+	if sel := s.selection.Load(); sel != nil {
+		return *sel
+	}
+	return forwarder.Selection{}
+}
+
+// Refresh asks for counters of now: those of Counts may be of the last report, which
+// nobody gets while nothing is sent. They are there soon, not yet when it returns.
+func (s *Subscription) Refresh() {
+	if !s.counting.Swap(true) {
+		s.member.shard.post(message{kind: count, sub: s})
+	}
+}
+
+// choose hands the last selection to the core.
+func (s *shard) choose(sub *Subscription) {
+	sub.choosing.Store(false) // first: a selection that comes now is posted again
+	if sub.core == nil {
+		return // it left
+	}
+	sub.core.Select(*sub.selection.Load())
+	if sub.joined {
+		s.serve(sub)
+	}
+}
+
+// count publishes the counters because somebody asked.
+func (s *shard) count(sub *Subscription) {
+	sub.counting.Store(false)
+	if sub.joined {
+		s.publishCounts(sub)
+	}
+}
