@@ -230,10 +230,24 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 	case key != nil && d.silent(now):
 		d.begin(now, best, format, out)
 	case key == nil || key.At.Before(d.since.Add(-switchKeyframeAge)):
+		if at := d.mayClimb(best, key); at.After(now) {
+			out.due(at)
+			return
+		}
 		d.wish(now, best, out)
 	case d.boundary && d.atFrameStart(), now.Sub(key.At) > switchPatience:
 		d.begin(now, best, format, out)
 	}
+}
+
+// mayClimb is when a keyframe of best may be asked for. Who steps up by itself waits for
+// others' keyframes a while: many that join one after the other must not make the
+// encoder spend all it has on keyframes.
+func (d *DownTrack) mayClimb(best *Encoding, key *Keyframe) time.Time {
+	if key == nil || d.selection != (Selection{}) || best.pixels() <= d.enc.pixels() {
+		return time.Time{}
+	}
+	return key.At.Add(climbInterval)
 }
 
 // drained tells whether all of an ended encoding has been sent.

@@ -195,6 +195,10 @@ const (
 	// the subscriber would see the past again.
 	switchKeyframeAge = 500 * time.Millisecond
 
+	// climbInterval is how often those who step up by themselves make an encoding send
+	// a keyframe at most.
+	climbInterval = 3 * time.Second
+
 	// switchPatience bounds the wait for the end of a frame, which an encoder that
 	// sets no markers never shows.
 	switchPatience = time.Second
