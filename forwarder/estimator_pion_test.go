@@ -39,7 +39,7 @@ func (e *pionEstimator) Sent(_ time.Time, number uint16, size int, _ bool) {
 	if err := h.SetExtension(pionTransportID, binary.BigEndian.AppendUint16(nil, number)); err != nil {
 		panic(err)
 	}
-	if _, err := e.writer.Write(&h, e.payload[:max(0, size-overhead)], nil); err != nil {
+	if _, err := e.writer.Write(&h, e.payload[:max(0, size-wireHeaders)], nil); err != nil {
 		panic(err)
 	}
 }
@@ -58,3 +58,4 @@ func (e *pionEstimator) Estimate() int64                  { return int64(e.bwe.G
 func (e *pionEstimator) Want(int64)                       {}
 func (e *pionEstimator) Probe(time.Time) (n int, ok bool) { return 0, false }
 func (e *pionEstimator) Deadline() (none time.Time)       { return none }
+func (e *pionEstimator) Pace(int) (none int64)            { return 0 }
