@@ -193,6 +193,7 @@ func (h *Host) close(public, admin *http.Server) {
 	sessions, _ := h.node.Sessions()
 	h.life.Info("node", "event", "closing", "sessions", sessions)
 	h.node.Drain()
+	h.node.EndEvents()
 	shutdown(public)
 	h.node.Close()
 	shutdown(admin)

@@ -53,6 +53,7 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	play     *whep.Handler
 	public   http.Handler
 	admin    http.Handler
 	draining atomic.Bool
@@ -131,10 +132,11 @@ func (n *Node) routes() http.Handler {
 	e.HTTPErrorHandler = n.sessions.HandleError
 	e.Use(n.sessions.CORS, n.sessions.Recover)
 	whip.New(whip.Config{Service: n.sessions, Transport: n.media, Streams: n.streams}).Register(e)
-	whep.New(whep.Config{
+	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
 		RequireLive: n.cfg.RejectAbsent,
-	}).Register(e)
+	})
+	n.play.Register(e)
 	e.Any(streamsPath, n.listStreams)
 	pages := echo.WrapHandler(web.New(web.Config{ConnectOrigins: n.connectOrigins()}))
 	e.Any("/*", pages)
@@ -169,6 +171,14 @@ func (n *Node) Media() *rtc.Transport { return n.media }
 
 // Sessions returns how many sessions there are, and how many never connected.
 func (n *Node) Sessions() (all, halfOpen int) { return n.sessions.Sessions() }
+
+// EndEvents tells subscribers who listen to events to begin a new session elsewhere, and
+// ends their event streams: those are responses that would never end by themselves.
+// Sessions go on until Close.
+func (n *Node) EndEvents() {
+	n.play.Reconnect("")
+	n.play.CloseEvents()
+}
 
 // Drain lets /readyz say that the node is going, and nothing else.
 func (n *Node) Drain() { n.draining.Store(true) }

@@ -44,7 +44,7 @@ func TestOpenAPIMatchesTheNode(t *testing.T) {
 	h := newNode(t, verifier(t)).Handler()
 	good := token(t, "*", "publish", "play")
 	for path, item := range readDocument(t).Paths {
-		url := strings.NewReplacer("{stream}", "live", "{session}", "none").Replace(path)
+		url := strings.NewReplacer("{stream}", "live", "{session}", "none", "{events}", "none").Replace(path)
 		for _, method := range []string{"get", "post", "patch", "delete", "options", "put"} {
 			node, described := item[method]
 			var op operation

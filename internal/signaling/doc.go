@@ -16,6 +16,9 @@
 // table, gives up its name or subscription, and closes its peer, in that order, before
 // the DELETE that asked for it is answered.
 //
+// What a protocol adds to its sessions is an [Extension]: resources below the session's
+// URL, under the rules of all URLs here.
+//
 // A session's URL holds 128 random bits and is a capability. Everything else that
 // names a session (logs, pages) uses its public id, which is another random name.
 //
