@@ -51,7 +51,7 @@ func TestHealthyPublishersHaveNoFindings(t *testing.T) {
 		},
 		{
 			name: "timestamps that step back", format: vp8, set: func(s *studio) { s.noReports = true },
-			at: func(s *studio, _ int) { s.cameras[0].count -= 30 },
+			at: func(s *studio, minute int) { s.cameras[0].count += []int{-30, 30}[minute%2] },
 		},
 		{
 			name: "parameter sets once", format: avc, set: func(s *studio) { s.keyEvery = 2 * time.Second },
