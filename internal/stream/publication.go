@@ -75,10 +75,12 @@ type Publication struct {
 	done chan struct{}
 	wg   sync.WaitGroup
 
-	mu     sync.Mutex // guards up's steps and timer; never held across a write
-	up     *forwarder.Publisher
-	timer  time.Time // when the feedback goroutine wakes by itself
-	warned bool      // of B-frames, once
+	found atomic.Pointer[[]forwarder.Finding] // see Diagnosis
+	told  []string                            // codes that were logged; owned by the feedback goroutine
+
+	mu    sync.Mutex // guards up's steps and timer; never held across a write
+	up    *forwarder.Publisher
+	timer time.Time // when the feedback goroutine wakes by itself
 }
 
 // Start begins the publication: subscribers, those who wait too, get its media
@@ -129,16 +131,10 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 		return
 	}
 	fresh := p.up.HandleRTP(at, b)
-	disordered := !p.warned && p.up.Counts().Reordered >= warnReordered
-	p.warned = p.warned || disordered
 	early := p.up.Deadline().Before(p.timer)
 	p.mu.Unlock()
 	if early {
 		p.hurry()
-	}
-	if disordered {
-		p.stream.reg.log.Warn("the publisher sends B-frames, which browsers cannot play: set them to 0 in the encoder",
-			"stream", p.stream.name)
 	}
 	if !fresh {
 		return
@@ -190,7 +186,8 @@ func (p *Publication) hurry() {
 	}
 }
 
-// feedback sends what the core wants to tell the publisher, when it is due.
+// feedback sends what the core wants to tell the publisher, when it is due, and lets it
+// be diagnosed.
 func (p *Publication) feedback() {
 	defer p.wg.Done()
 	timer := time.NewTimer(0)
@@ -210,8 +207,10 @@ func (p *Publication) feedback() {
 		} else {
 			out = out[:0]
 		}
+		found := p.up.Diagnose(now)
 		p.timer = p.up.Deadline()
 		p.mu.Unlock()
+		p.tell(found)
 		if len(out) > 0 {
 			_ = p.src.WriteRTCP(out) // lost feedback is sent again
 		}
