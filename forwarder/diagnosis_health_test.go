@@ -191,6 +191,19 @@ func TestKeyframeInterval(t *testing.T) {
 	}
 }
 
+// TestKeyframeIntervalIsThatOfTheTimestamps: a machine that encodes at a third of the
+// speed does not stretch it.
+func TestKeyframeIntervalIsThatOfTheTimestamps(t *testing.T) {
+	p, now := newPublisher(), start
+	for n := range 400 {
+		p.HandleRTP(now, packet(t, 7, upVideo, uint16(n), uint32(n)*3000, true, vp8Frame(n%60 == 0)))
+		now = now.Add(100 * time.Millisecond)
+	}
+	if got := p.Best(codec.Video).KeyframeInterval(); got != 2*time.Second {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestListenersAreAskedRarely: an encoder with a long interval is asked until it proved
 // to listen, and then left alone.
 func TestListenersAreAskedRarely(t *testing.T) {
