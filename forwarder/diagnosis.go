@@ -10,23 +10,25 @@ import (
 // The codes of findings, the gravest first. They are stable: programs may compare them.
 // docs/diagnosis.md says of each what is measured, from where on, and what to do.
 const (
-	FindingNoMedia       = "no-media"
-	FindingNoVideo       = "no-video"
-	FindingNoAudio       = "no-audio"
-	FindingNoKeyframe    = "no-keyframe"
-	FindingNoParameters  = "parameter-sets-missing"
-	FindingProfile       = "profile-unplayable"
-	FindingBFrames       = "b-frames"
-	FindingStray         = "packets-unmatched"
-	FindingLoss          = "upstream-loss"
-	FindingNackDead      = "nack-dead"
-	FindingLongInterval  = "keyframe-interval-long"
-	FindingSilent        = "encoding-silent"
-	FindingHighBitrate   = "bitrate-high"
-	FindingClockDrift    = "clock-drift"
-	FindingClockOffset   = "clock-offset"
-	numberOfFindingKinds = 15
+	FindingNoMedia      = "no-media"
+	FindingNoVideo      = "no-video"
+	FindingNoAudio      = "no-audio"
+	FindingNoKeyframe   = "no-keyframe"
+	FindingNoParameters = "parameter-sets-missing"
+	FindingProfile      = "profile-unplayable"
+	FindingBFrames      = "b-frames"
+	FindingStray        = "packets-unmatched"
+	FindingLoss         = "upstream-loss"
+	FindingNackDead     = "nack-dead"
+	FindingLongInterval = "keyframe-interval-long"
+	FindingSilent       = "encoding-silent"
+	FindingHighBitrate  = "bitrate-high"
+	FindingClockDrift   = "clock-drift"
+	FindingClockOffset  = "clock-offset"
 )
+
+// kindsOfFinding is how many codes there are.
+const kindsOfFinding = 15
 
 // A Finding is something wrong with a publisher's media that whoever runs the publisher
 // can mend. Findings are comparable.
@@ -42,7 +44,7 @@ type check struct {
 }
 
 // checks returns all of them, in the order of the codes.
-func checks() [numberOfFindingKinds]check {
+func checks() [kindsOfFinding]check {
 	return [...]check{
 		{FindingNoMedia, (*Publisher).checkMedia},
 		{FindingNoVideo, (*Publisher).checkVideo},
@@ -62,6 +64,15 @@ func checks() [numberOfFindingKinds]check {
 	}
 }
 
+// FindingCodes returns all codes, the gravest first.
+func FindingCodes() []string {
+	var all []string
+	for _, c := range checks() {
+		all = append(all, c.code)
+	}
+	return all
+}
+
 // diagnosis is what a publisher's owner knows of the faults in its media.
 type diagnosis struct {
 	next    time.Time                  // look
@@ -69,7 +80,7 @@ type diagnosis struct {
 	seen    [codec.Video + 1]time.Time // arrival of the last packet of a kind; zero: none
 	counts  countMeter
 	drift   driftMeter
-	persist [numberOfFindingKinds]persistence
+	persist [kindsOfFinding]persistence
 	found   []Finding
 }
 

@@ -51,7 +51,7 @@ func TestHealthyPublishersHaveNoFindings(t *testing.T) {
 		},
 		{
 			name: "timestamps that step back", format: vp8, set: func(s *studio) { s.noReports = true },
-			at: func(s *studio, _ int) { s.cameras[0].count -= 30 },
+			at: func(s *studio, minute int) { s.cameras[0].count += []int{-30, 30}[minute%2] },
 		},
 		{
 			name: "parameter sets once", format: avc, set: func(s *studio) { s.keyEvery = 2 * time.Second },
@@ -188,6 +188,19 @@ func TestKeyframeInterval(t *testing.T) {
 		if d := got - test.want; d.Abs() > 40*time.Millisecond {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
+	}
+}
+
+// TestKeyframeIntervalIsThatOfTheTimestamps: a machine that encodes at a third of the
+// speed does not stretch it.
+func TestKeyframeIntervalIsThatOfTheTimestamps(t *testing.T) {
+	p, now := newPublisher(), start
+	for n := range 400 {
+		p.HandleRTP(now, packet(t, 7, upVideo, uint16(n), uint32(n)*3000, true, vp8Frame(n%60 == 0)))
+		now = now.Add(100 * time.Millisecond)
+	}
+	if got := p.Best(codec.Video).KeyframeInterval(); got != 2*time.Second {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -151,7 +151,7 @@ func (p *Publisher) checkBFrames(now time.Time) string {
 
 func (p *Publisher) checkStray(time.Time) string {
 	s := p.diagnosis.counts.share
-	if s.stray < strayShare {
+	if s.stray < shareStray {
 		return ""
 	}
 	return fmt.Sprintf("%s of the packets belong to no track that was offered, and are dropped: the publisher must send the payload types "+
@@ -160,7 +160,7 @@ func (p *Publisher) checkStray(time.Time) string {
 
 func (p *Publisher) checkLoss(time.Time) string {
 	s := p.diagnosis.counts.share
-	if s.lost < lossShare && (s.left < lossLeft || s.leftPackets < upstreamLossLeast) {
+	if s.lost < shareLost && (s.left < shareLeft || s.leftPackets < packetsLeft) {
 		return ""
 	}
 	return fmt.Sprintf("%s of the packets are lost on the way from the publisher, and %s stay lost to the picture: use a cable instead of radio, or a "+

@@ -13,12 +13,13 @@ import (
 // history once a second.
 type facts struct {
 	// keyframes
-	interval atomic.Int64 // for readers; see KeyframeInterval
-	key      time.Time    // arrival of the last
-	own      [keyframesKept]time.Duration
-	owns     int  // intervals in own so far: keyframes that nobody had asked for
-	prompt   int  // in a row that came at once when asked for
-	bare     bool // the last lacked parameter sets that nobody has
+	interval     atomic.Int64 // for readers; see KeyframeInterval
+	key          time.Time    // arrival of the last
+	keyTimestamp uint32
+	own          [keyframesKept]time.Duration
+	owns         int  // intervals in own so far: keyframes that nobody had asked for
+	prompt       int  // in a row that came at once when asked for
+	bare         bool // the last lacked parameter sets that nobody has
 
 	// looks
 	position  uint64 // in the history
@@ -52,12 +53,21 @@ func (f *facts) keyframe(now time.Time, e *Encoding, fr *frame) {
 		f.prompt++
 	}
 	if !f.key.IsZero() && !asked {
-		f.own[f.owns%keyframesKept] = fr.first.At.Sub(f.key)
+		f.own[f.owns%keyframesKept] = f.since(e, fr)
 		f.owns++
 		f.interval.Store(int64(f.regular()))
 	}
-	f.key = fr.first.At
+	f.key, f.keyTimestamp = fr.first.At, fr.timestamp
 	f.bare = e.format.Parameters()&^fr.has != 0 && !e.sets.Complete(e.format)
+}
+
+// since returns the time from the last keyframe to the one that begins with fr: by its
+// timestamps, which a slow machine or network does not stretch, unless these step back.
+func (f *facts) since(e *Encoding, fr *frame) time.Duration {
+	if d := duration(int32(fr.timestamp-f.keyTimestamp), e.format.Name.ClockRate()); d > 0 {
+		return d
+	}
+	return fr.first.At.Sub(f.key)
 }
 
 // regular returns the longest of the last intervals that another one confirms: it is a

@@ -124,15 +124,15 @@ const (
 	leastReordered = 10
 
 	// countWindow is what shares of packets are measured over, of at least countLeast
-	// packets. In thousandths: strayShare of all may match no track; lossShare may be
-	// lost before repair, from where browsers lower their bitrate; lossLeft after it,
-	// of video and at least upstreamLossLeast packets: each spoils the picture for a while.
-	countWindow       = 10 * time.Second
-	countLeast        = 100
-	strayShare        = 50
-	lossShare         = 20
-	lossLeft          = 2
-	upstreamLossLeast = 5
+	// packets. In thousandths: shareStray of all may match no track; shareLost may be
+	// lost before repair, from where browsers lower their bitrate; shareLeft after it,
+	// of video and at least packetsLeft packets: each spoils the picture for a while.
+	countWindow = 10 * time.Second
+	countLeast  = 100
+	shareStray  = 50
+	shareLost   = 20
+	shareLeft   = 2
+	packetsLeft = 5
 
 	// highBitrate of the smallest encoding, in bits per second: a network of 5 Mbit/s
 	// carries no more beside sound, resends and probing.

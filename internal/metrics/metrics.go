@@ -23,6 +23,8 @@ type Snapshot struct {
 	Streams     int // streams with a publisher
 	Subscribers int // subscribers, those who wait for a publisher included
 
+	Findings map[string]int // publishers with something wrong in their media, by code
+
 	Media        Traffic           // datagrams on the media sockets, ICE and DTLS included
 	MediaDropped map[string]uint64 // of those read, by a fixed word for the reason
 
@@ -89,6 +91,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	w.gauge("whippet_streams", "Streams with a publisher.", s.Streams)
 	w.gauge("whippet_subscribers", "Subscribers, those who wait for a publisher included.", s.Subscribers)
 
+	for _, code := range slices.Sorted(maps.Keys(s.Findings)) {
+		w.gauge("whippet_findings", "Publishers with something wrong in their media, by code.", s.Findings[code], "code", code)
+	}
 	const packets = "RTP packets received from publishers (in) and sent to subscribers (out)."
 	w.counter("whippet_packets_total", packets, s.PacketsIn, "direction", "in")
 	w.counter("whippet_packets_total", packets, s.PacketsOut, "direction", "out")

@@ -31,12 +31,15 @@ func TestEveryNumberIsShown(t *testing.T) {
 		Dropped:        map[string]uint64{"late": 31, "behind": 32},
 		KeyframeWishes: 41, KeyframeRequests: 42, Nacks: 43, Repaired: 44, FeedbackDropped: 45, HistoryBytes: 46,
 		MediaDropped: map[string]uint64{"oversize": 51},
+		Findings:     map[string]int{"b-frames": 61, "nack-dead": 0},
 	})
 	for _, want := range []string{
 		`whippet_build_info{version="v1.2.3"} 1`,
 		`whippet_sessions{state="connected"} 5`,
 		`whippet_sessions{state="half_open"} 2`,
 		`whippet_streams 3`,
+		`whippet_findings{code="b-frames"} 61`,
+		`whippet_findings{code="nack-dead"} 0`,
 		`whippet_subscribers 4`,
 		`whippet_media_datagrams_total{direction="in"} 11`,
 		`whippet_media_bytes_total{direction="in"} 12`,

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"github.com/whippet-media/whippet/forwarder"
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
 )
@@ -20,14 +21,21 @@ func (n *Node) snapshot() metrics.Snapshot {
 			"write":     c.WriteErrors,
 		},
 		MediaDropped:   map[string]uint64{},
+		Findings:       map[string]int{},
 		KeyframeWishes: c.KeyframeWishes, KeyframeRequests: c.Received.Requests,
 		Reordered: c.Received.Reordered,
 		Nacks:     c.Received.Nacks, Repaired: c.Received.Repaired,
 		FeedbackDropped: c.FeedbackDropped, HistoryBytes: c.HistoryBytes,
 	}
+	for _, code := range forwarder.FindingCodes() {
+		s.Findings[code] = 0
+	}
 	for _, info := range n.streams.List() {
 		if info.Live() {
 			s.Streams++
+		}
+		for _, f := range info.Diagnosis {
+			s.Findings[f.Code]++
 		}
 	}
 	for _, reason := range rtc.DropReasons() {

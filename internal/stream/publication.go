@@ -74,10 +74,12 @@ type Publication struct {
 
 	due deadline[*Publication] // when it is to be told something; reporter.mu
 
-	mu     sync.Mutex // guards up's steps and the fields below; never held across a write
-	up     *forwarder.Publisher
-	known  time.Time // the deadline of up that the reporter knows
-	warned bool      // of B-frames, once
+	found atomic.Pointer[[]forwarder.Finding] // see Diagnosis
+	told  []string                            // codes that were logged; reporter.running
+
+	mu    sync.Mutex // guards up's steps and the fields below; never held across a write
+	up    *forwarder.Publisher
+	known time.Time // the deadline of up that the reporter knows
 }
 
 // Start begins the publication: subscribers, those who wait too, get its media
@@ -127,16 +129,10 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 		return
 	}
 	fresh := p.up.HandleRTP(at, b)
-	disordered := !p.warned && p.up.Counts().Reordered >= warnReordered
-	p.warned = p.warned || disordered
 	due, early := p.broughtForward()
 	p.mu.Unlock()
 	if early {
 		p.stream.reg.reporter.hurry(p, due)
-	}
-	if disordered {
-		p.stream.reg.log.Warn("the publisher sends B-frames, which browsers cannot play: set them to 0 in the encoder",
-			"stream", p.stream.name)
 	}
 	if !fresh {
 		return
@@ -192,13 +188,17 @@ func (p *Publication) broughtForward() (time.Time, bool) {
 	return due, true
 }
 
-// tick appends what the publisher is to be told now, and returns when it is due again.
+// tick appends what the publisher is to be told now, lets it be diagnosed, and returns
+// when it is due again.
 func (p *Publication) tick(now time.Time, rtt time.Duration, out []byte) ([]byte, time.Time) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if !now.Before(p.up.Deadline()) {
 		out = p.up.Tick(now, rtt, out)
 	}
-	p.known = p.up.Deadline()
-	return out, p.known
+	found := p.up.Diagnose(now)
+	due := p.up.Deadline()
+	p.known = due
+	p.mu.Unlock()
+	p.tell(found)
+	return out, due
 }

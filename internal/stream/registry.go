@@ -62,9 +62,6 @@ const (
 	// another one from its name.
 	holderWindow = 2 * time.Second
 
-	// warnReordered frames out of order say that it is no accident.
-	warnReordered = 10
-
 	// DefaultMaxSubscribers bounds the subscribers of one node.
 	DefaultMaxSubscribers = 10_000
 
@@ -222,13 +219,15 @@ func (r *Registry) Claim(name, owner string) (*Claim, error) {
 	return c, nil
 }
 
-// An Info describes a stream at one moment.
+// An Info describes a stream at one moment. What it points to must not be changed.
 type Info struct {
 	Name        string
 	Since       time.Time // its publisher's first packet; zero: not live
 	Subscribers int
 	Audio       *forwarder.Encoding // nil: none, or nothing received yet
 	Video       *forwarder.Encoding
+	Encodings   []*forwarder.Encoding // of video, in order of appearance
+	Diagnosis   []forwarder.Finding   // what is wrong with the publisher's media
 }
 
 // Live tells whether a publisher is sending.

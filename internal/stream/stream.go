@@ -51,6 +51,7 @@ func (s *stream) infoLocked() Info {
 			info.Since = *first
 		}
 		info.Audio, info.Video = p.up.Best(codec.Audio), p.up.Best(codec.Video)
+		info.Encodings, info.Diagnosis = p.up.Encodings(codec.Video), p.Diagnosis()
 	}
 	return info
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -373,7 +374,7 @@ func TestDeliveryDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// E28: B-frames are told to the operator, once.
+// E28: B-frames are told to the operator, once, and to whoever asks about the stream.
 func TestE28_BFramesAreWarnedOfOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -384,16 +385,24 @@ func TestE28_BFramesAreWarnedOfOnce(t *testing.T) {
 		if log.Len() != 0 {
 			t.Fatalf("warned of frames in order: %s", log.String())
 		}
-		for n := 50; n < 150; n += 2 { // each second frame is shown before the first
+		for n := 50; n < 450; n += 2 { // each second frame is shown before the first
 			later, earlier := frame(t, 96, n), frame(t, 96, n+1)
-			later[2], later[3], earlier[2], earlier[3] = 0, byte(n), 0, byte(n+1)
 			copy(later[4:8], frame(t, 96, n+1)[4:8])
 			copy(earlier[4:8], frame(t, 96, n)[4:8])
 			arrive(p, later)
 			arrive(p, earlier)
+			time.Sleep(66 * time.Millisecond)
 		}
-		if n := strings.Count(log.String(), "B-frames"); n != 1 || r.Counts().Received.Reordered != 50 {
+		if n := strings.Count(log.String(), "code=b-frames"); n != 1 || r.Counts().Received.Reordered != 200 {
 			t.Errorf("%d warnings, %d frames: %s", n, r.Counts().Received.Reordered, log.String())
+		}
+		info, _ := r.Lookup("a")
+		if d := p.Diagnosis(); len(d) != 1 || d[0].Code != forwarder.FindingBFrames || !slices.Equal(d, info.Diagnosis) {
+			t.Errorf("%v; of the stream %v", d, info.Diagnosis)
+		}
+		play(t, p, 450, 1200)
+		if d := p.Diagnosis(); d != nil || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("after they ended %v: %s", d, log.String())
 		}
 	})
 }
