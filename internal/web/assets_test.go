@@ -149,7 +149,7 @@ func TestIdsExist(t *testing.T) {
 	for page, modules := range map[string][]string{
 		"index.html":   {"list.js"},
 		"publish.html": {"publish.js", "publishstats.js"},
-		"watch.html":   {"watch.js", "watchstats.js"},
+		"watch.html":   {"watch.js", "watchstats.js", "watchevents.js"},
 	} {
 		for _, module := range modules {
 			for _, m := range asked.FindAllStringSubmatch(files["assets/"+module], -1) {

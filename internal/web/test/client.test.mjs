@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { backoff } from '../static/assets/client.js';
+import { backoff } from '../static/assets/connection.js';
 import { Problem, parseRetryAfter } from '../static/assets/problem.js';
 import { WHEPClient } from '../static/assets/whep.js';
 import { WHIPClient, sendEncodings } from '../static/assets/whip.js';

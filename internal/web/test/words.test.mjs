@@ -6,7 +6,7 @@ import { words } from '../static/assets/words.js';
 const of = (status, code = `http-${status}`, detail = '') => new Problem(code, detail, { status });
 
 test('every code the modules make has words of its own', () => {
-  for (const code of ['network', 'timeout', 'unreachable', 'lost', 'answer', 'media', 'insecure', 'denied', 'cancelled', 'busy', 'no-device']) {
+  for (const code of ['network', 'timeout', 'unreachable', 'lost', 'answer', 'media', 'insecure', 'denied', 'cancelled', 'busy', 'no-device', 'unsupported']) {
     const { title, text } = words(new Problem(code, 'Detail.'), 'publish', 'cam');
     assert.notEqual(title, 'That did not work', code);
     assert.ok(text.length > 5, code);

@@ -5,6 +5,10 @@
 import { Problem } from './problem.js';
 import { restartedAnswer } from './signal.js';
 
+/** First and longest pause between two attempts, in milliseconds; doubled in between. */
+const firstDelay = 500;
+const longestDelay = 15_000;
+
 /** How long a new connection may take, in milliseconds. Checks over TCP come last. */
 const connectTimeout = 15_000;
 
@@ -37,6 +41,20 @@ export function sleep(ms, signal) {
     }
     signal?.addEventListener('abort', done, { once: true });
   });
+}
+
+/**
+ * How long to wait before the next attempt: twice as long each time, half of it
+ * random so that a thousand players do not come back in the same second, and never
+ * less than the server asked for.
+ * @param {number} attempt  failures so far, from 0
+ * @param {?number} retryAfter  seconds
+ * @param {() => number} [random]  0 to 1
+ * @returns {number}  milliseconds
+ */
+export function backoff(attempt, retryAfter, random = Math.random) {
+  const delay = Math.min(firstDelay * 2 ** Math.min(attempt, 16), longestDelay);
+  return Math.max(delay * (0.5 + random() / 2), retryAfter === null ? 0 : retryAfter * 1000 + random() * 1000);
 }
 
 /**

@@ -3,6 +3,8 @@
  * @module list
  */
 import { Problem } from './problem.js';
+import { showRemarks } from './remarks.js';
+import { listStreams } from './streams.js';
 import { $, TokenStore, bitrate, duration, element, root, size, streamName, wireCopying } from './ui.js';
 import { words } from './words.js';
 
@@ -26,7 +28,7 @@ async function refresh() {
   asking?.abort();
   const mine = (asking = new AbortController());
   try {
-    handle.streams = await ask(mine.signal);
+    handle.streams = await listStreams(token.value, mine.signal);
     handle.problem = null;
     show(handle.streams);
   } catch (error) {
@@ -35,15 +37,6 @@ async function refresh() {
     complain(handle.problem);
   }
   if (asking === mine && !document.hidden) timer = setTimeout(refresh, handle.problem?.retryAfter * 1000 || pollInterval);
-}
-
-async function ask(signal) {
-  const headers = token.value ? { Authorization: `Bearer ${token.value}` } : {};
-  const response = await fetch(new URL('streams.json', root), { headers, signal, cache: 'no-store' });
-  if (!response.ok) throw await Problem.from(response);
-  const streams = await response.json().catch(() => null);
-  if (!Array.isArray(streams)) throw new Problem('answer', 'The list of streams is not what it should be. Is a proxy in between?');
-  return streams.filter((s) => streamName.test(s?.name)).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function show(streams) {
@@ -73,15 +66,21 @@ function show(streams) {
 function newCard(name) {
   const watching = element('span');
   const facts = element('p', { class: 'facts' });
+  const summary = element('summary');
+  const list = element('ul');
+  const remarks = element('details', { class: 'remarks', hidden: '' }, summary, list);
   const live = element('span', { class: 'pill' }, element('span', { class: 'dot live' }), watching);
   const item = element('li', { 'data-stream': name },
     element('article', { class: 'card', 'data-hue': String(hue(name)) },
       element('div', { class: 'art' }, live, element('div', { class: 'hound', 'aria-hidden': 'true' })),
-      element('div', { class: 'text' }, element('h2', {}, element('a', { href: new URL(`watch/${name}`, root).href }, name)), facts)));
+      element('div', { class: 'text' }, element('h2', {}, element('a', { href: new URL(`watch/${name}`, root).href }, name)), facts, remarks)));
   return {
     item,
     update(stream) {
       watching.textContent = stream.subscribers > 0 ? `Live · ${stream.subscribers} watching` : 'Live';
+      const text = stream.diagnosis.length === 1 ? '1 hint for the publisher' : `${stream.diagnosis.length} hints for the publisher`;
+      if (summary.textContent !== text) summary.textContent = text;
+      showRemarks(remarks, list, stream.diagnosis);
       facts.replaceChildren(...describe(stream).map((text) => element('span', {}, text)));
     },
   };

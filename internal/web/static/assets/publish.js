@@ -9,7 +9,9 @@
 import { Level } from './level.js';
 import { Problem } from './problem.js';
 import { showPublisherStats } from './publishstats.js';
+import { RemarksWatch, showRemarks } from './remarks.js';
 import { Source, available, devices } from './sources.js';
+import { listStreams } from './streams.js';
 import { $, TokenStore, clock, element, pageStream, root, wireCopying } from './ui.js';
 import { WHIPClient, videoCodecs } from './whip.js';
 import { words } from './words.js';
@@ -18,6 +20,7 @@ const stream = pageStream();
 const query = new URLSearchParams(location.search);
 const form = $('settings');
 const token = new TokenStore('publish', stream);
+const remarks = new RemarksWatch(stream, (signal) => listStreams(token.value, signal), (list) => showRemarks($('diagnosis'), $('diagnosis-list'), list));
 
 let client = null;
 let source = null;
@@ -98,6 +101,7 @@ async function reset() {
   $('problem').hidden = $('stats').hidden = $('meter').hidden = true;
   $('preview').srcObject = null;
   $('placeholder').hidden = false;
+  remarks.stop();
   oldLevel?.stop();
   await oldClient?.stop();
   oldSource?.close();
@@ -120,6 +124,8 @@ function follow({ state, problem: reason }) {
   if (state === 'live') {
     liveSince ||= Date.now();
     $('problem').hidden = true;
+    // Known before they are refused: tokens that may only publish.
+    if (token.actions.length === 0 || token.actions.includes('play')) remarks.start();
     $('link-token').hidden = !token.value;
   }
   if (state === 'reconnecting' && reason) complain(reason);

@@ -3,7 +3,7 @@
  * @module session
  */
 import { Problem } from './problem.js';
-import { buildFragment, iceServers, parseLinks } from './signal.js';
+import { buildFragment, findLink, iceServers, parseLinks } from './signal.js';
 
 /** How long an answer to a request may take, in milliseconds. */
 const requestTimeout = 15_000;
@@ -17,12 +17,13 @@ const maxPending = 200;
 const fragmentType = 'application/trickle-ice-sdpfrag';
 
 /**
- * A session as the server made it. Create one with Session.open; PATCHes are sent one
- * after the other, so that candidates never overtake a restart.
+ * A session as the server made it. Create one with Session.open; its requests are sent
+ * one after the other, so that candidates never overtake a restart, nor a choice a later one.
  */
 export class Session {
   #fetch;
   #token;
+  #base;
   #description;
   #pending = [];
   #ended = false;
@@ -36,6 +37,7 @@ export class Session {
     const location = response.headers.get('Location');
     if (!location) throw new Problem('answer', 'The server did not say where the session is (no Location header).');
     const base = response.url || url;
+    this.#base = base;
     /** Absolute URL of the session; a secret, whoever knows it may end the session. */
     this.url = new URL(location, base).href;
     /** Current entity tag, or null if the server gave none (then it cannot restart ICE). */
@@ -137,6 +139,52 @@ export class Session {
     } catch {
       // The server notices by DTLS or by consent that is no longer renewed.
     }
+  }
+
+  /**
+   * A link of the answer, which says that the server has an extension.
+   * @param {string} rel  relation type
+   * @returns {?{url: string, params: Object<string, string>}}  url is absolute; null
+   *   without such a link, or if it leads nowhere HTTP goes
+   */
+  link(rel) {
+    const found = findLink(this.links, rel);
+    if (!found) return null;
+    const url = this.resolve(found.url);
+    return url && { url, params: found.params };
+  }
+
+  /**
+   * An address the server named, as fetch takes it.
+   * @param {string} url  possibly relative to the endpoint
+   * @returns {?string}  null if HTTP does not go there
+   */
+  resolve(url) {
+    try {
+      const made = new URL(url, this.#base);
+      return /^https?:$/.test(made.protocol) ? made.href : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * Sends JSON to a link of the session. The token goes only where the session itself is.
+   * @param {'POST'|'DELETE'} method
+   * @param {string} url  absolute
+   * @param {unknown} [value]  undefined: no body
+   * @returns {Promise<Response>}
+   * @throws {Problem}
+   */
+  send(method, url, value) {
+    const own = new URL(url).origin === new URL(this.url).origin;
+    const headers = authorize({ Accept: 'application/json, application/problem+json' }, own && this.#token);
+    if (value !== undefined) headers['Content-Type'] = 'application/json';
+    const body = value === undefined ? undefined : JSON.stringify(value);
+    return this.#enqueue(() => {
+      if (this.#closed) throw new Problem('stopped', 'The session is over.');
+      return request(this.#fetch, url, { method, headers, body });
+    });
   }
 
   async #patch(body, tag) {

@@ -23,7 +23,8 @@ const maxLinks = 64;
 export function parseLinks(header) {
   const links = [];
   const target = /\s*<([^>]*)>/y;
-  const param = /\s*;\s*(?:([!#$%&'*+\-.^_`|~\w]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*)))?)?/y;
+  // Some servers forget the semicolon between two parameters, as the draft's own example does.
+  const param = /(?:\s*;\s*|\s+)(?:([!#$%&'*+\-.^_`|~\w]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*)))?)?/y;
   const text = header ?? '';
   let at = 0;
   while (at < text.length && links.length < maxLinks) {
@@ -71,6 +72,16 @@ export function iceServers(links) {
       if (params.credential !== undefined) server.credential = params.credential;
       return server;
     });
+}
+
+/**
+ * The first link of a relation type; a link may have several, apart by spaces.
+ * @param {Link[]} links
+ * @param {string} rel  compared without regard to case (RFC 8288 §2.1)
+ * @returns {?Link}  null if there is none
+ */
+export function findLink(links, rel) {
+  return links.find((link) => link.rel.toLowerCase().split(/\s+/).includes(rel.toLowerCase())) ?? null;
 }
 
 /**

@@ -157,6 +157,7 @@ function decoded(s, before, rate) {
     dropped: s.framesDropped ?? 0,
     keyframes: s.keyFramesDecoded ?? 0,
     freezes: s.freezeCount ?? 0,
+    frozen: (s.totalFreezesDuration ?? 0) * 1000,
     requests: (s.pliCount ?? 0) + (s.firCount ?? 0),
     decoder: s.decoderImplementation ?? null,
   };

@@ -1,7 +1,8 @@
 /**
- * Small things all pages share: where we are, tokens, words for numbers, copying.
+ * Small things all pages share: where we are, tokens, figures in words, copying.
  * @module ui
  */
+export { amount, bitrate, clock, duration, percent, size } from './figures.js';
 
 /** Address of the list page; everything else is relative to it. */
 export const root = new URL(document.documentElement.dataset.root ?? './', location.href);
@@ -114,43 +115,4 @@ async function copy(text, source) {
     else getSelection().selectAllChildren(source);
     return false;
   }
-}
-
-/** 2.4 Mbit/s. @param {number} bits  per second */
-export function bitrate(bits) {
-  if (bits >= 999_500) return `${(bits / 1e6).toFixed(bits >= 9.95e6 ? 0 : 1)} Mbit/s`;
-  return `${Math.round(bits / 1000)} kbit/s`;
-}
-
-/** 45 s, 12 min, 3 h 5 min. @param {number} ms */
-export function duration(ms) {
-  const seconds = Math.max(Math.floor(ms / 1000), 0);
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** 0:45, 12:03, 3:05:00. @param {number} ms */
-export function clock(ms) {
-  const seconds = Math.max(Math.floor(ms / 1000), 0);
-  const pad = (n) => String(n).padStart(2, '0');
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return h > 0 ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
-}
-
-/** A number with its unit, or a dash. */
-export function amount(value, unit, digits = 0) {
-  if (value === null || value === undefined) return '–';
-  return value > 0 && value < 0.5 && digits === 0 ? `< 1 ${unit}` : `${value.toFixed(digits)} ${unit}`;
-}
-
-/** 1.2 %. @param {?number} share 0 to 1 */
-export function percent(share) {
-  return share === null ? '–' : `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
-}
-
-/** 1280 × 720, or a dash. */
-export function size({ width, height }) {
-  return width && height ? `${width} × ${height}` : '–';
 }

@@ -1,13 +1,15 @@
 /**
  * The watch page: a WHEPClient, a video element and what stands over it.
  *
- * Query: `muted=0` (try to start with sound), `stats=1`, `controls=0` (picture only, for
- * embedding), `fit=cover`, `delay=200` (jitter buffer in milliseconds).
- * Fragment: `#token=…`. Keys: M, F, P, S.
+ * Query: `muted=0` (try to start with sound), `stats=1` (statistics and the plot), `controls=0`
+ * (picture only, for embedding), `fit=cover`, `delay=200` (jitter buffer in milliseconds).
+ * Fragment: `#token=…`. Keys: M, F, P, S, B, Q.
  * @module watch
  */
 import { LatencyMeter } from './latency.js';
+import { Screen } from './screen.js';
 import { $, TokenStore, pageStream, root } from './ui.js';
+import { ServerView } from './watchevents.js';
 import { showSubscriberStats } from './watchstats.js';
 import { WHEPClient } from './whep.js';
 import { words } from './words.js';
@@ -19,11 +21,12 @@ const stream = pageStream();
 const query = new URLSearchParams(location.search);
 const token = new TokenStore('play', stream);
 const player = $('player');
-const video = $('video');
 const delay = Number(query.get('delay'));
 const client = new WHEPClient(delay > 0 ? { jitterBufferTarget: Math.min(delay, 4000) } : {});
-const meter = new LatencyMeter(video);
+const screen = new Screen($('video'), $('spare'), changed);
+const server = new ServerView(client);
 
+let meter = new LatencyMeter(screen.video);
 let played = false;
 let quietTimer = 0;
 
@@ -52,6 +55,9 @@ const faces = {
 
 function face({ state, problem, retryIn }) {
   if (state === 'waiting') {
+    // The server knows whether there is a publisher; what is missing then is only late.
+    if (server.paused) return ['Paused', 'busy', 'The network is too slow for the picture', 'It comes back by itself when there is room for it.'];
+    if (client.active) return ['Starting', 'busy', 'Just a moment', 'The picture is on its way.'];
     return played
       ? ['Paused', 'busy', 'The publisher is away', 'The picture comes back by itself when they do.']
       : ['Waiting', 'busy', 'Waiting for the publisher', `Nobody is live on “${stream}” yet. The picture comes by itself.`];
@@ -93,20 +99,15 @@ function begin() {
   client.view(new URL(`whep/${stream}`, root).href, token.value).catch(() => {});
 }
 
-/** Plays, with sound where the browser lets us. */
-async function play(media) {
-  video.srcObject = media;
-  try {
-    await video.play();
-  } catch (error) {
-    if (error.name !== 'NotAllowedError') return;
-    video.muted = true;
-    await video.play().catch(() => {});
-  }
+/** What is left to do when another element shows the picture. */
+function changed(video) {
+  meter.stop();
+  meter = new LatencyMeter(video);
   sound();
 }
 
 function sound() {
+  const { video } = screen;
   $('mute').setAttribute('aria-pressed', String(video.muted));
   $('volume').value = String(video.muted ? 0 : video.volume);
   const hasSound = client.stats?.audio !== null && client.state === 'playing';
@@ -114,7 +115,8 @@ function sound() {
 }
 let unmuteSeen = false;
 
-function toggleMute(muted = !video.muted) {
+function toggleMute(muted = !screen.video.muted) {
+  const { video } = screen;
   unmuteSeen = true;
   video.muted = muted;
   if (!muted && video.volume === 0) video.volume = 1;
@@ -125,7 +127,7 @@ function toggleMute(muted = !video.muted) {
 function stir() {
   clearTimeout(quietTimer);
   player.classList.remove('quiet');
-  quietTimer = setTimeout(() => player.classList.toggle('quiet', client.state === 'playing' && !$('bottom').matches(':hover')), quietAfter);
+  quietTimer = setTimeout(() => player.classList.toggle('quiet', client.state === 'playing' && !server.busy && !$('bottom').matches(':hover')), quietAfter);
 }
 
 function showStats(visible = $('stats').hidden) {
@@ -137,25 +139,26 @@ function showStats(visible = $('stats').hidden) {
 function toggleFull() {
   if (document.fullscreenElement) document.exitFullscreen();
   else if (player.requestFullscreen) player.requestFullscreen().catch(() => {});
-  else video.webkitEnterFullscreen?.(); // iPhone
+  else screen.video.webkitEnterFullscreen?.(); // iPhone
 }
 
 function togglePip() {
   if (document.pictureInPictureElement) document.exitPictureInPicture();
-  else video.requestPictureInPicture?.().catch(() => {});
+  else screen.video.requestPictureInPicture?.().catch(() => {});
 }
 
 client.addEventListener('state', ({ detail }) => follow(detail));
-client.addEventListener('stream', ({ detail }) => play(detail));
+client.addEventListener('stream', (event) => event.waitUntil(screen.show(event.detail).then(sound)));
+for (const name of ['active', 'inactive']) client.addEventListener(name, () => client.state === 'waiting' && follow({ state: 'waiting' }));
 client.addEventListener('stats', ({ detail }) => {
   const age = latency();
   $('latency').hidden = !age;
-  if (age) $('latency').textContent = `${Math.max(Math.round(age.ms), 0)} ms behind`;
+  if (age) $('latency-ms').textContent = `${Math.max(Math.round(age.ms), 0)} ms`;
   if (!$('stats').hidden) showSubscriberStats($('stats-list'), detail, age);
   sound();
 });
 
-const keys = { m: () => toggleMute(), f: toggleFull, p: togglePip, s: () => showStats() };
+const keys = { m: () => toggleMute(), f: toggleFull, p: togglePip, s: () => showStats(), b: () => server.showPlot(), q: () => server.toggleMenu() };
 addEventListener('keydown', (event) => {
   stir();
   if (event.ctrlKey || event.metaKey || event.altKey || /^(input|textarea|select)$/i.test(event.target.tagName)) return;
@@ -165,10 +168,12 @@ for (const type of ['pointermove', 'pointerdown', 'focusin']) addEventListener(t
 $('mute').addEventListener('click', () => toggleMute());
 $('unmute').addEventListener('click', () => toggleMute(false));
 $('volume').addEventListener('input', () => {
-  video.volume = Number($('volume').value);
-  toggleMute(video.volume === 0);
+  screen.video.volume = Number($('volume').value);
+  toggleMute(screen.video.volume === 0);
 });
 $('stats-button').addEventListener('click', () => showStats());
+$('plot-button').addEventListener('click', () => server.showPlot());
+addEventListener('resize', () => server.draw());
 $('full').addEventListener('click', toggleFull);
 $('pip').addEventListener('click', togglePip);
 $('retry').addEventListener('click', begin);
@@ -178,16 +183,17 @@ $('token-form').addEventListener('submit', (event) => {
   $('token').value = '';
   begin();
 });
-video.addEventListener('dblclick', toggleFull);
+for (const video of player.querySelectorAll('video')) video.addEventListener('dblclick', toggleFull);
 addEventListener('hashchange', () => token.take() && begin());
 addEventListener('pageshow', (event) => event.persisted && location.reload());
 
 $('stream-name').textContent = stream;
 document.title = `${stream} · Whippet`;
 $('pip').hidden = !document.pictureInPictureEnabled;
-$('full').hidden = !document.fullscreenEnabled && !video.webkitEnterFullscreen;
-video.muted = query.get('muted') !== '0';
+$('full').hidden = !document.fullscreenEnabled && !screen.video.webkitEnterFullscreen;
+screen.video.muted = query.get('muted') !== '0';
 player.classList.toggle('cover', query.get('fit') === 'cover');
 player.classList.toggle('bare', query.get('controls') === '0');
 showStats(query.get('stats') === '1');
+server.showPlot(query.get('stats') === '1');
 begin();

@@ -2,7 +2,7 @@
  * A WHEP player (draft-ietf-wish-whep) for browsers, without dependencies.
  *
  * Works on pages of any origin. Copy this file with the modules it imports (client,
- * connection, problem, session, signal, stats), or import it from a node:
+ * connection, events, problem, session, signal, stats), or import it from a node:
  *
  *     import { WHEPClient } from 'https://whippet.example/assets/whep.js';
  *     const client = new WHEPClient();
@@ -13,9 +13,11 @@
  *
  * @module whep
  */
-import { Client, backoff } from './client.js';
-import { offerCaptureTime } from './connection.js';
-import { withStereo } from './signal.js';
+import { Client } from './client.js';
+import { backoff, offerCaptureTime, sleep } from './connection.js';
+import { EventChannel, readEvent } from './events.js';
+import { Problem } from './problem.js';
+import { sections, withStereo } from './signal.js';
 import { subscriberStats } from './stats.js';
 
 /** How long nothing may arrive until we say that the publisher is away, in milliseconds. */
@@ -27,6 +29,43 @@ const eager = 250;
 /** Pause between two questions for a stream that is not there, in milliseconds. */
 const absentDelay = 3_000;
 
+/** How long a session that shall take the place of another has for its first frame, in milliseconds. */
+const firstFrameWait = 6_000;
+
+/** How often we look for that frame, in milliseconds. */
+const frameInterval = 50;
+
+/** How long a session that was replaced is kept for those who still show it, in milliseconds. */
+const longestShow = 5_000;
+
+/** Relation of the link that says a server lets a player choose its layer. */
+const layerRel = 'urn:ietf:params:whep:ext:core:layer';
+
+/** What a selection may say; everything else of it is left out. */
+const selectable = ['rid', 'spatialLayerId', 'temporalLayerId', 'maxWidth', 'maxHeight'];
+
+/**
+ * @typedef {object} Selection  which layer a player wants; all of it is optional
+ * @property {string} [rid]              one encoding
+ * @property {number} [spatialLayerId]   one layer of it
+ * @property {number} [temporalLayerId]
+ * @property {number} [maxWidth]         pixels: the best layer that is no larger
+ * @property {number} [maxHeight]
+ */
+
+/**
+ * A MediaStream to show. A second one is of a session that replaces the first: whoever
+ * passes a promise to waitUntil() goes on getting the first until it is settled, so that
+ * the picture can change without a gap.
+ */
+class StreamEvent extends CustomEvent {
+  /** @type {Promise<unknown>[]} */
+  waits = [];
+
+  /** @param {Promise<unknown>} shown  settled once the first stream is no longer needed */
+  waitUntil(shown) { this.waits.push(shown); }
+}
+
 /**
  * States: `idle`, `connecting`, `waiting` (for a publisher, in an open session or
  * asking again), `playing`, `reconnecting`, `failed` (see `problem`; it has given up),
@@ -36,14 +75,27 @@ const absentDelay = 3_000;
  * `waiting` and `playing` again. A lost session is restarted by ICE, else replaced,
  * with growing pauses and for as long as it takes.
  *
- * Besides the events of Client: `stream`, whose detail is the MediaStream of a session.
+ * Besides the events of Client: `stream`, a StreamEvent whose detail is the MediaStream of a
+ * session; `selection`, when `selection` changed, whose detail is `{selection, problem}`; and from
+ * servers that have them, with the detail that readEvent in events.js returns: `active`,
+ * `inactive`, `layers`, `viewercount`, `reconnect` (the client itself moves to another
+ * session), `statistics`, `diagnosis`. A server without the extensions plays as well.
  */
 export class WHEPClient extends Client {
   #heard = 0;
   #bytes = 0;
+  #quietUntil = 0;
+  #streams = new WeakMap();
+  #channel = null;
+  #mediaId = '0';
+  #owed = false;
 
   /** What is played, or null before the first session. @type {?MediaStream} */
   stream = null;
+  /** What was asked for, or null: the server chooses by bandwidth. @type {?Selection} */
+  selection = null;
+  /** Whether somebody publishes; null: the server has not said. @type {?boolean} */
+  active = null;
 
   /**
    * @param {object} [options]  besides those of Client
@@ -67,26 +119,116 @@ export class WHEPClient extends Client {
     return this._start(url, token);
   }
 
+  /** True while layers can be selected. */
+  get selects() {
+    return Boolean(this.session?.link(layerRel));
+  }
+
+  /**
+   * Asks for a layer, in this session and those that follow it.
+   * @param {Selection} selection
+   * @throws {Problem}  the server has no such layer, or no layers at all; nothing has changed
+   */
+  async selectLayer(selection) {
+    const known = selectable.filter((name) => selection[name] !== undefined && selection[name] !== null);
+    const wish = Object.fromEntries(known.map((name) => [name, selection[name]]));
+    await this.#ask(wish);
+    this.#choose(wish);
+  }
+
+  /**
+   * Lets the server choose again.
+   * @throws {Problem}
+   */
+  async automatic() {
+    try {
+      await this.#send('DELETE');
+    } catch (error) {
+      // Nothing but the section: the draft's own way to say it, where DELETE is unknown.
+      if (error.status !== 405 && error.status !== 501) throw error;
+      await this.#ask({});
+    }
+    this.#choose(null);
+  }
+
+  #ask(wish) {
+    return this.#send('POST', { mediaId: this.#mediaId, ...wish });
+  }
+
+  async #send(method, value) {
+    const link = this.session?.link(layerRel);
+    if (!link) throw new Problem('unsupported', 'The server lets nobody choose.');
+    await this.session.send(method, link.url, value);
+  }
+
+  #choose(selection, problem = null) {
+    [this.selection, this.#owed] = [selection, false];
+    this.dispatchEvent(new CustomEvent('selection', { detail: { selection, problem } }));
+  }
+
+  /** Tells a new session what an older one was told. */
+  async #repeat() {
+    this.#owed = false;
+    const { selection } = this;
+    try {
+      await this.#ask(selection);
+    } catch (error) {
+      if (this.selection === selection) this.#choose(null, Problem.of(error));
+    }
+  }
+
   async _prepare(pc) {
     const { audio = true, video = true, jitterBufferTarget } = this.options;
     const stream = new (this.options.MediaStream ?? globalThis.MediaStream)();
-    this.stream = stream;
+    this.#streams.set(pc, stream);
     pc.addEventListener('track', ({ track }) => stream.addTrack(track));
     for (const kind of [video && 'video', audio && 'audio'].filter(Boolean)) {
       const transceiver = pc.addTransceiver(kind, { direction: 'recvonly' });
       offerCaptureTime(transceiver);
       if (jitterBufferTarget !== undefined) transceiver.receiver.jitterBufferTarget = jitterBufferTarget;
     }
-    pc.addEventListener('connectionstatechange', () => {
-      if (pc.connectionState === 'connected' && this.#shown !== stream) this.#show(stream);
-    });
   }
 
-  #shown = null;
+  async _connected(pc, session) {
+    this.stream = this.#streams.get(pc);
+    this.#mediaId = String(Math.max(sections(pc.localDescription.sdp).findIndex(({ media }) => media === 'video'), 0));
+    this.#owed = this.selection !== null && this.selects;
+    this.#channel = EventChannel.open(session, (name, text) => this.#hear(name, text), this.options);
+    if (this.#owed && !this.#channel) this.#repeat();
+    const event = new StreamEvent('stream', { detail: this.stream });
+    this.dispatchEvent(event);
+    if (event.waits.length > 0) await Promise.race([Promise.allSettled(event.waits), sleep(longestShow)]);
+  }
 
-  #show(stream) {
-    this.#shown = stream;
-    this.dispatchEvent(new CustomEvent('stream', { detail: stream }));
+  async _ready(pc, signal) {
+    // A picture that stands still cannot be interrupted.
+    for (const end = Date.now() + firstFrameWait; this.state === 'playing' && !signal.aborted;) {
+      const report = await pc.getStats().catch(() => null);
+      if (report && decodes(subscriberStats(report, null), this.stats?.video?.bitrate > 0)) return true;
+      if (Date.now() > end) return false;
+      await sleep(frameInterval, signal);
+    }
+    return true;
+  }
+
+  #hear(name, text) {
+    const detail = readEvent(name, text, this.#mediaId);
+    if (detail === undefined) return;
+    if (name === 'active' || name === 'inactive') this.#turn(name === 'active');
+    // A layer can be asked for only once it is there.
+    if (name === 'layers' && detail.length > 0 && this.#owed) this.#repeat();
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+    if (name === 'reconnect') this._move(detail.url && this.session?.resolve(detail.url));
+  }
+
+  #turn(active) {
+    this.active = active;
+    // What is still on its way says nothing about a publisher who has gone.
+    this.#quietUntil = active ? 0 : Date.now() + silence;
+    if (!active && this.state === 'playing') {
+      this.#heard = 0;
+      this._setState('waiting');
+    }
   }
 
   _sample(report, previous) {
@@ -96,16 +238,21 @@ export class WHEPClient extends Client {
   }
 
   /** Tells a silent session from a playing one. */
-  #listen({ at, bytes, video, audio }) {
-    if (bytes > this.#bytes) this.#heard = at;
+  #listen(sample) {
+    const { at, bytes } = sample;
+    if (bytes > this.#bytes && Date.now() >= this.#quietUntil) this.#heard = at;
     this.#bytes = bytes;
     if (this.state !== 'waiting' && this.state !== 'playing') return;
-    const decodes = video ? video.frames > 0 : audio !== null;
     if (at - this.#heard > silence) this._setState('waiting');
-    else if (decodes && this.#heard > 0) this._setState('playing');
+    else if (decodes(sample) && this.#heard > 0) this._setState('playing');
   }
 
-  _dropped() { [this.#heard, this.#bytes] = [0, 0]; }
+  _dropped() {
+    [this.#heard, this.#bytes, this.#quietUntil, this.active] = [0, 0, 0, null];
+    this.#channel?.close();
+    this.#channel = null;
+  }
+
   _rewrite(sdp) { return withStereo(sdp); }
   _interval(ms) { return this.state === 'playing' ? ms : Math.min(ms, eager); }
   _connectedState() { return 'waiting'; }
@@ -116,6 +263,11 @@ export class WHEPClient extends Client {
     // A thousand players wait for one show: spread them, and ask no sooner than told.
     return Math.max(absentDelay * (0.75 + Math.random() / 2), backoff(0, problem.retryAfter));
   }
+}
+
+/** True once there is something to see, or to hear where there is no picture to wait for. */
+function decodes({ video, audio }, picture = false) {
+  return video ? video.frames > 0 : audio !== null && !picture;
 }
 
 /** True if the server says that nobody publishes the stream now. */

@@ -59,6 +59,7 @@ const byCode = {
   cancelled: ({ detail }) => ({ title: 'No screen is shared', text: `${detail} Press Start again and choose a screen, window or tab.` }),
   busy: ({ detail }) => ({ title: 'The device is busy', text: `${detail} Close the other program or choose another device, and press Start again.` }),
   'token-invalid': () => ({ title: 'This token is not accepted', text: 'It is broken, too old, or of another server. Paste another one.', askToken: true }),
+  unsupported: ({ detail }) => ({ title: 'This server cannot do that', text: detail }),
   'no-device': ({ detail }) => ({ title: 'No device found', text: `${detail} Connect one, choose another, or publish the test picture.` }),
 };
 
