@@ -119,7 +119,7 @@ func wantSmooth(t *testing.T, what string, o harness.Outcome, mostStill float64,
 // wantSteady checks that nothing happens on a link that does not change.
 func wantSteady(t *testing.T, what string, o harness.Outcome, more ...error) {
 	t.Helper()
-	verdict(t, what, o, still(o, mostStillAtChange), most("changes of layer", float64(len(o.Changes())), 1),
+	verdict(t, what, o, still(o, mostStillAtChange), most("changes of layer", float64(o.Since().Switches()), 1),
 		most("keyframes asked for", plis(o), 0), most("of the packets never came", o.Since().Unrepaired(), mostUnrepaired), heard(o), errors.Join(more...))
 }
 
