@@ -202,6 +202,14 @@ func (r Trace) Unrepaired() float64 {
 	return share(missed, lost+r.Grown(func(p Poll) int64 { return p.Packets }))
 }
 
+// Undecodable returns how many pictures the browser could not decode: those it had whole and those
+// it asked for a keyframe for. A few whole ones may wait for their turn.
+func (r Trace) Undecodable() int64 {
+	const waiting = 3
+	whole := r.Grown(func(p Poll) int64 { return p.Received - p.Decoded - p.Dropped })
+	return max(0, whole-waiting) + r.Grown(func(p Poll) int64 { return p.PLIs })
+}
+
 // Concealed returns the share of the sound that was made up because none had come.
 func (r Trace) Concealed() float64 {
 	return share(r.Grown(func(p Poll) int64 { return p.Concealed }), r.Grown(func(p Poll) int64 { return p.Sound }))
