@@ -18,7 +18,7 @@ const (
 	downWithin = 5 * time.Second  // from a cap below what is shown to the layer that fits
 	upWithin   = 15 * time.Second // from the end of a cap to the top layer
 	staysFor   = 2 * time.Second  // how long a layer must be shown to count as chosen
-	steadyFor  = 6 * time.Second  // how long a steady link is looked at
+	steadyFor  = 5 * time.Second  // how long a steady link is looked at
 
 	mostStill         = 1500 // milliseconds without a new frame after a cap
 	mostStillAtChange = 750  // milliseconds from the last frame of one layer to the first of another

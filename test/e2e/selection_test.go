@@ -14,6 +14,9 @@ const (
 	// publisher that makes keyframes when asked.
 	selectWithin = 1500 * time.Millisecond
 
+	// selectStays is how long such a layer must be shown.
+	selectStays = time.Second
+
 	// leastOfBase and mostOfBase bound the frames of the lowest of three temporal layers, as a
 	// share of all: it has every fourth.
 	leastOfBase = 0.15
@@ -29,7 +32,7 @@ func followsSelection(t *testing.T, w *harness.Watched) {
 	if w.Temporal > 1 {
 		base := w.Layer(1)
 		base.Temporal = new(int)
-		o := w.After(t, func() { wantSelected(t, w.Select(t, &base)) }, w.Shows(1), selectWithin, selectWithin)
+		o := w.After(t, func() { wantSelected(t, w.Select(t, &base)) }, w.Shows(1), selectWithin, selectStays)
 		wantSmooth(t, base.String(), o, mostStillAtChange)
 		o = w.Look(t, staysFor)
 		verdict(t, "the lowest temporal layer", o, frames(w, o, leastOfBase, mostOfBase))
@@ -45,7 +48,7 @@ func followsSelection(t *testing.T, w *harness.Watched) {
 func choose(t *testing.T, w *harness.Watched, layer harness.Layer, rank int) {
 	t.Helper()
 	before := w.Keyframes(t, rank)
-	o := w.After(t, func() { wantSelected(t, w.Select(t, &layer)) }, w.Shows(rank), selectWithin, selectWithin)
+	o := w.After(t, func() { wantSelected(t, w.Select(t, &layer)) }, w.Shows(rank), selectWithin, selectStays)
 	made := float64(w.Keyframes(t, rank) - before)
 	wantSmooth(t, layer.String(), o, mostStillAtChange, most("keyframes were made for it", made, 1))
 }
