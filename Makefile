@@ -37,7 +37,7 @@ e2e: setup ## real clients: Chromium, FFmpeg, GStreamer, sockets
 	$(GO) test -tags e2e -count=1 -v -timeout 15m ./test/e2e | awk -f test/progress.awk
 
 bars: setup ## measure the promised figures; writes dist/bars.json
-	$(GO) test -tags bars -count=1 -v -timeout 30m ./test/bars
+	$(GO) test -tags bars -count=1 -v -timeout 60m ./test/bars
 
 soak: setup ## joins, leaves and restarts for SOAKTIME, watching memory
 	SOAKTIME=$(SOAKTIME) $(GO) test -tags soak -count=1 -v -timeout 24h ./test/soak

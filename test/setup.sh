@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs beyond Go: Chromium, FFmpeg, GStreamer and Redis
-# from Debian's packages, playwright-core from npm, and an FFmpeg that speaks WHIP
+# Installs what `make test` needs beyond Go: Chromium, FFmpeg, GStreamer, Redis and
+# tools for networks from Debian's packages, playwright-core from npm, and an FFmpeg that speaks WHIP
 # (see ffmpeg-whip.sh). Safe to run again: it does nothing when all is there.
 #
 #   test/setup.sh           install
@@ -22,7 +22,9 @@ packages=(
 	gstreamer1.0-plugins-good       # RTP payloaders, VP8
 	gstreamer1.0-plugins-ugly       # x264enc
 	gstreamer1.0-tools              # gst-inspect-1.0
-	libc6-dev                       # likewise, with gcc
+	iproute2                        # network namespaces and links with a cap: ip, tc
+	libc6-dev                       # the race detector, with gcc
+	nftables                        # links that lose packets: nft
 	python3-gi                      # GStreamer from Python
 	redis-server                    # the directory of a cluster
 )

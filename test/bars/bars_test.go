@@ -51,6 +51,7 @@ func TestBars(t *testing.T) {
 	t.Run("Live", b.live)
 	t.Run("Restart", b.restart)
 	t.Run("Simulcast", b.simulcast)
+	t.Run("Layers", b.layers)
 	t.Run("Memory", b.memory)
 }
 

@@ -18,7 +18,7 @@ const (
 	downWithin = 5 * time.Second  // from a cap below what is shown to the layer that fits
 	upWithin   = 15 * time.Second // from the end of a cap to the top layer
 	staysFor   = 2 * time.Second  // how long a layer must be shown to count as chosen
-	steadyFor  = 6 * time.Second  // how long a steady link is looked at
+	steadyFor  = 5 * time.Second  // how long a steady link is looked at
 
 	mostStill         = 1500 // milliseconds without a new frame after a cap
 	mostStillAtChange = 750  // milliseconds from the last frame of one layer to the first of another
@@ -47,7 +47,7 @@ func TestLayers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := b.Watch(t, strings.ToLower(name), stream)
-			wantCame(t, "the top layer at the start", w.After(t, func() {}, exactly(w.Heights[2]), startsWithin, staysFor))
+			wantCame(t, "the top layer at the start", w.After(t, func() {}, w.Shows(2), startsWithin, staysFor))
 			t.Run("Link", func(t *testing.T) { followsLink(t, w, b.Link) })
 			t.Run("Selection", func(t *testing.T) { followsSelection(t, w) })
 			if name == "VP8" {
@@ -58,36 +58,26 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// exactly is true of one height.
-func exactly(want int) func(int) bool { return func(height int) bool { return height == want } }
-
 // followsLink caps a link and lifts the cap.
 func followsLink(t *testing.T, w *harness.Watched, link *harness.Link) {
-	low, middle, top := w.Heights[0], w.Heights[1], w.Heights[2]
 	defer link.Uncap(t)
 
-	o := w.After(t, func() { link.Cap(t, w.ForMiddle) }, exactly(middle), downWithin, staysFor)
+	o := w.After(t, func() { link.Cap(t, w.ForMiddle) }, w.Shows(1), downWithin, staysFor)
 	wantSmooth(t, "the middle layer under a cap", o, mostStill)
 	o = w.Look(t, steadyFor)
 	wantSteady(t, "the middle layer on a steady link", o, frames(w, o, leastFrames, allFrames))
 
-	upToMiddle := func(height int) bool { return height <= middle }
-	o = w.After(t, func() { link.Cap(t, w.ForLowest) }, upToMiddle, downWithin, staysFor)
+	o = w.After(t, func() { link.Cap(t, w.ForLowest) }, w.FitsLowest, downWithin, staysFor)
 	wantSmooth(t, "less under a lower cap", o, mostStill)
 	o = w.Look(t, steadyFor/2)
 	fewer := frames(w, o, 0, mostReduced)
-	if onlyShown(o, low) {
+	if at, ok := o.Settled(w.Shows(0)); ok && at < o.At {
 		fewer = nil // of any layer but the lowest
 	}
 	wantSteady(t, "less on a slow link", o, fewer)
 
-	o = w.After(t, func() { link.Uncap(t) }, exactly(top), upWithin, staysFor)
+	o = w.After(t, func() { link.Uncap(t) }, w.Shows(2), upWithin, staysFor)
 	wantSmooth(t, "the top layer after the cap", o, mostStillAtChange)
-}
-
-func onlyShown(o harness.Outcome, height int) bool {
-	at, ok := o.Settled(exactly(height))
-	return ok && at <= o.At
 }
 
 // keepsSound caps a link so that it carries the sound alone, and lifts the cap.
@@ -98,7 +88,7 @@ func keepsSound(t *testing.T, w *harness.Watched, link *harness.Link) {
 	o := w.Look(t, steadyFor/2)
 	lost := o.Since().Grown(func(p harness.Poll) int64 { return p.Lost })
 	verdict(t, "a link for sound alone", o, heard(o), most("packets of video sent in vain", float64(lost), mostInVain))
-	o = w.After(t, func() { link.Uncap(t) }, exactly(w.Heights[2]), upWithin, staysFor)
+	o = w.After(t, func() { link.Uncap(t) }, w.Shows(2), upWithin, staysFor)
 	wantCame(t, "the top layer after hearing sound alone", o)
 }
 
@@ -119,7 +109,7 @@ func wantSmooth(t *testing.T, what string, o harness.Outcome, mostStill float64,
 // wantSteady checks that nothing happens on a link that does not change.
 func wantSteady(t *testing.T, what string, o harness.Outcome, more ...error) {
 	t.Helper()
-	verdict(t, what, o, still(o, mostStillAtChange), most("changes of layer", float64(len(o.Changes())), 1),
+	verdict(t, what, o, still(o, mostStillAtChange), most("changes of layer", float64(o.Since().Switches()), 1),
 		most("keyframes asked for", plis(o), 0), most("of the packets never came", o.Since().Unrepaired(), mostUnrepaired), heard(o), errors.Join(more...))
 }
 

@@ -47,15 +47,15 @@ func Simulcast(codec string) Layered {
 }
 
 // SVC is one encoding with three spatial layers of three temporal layers each: "VP9", whose layers
-// depend on each other at keyframes alone, or "AV1". The sizes are the least for which browsers make
-// three. Chromium gives the layers about 100, 260 and 880 kbit/s.
+// depend on each other at keyframes alone, or "AV1". The sizes are about the least for which browsers
+// make three. Chromium gives the layers about 100, 260 and 880 kbit/s.
 func SVC(codec string) Layered {
 	l := Layered{
 		Publishing: Publishing{
-			Codec: codec, Width: 960, Height: 540, FPS: 15, Noise: 0.3, Contrast: 0.15, KeepSize: true,
+			Codec: codec, Width: 960, Height: 544, FPS: 15, Noise: 0.3, Contrast: 0.15, KeepSize: true,
 			Encodings: []Encoding{{ScalabilityMode: "L3T3_KEY", MaxBitrate: 1_300_000}},
 		},
-		Heights:   [3]int{135, 270, 540},
+		Heights:   [3]int{136, 272, 544},
 		ForMiddle: 600_000, ForLowest: 240_000, Temporal: 3,
 	}
 	if codec == "AV1" {

@@ -2,15 +2,19 @@ package harness
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -34,6 +38,16 @@ const (
 	cappedBurst = 1600
 	openBurst   = 1 << 17
 )
+
+// lossRules are nftables' rules of a link that loses some percent of its packets.
+const lossRules = `
+table inet loss {
+	chain in {
+		type filter hook input priority 0
+		meta l4proto udp numgen random mod 100 < %d counter drop
+	}
+}
+`
 
 // Link is a network of two ends: one in this machine's own network namespace, where nodes and
 // publishers run, the other in a namespace of its own, for a browser that watches. What goes
@@ -122,7 +136,7 @@ func (l *Link) remove() {
 		return // there is none
 	}
 	for text := range strings.FieldsSeq(string(pids)) {
-		if pid, err := strconv.Atoi(text); err == nil {
+		if pid, err := strconv.Atoi(text); err == nil && pid != os.Getpid() {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have ended
 		}
 	}
@@ -162,8 +176,7 @@ func (l *Link) Lose(t testing.TB, percent int) {
 	t.Helper()
 	rules := "table inet loss\ndelete table inet loss\n"
 	if percent > 0 {
-		rules += fmt.Sprintf("table inet loss { chain in { type filter hook input priority 0; "+
-			"meta l4proto udp numgen random mod 100 < %d counter drop; } }\n", percent)
+		rules += fmt.Sprintf(lossRules, percent)
 	}
 	l.run(t, strings.NewReader(rules), "ip", "netns", "exec", l.namespace(), "nft", "-f", "-")
 }
@@ -173,6 +186,46 @@ func (l *Link) Shaped() string {
 	out, _ := exec.Command("tc", "-s", "qdisc", "show", "dev", l.device()).CombinedOutput()
 	loss, _ := exec.Command("ip", "netns", "exec", l.namespace(), "nft", "list", "ruleset").CombinedOutput()
 	return string(out) + string(loss)
+}
+
+// Listen opens a UDP socket at the far end; it is closed with the test.
+func (l *Link) Listen(t testing.TB) *net.UDPConn {
+	t.Helper()
+	var conn *net.UDPConn
+	err := l.visit(func() (err error) {
+		conn, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(l.Far(), 0)))
+		return err
+	})
+	if err != nil {
+		t.Fatalf("listen behind the link: %v", err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// visit calls a function on a thread that is in the namespace meanwhile.
+func (l *Link) visit(call func() error) error {
+	home, err := os.Open("/proc/self/ns/net")
+	if err != nil {
+		return err
+	}
+	defer home.Close()
+	there, err := os.Open(filepath.Join("/run/netns", l.namespace()))
+	if err != nil {
+		return err
+	}
+	defer there.Close()
+	runtime.LockOSThread()
+	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	err = call()
+	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+		return back // the thread stays locked: nobody else may use it
+	}
+	runtime.UnlockOSThread()
+	return err
 }
 
 // inside returns a command that runs another one at the link's far end.

@@ -202,6 +202,14 @@ func (r Trace) Unrepaired() float64 {
 	return share(missed, lost+r.Grown(func(p Poll) int64 { return p.Packets }))
 }
 
+// Undecodable returns how many pictures the browser could not decode: those it had whole and those
+// it asked for a keyframe for. A few whole ones may wait for their turn.
+func (r Trace) Undecodable() int64 {
+	const waiting = 3
+	whole := r.Grown(func(p Poll) int64 { return p.Received - p.Decoded - p.Dropped })
+	return max(0, whole-waiting) + r.Grown(func(p Poll) int64 { return p.PLIs })
+}
+
 // Concealed returns the share of the sound that was made up because none had come.
 func (r Trace) Concealed() float64 {
 	return share(r.Grown(func(p Poll) int64 { return p.Concealed }), r.Grown(func(p Poll) int64 { return p.Sound }))
@@ -286,19 +294,57 @@ func (r Trace) line(gap float64) string {
 			line += fmt.Sprintf(", %d %s", n, c.name)
 		}
 	}
-	if told := r.told("statistics"); told != "" {
-		line += ", " + told
+	if told := r.Statistics(); len(told) > 0 {
+		line += fmt.Sprintf(", the node: %v", told[len(told)-1])
 	}
 	return line
 }
 
-// told returns the data of the last event of a type, cut where it is long.
-func (r Trace) told(kind string) string {
-	const most = 300
-	for _, e := range slices.Backward(r.Told) {
-		if e.Type == kind {
-			return e.Data[:min(most, len(e.Data))]
+// Statistics is what the node's event of that name says of the session.
+type Statistics struct {
+	At        float64 // when it came
+	Estimate  int64   `json:"estimate"` // bits per second; 0: not known
+	Bitrate   int64   `json:"bitrate"`  // sent, of picture and sound
+	RID       string  `json:"rid"`
+	Spatial   int     `json:"spatialLayerId"`
+	Temporal  int     `json:"temporalLayerId"`
+	Paused    bool    `json:"paused"`
+	Automatic bool    `json:"automatic"`
+}
+
+// Layer returns the layer that is sent, "" if none is.
+func (s Statistics) Layer() string {
+	if s.Paused {
+		return ""
+	}
+	return fmt.Sprintf("%s S%d T%d", s.RID, s.Spatial, s.Temporal)
+}
+
+// String describes it in a few words.
+func (s Statistics) String() string {
+	return fmt.Sprintf("layer %q, estimate %d kbit/s, sends %d", s.Layer(), s.Estimate/1000, s.Bitrate/1000)
+}
+
+// Statistics returns the events of that name. A node need not have any.
+func (r Trace) Statistics() []Statistics {
+	var all []Statistics
+	for _, e := range r.Told {
+		s := Statistics{At: e.At}
+		if e.Type == "statistics" && json.Unmarshal([]byte(e.Data), &s) == nil {
+			all = append(all, s)
 		}
 	}
-	return ""
+	return all
+}
+
+// Switches returns how often the layer changed, by what was shown or by what the node says, which
+// knows of temporal layers, too.
+func (r Trace) Switches() int {
+	n, told := 0, r.Statistics()
+	for i := 1; i < len(told); i++ {
+		if told[i].Layer() != told[i-1].Layer() {
+			n++
+		}
+	}
+	return max(n, len(r.Changes()))
 }

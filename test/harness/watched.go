@@ -51,6 +51,15 @@ func (b *Behind) Watch(t testing.TB, stream string, l Layered) *Watched {
 	return &Watched{Session: session, Publisher: publisher, Layered: l, behind: b, page: page, url: url}
 }
 
+// Shows returns whether a height is that of a layer, 0 the lowest.
+func (w *Watched) Shows(rank int) func(height int) bool {
+	return func(height int) bool { return height == w.Heights[rank] }
+}
+
+// FitsLowest reports whether a height is one that may be shown under the cap for the lowest layer:
+// the middle one, too, with fewer frames.
+func (w *Watched) FitsLowest(height int) bool { return height <= w.Heights[1] }
+
 // Sessions returns how many sessions the watching page asked the node for.
 func (w *Watched) Sessions(t testing.TB) int {
 	t.Helper()
