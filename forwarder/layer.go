@@ -35,6 +35,7 @@ type layering struct {
 	spatial uint8             // that packet's layer
 	dropped bool              // it was dropped
 	seen    bool              // picture is valid
+	climbed bool              // stepped up, and nothing of the new temporal layer was sent yet
 }
 
 // Running numbers of pictures and frames that payloads and descriptors carry, or what
@@ -74,6 +75,8 @@ func (d *DownTrack) judge(p *Packet) verdict {
 	}
 	if !keep {
 		d.cut(p, fresh)
+	} else if p.Layering.Temporal == s.id.temporal() {
+		s.climbed = false
 	}
 	s.highest, s.picture, s.seen, s.dropped, s.spatial = p.Seq, p.Timestamp, true, !keep, p.Layering.Spatial
 	if keep {
@@ -85,7 +88,8 @@ func (d *DownTrack) judge(p *Packet) verdict {
 
 // stepLayer moves towards the target: down at any new picture, to another spatial
 // layer at a keyframe or where that is part of the current one, temporal layers up
-// where p says that it may be done.
+// where p says that it may be done. The next step up waits for a picture of the layer
+// reached: what p needs of that may be older than the step.
 func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	s, goal := &d.seg.layering, d.goal.layer
 	if p.Layering.Entry == codec.AllLayers {
@@ -98,8 +102,11 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	if fresh && goal.temporal() < s.id.temporal() {
 		s.id = layerOf(s.id.spatial(), goal.temporal())
 	}
+	if s.climbed {
+		return
+	}
 	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 {
-		s.id = s.id.above()
+		s.id, s.climbed = s.id.above(), true
 	}
 }
 
@@ -208,15 +215,17 @@ func (m *mapping) number(o *OutPacket, id layerID, out *Output) {
 	}
 }
 
-// describe replaces the packet's Dependency Descriptor where another frame number or
-// fewer decode targets must be told.
+// describe replaces the packet's Dependency Descriptor where another frame number or the
+// active decode targets must be told. These are told with each frame: who misses one
+// would else be wrong until the next keyframe, where all are active unless it says so.
 func (o *OutPacket) describe(id layerID, out *Output) {
 	l := &o.Packet.Layering
 	var active uint32
 	var targets uint8
-	if m := l.Masks; m != nil && l.Flags&codec.LayerStart != 0 {
-		if mask := m.Active[id.spatial()][id.temporal()]; mask != m.Active[topLayer.spatial()][topLayer.temporal()] {
-			active, targets = mask, m.Targets
+	if m := l.Masks; m != nil && m.Targets > 1 && l.Flags&codec.LayerStart != 0 {
+		active = m.Active[id.spatial()][id.temporal()]
+		if all := uint32(uint64(1)<<m.Targets - 1); active != all || l.Entry != codec.AllLayers {
+			targets = m.Targets
 		}
 	}
 	if o.numbers.frame == l.FrameNumber && targets == 0 {
