@@ -125,7 +125,7 @@ func (d *DownTrack) needsKeyframe() bool {
 }
 
 // cut closes the hole p leaves, and with it what is missing between p and the packet
-// dropped right before, if both are of one picture.
+// dropped right before, if both are of one picture and no other layer lies between.
 func (d *DownTrack) cut(p *Packet, fresh bool) {
 	s := &d.seg
 	if s.cuts == nil {
@@ -133,9 +133,9 @@ func (d *DownTrack) cut(p *Packet, fresh bool) {
 	}
 	first := p.Seq
 	switch {
-	case s.dropped && !fresh:
+	case s.dropped && !fresh && p.Layering.Spatial <= s.spatial+1:
 		first = s.highest + 1
-	case !s.dropped && !d.boundary:
+	case !s.dropped && !d.boundary && s.highest+1 == first:
 		first++ // an unfinished frame is never followed without a gap
 	}
 	s.cuts.drop(first, p.Seq+1, fresh && d.enc.format.Name == codec.VP8)
