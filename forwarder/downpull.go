@@ -78,10 +78,8 @@ func (d *DownTrack) tooLate(p *Packet) bool {
 	if p.Seq > s.highest && d.kind == codec.Video && s.highest != 0 {
 		return false
 	}
-	if s.cuts != nil {
-		if _, _, ok := s.cuts.at(p.Seq); !ok {
-			return true // it was dropped, or is forgotten
-		}
+	if s.wasCut(p.Seq) {
+		return true
 	}
 	seq := s.sequence(p.Seq)
 	return seq < d.next && !d.sent.free(seq)
@@ -162,7 +160,7 @@ func (d *DownTrack) fallBehind(last *Keyframe, out *Output) {
 func (d *DownTrack) send(now time.Time, p *Packet, out *Output, w *wide) {
 	seq := d.sequence(p)
 	timestamp, early := d.seg.timestamp(p.Timestamp)
-	e := sentPacket{at: d.ms, state: sentBit, layer: d.seg.id}
+	e := sentPacket{at: d.ms, state: sentBit, layer: d.seg.as}
 	if early {
 		e.state |= sentEarly
 	}

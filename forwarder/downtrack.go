@@ -337,6 +337,7 @@ func (d *DownTrack) begin(now time.Time, e *Encoding, format SubscriberFormat, o
 	if e == d.goal.enc {
 		d.seg.id = d.goal.layer
 	}
+	d.seg.as = d.seg.id
 	d.state = running
 	if d.kind == codec.Audio {
 		d.pos = e.hist.Head()

@@ -214,7 +214,7 @@ func (e *Encoding) late(p *Packet, info codec.Info) {
 	if !info.Keyframe || key != nil && (p.Seq <= key.Start || p.Timestamp == key.Timestamp) {
 		return
 	}
-	f := frame{timestamp: p.Timestamp, first: p, seq: p.Seq, start: p.Seq}
+	f := frame{timestamp: p.Timestamp, first: p, start: p.Seq}
 	for i := p.Index; i > e.hist.Tail() && p.Index-i < lateReach; i-- {
 		if q := e.hist.At(i - 1); q != nil && q.Timestamp == p.Timestamp && len(q.Payload) > 0 {
 			f.first, f.start = q, min(f.start, q.Seq)
@@ -222,8 +222,12 @@ func (e *Encoding) late(p *Packet, info codec.Info) {
 		}
 	}
 	f.has |= info.Parameters
-	for f.seq = f.start; f.start-f.seq < lateReach && e.hist.BySeq(f.seq-1) == nil; f.seq-- {
-		continue
+	f.seq = f.start
+	for seq := f.start - 1; f.start-seq <= lateReach; seq-- {
+		if e.hist.BySeq(seq) != nil {
+			f.seq = seq + 1 // what was lost between may belong to this frame
+			break
+		}
 	}
 	e.learn(p, info)
 	e.newKeyframe(p.At, &f)

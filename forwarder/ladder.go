@@ -18,14 +18,15 @@ type rung struct {
 	height  int
 }
 
-// A ladder is everything a publisher's video can be had as, the worst first. Quality is
-// measured: pixels, then pictures per second, then bitrate; a RID means nothing. No rung
-// takes as much as a better one.
+// A ladder is what a publisher's video can be had as, the worst first. Quality is
+// measured: pixels, then pictures per second, then bitrate; a RID means nothing.
 type ladder []rung
 
-// newLadder makes the ladder of a publisher's video encodings. Pictures are left out of
-// the smallest only: a small picture that moves is better than a large one that stutters.
-func newLadder(now time.Time, encodings []*Encoding) ladder {
+// ladders are all rungs a publisher's video has, and those the automatic choice uses.
+type ladders struct{ all, sensible ladder }
+
+// newLadders makes those of a publisher's video encodings.
+func newLadders(now time.Time, encodings []*Encoding) *ladders {
 	var l ladder
 	for _, e := range encodings {
 		if e.Active(now) && e.decodable() {
@@ -35,15 +36,23 @@ func newLadder(now time.Time, encodings []*Encoding) ladder {
 	slices.SortStableFunc(l, func(a, b rung) int {
 		return cmp.Or(cmp.Compare(a.pixels, b.pixels), cmp.Compare(a.layer.temporal(), b.layer.temporal()), cmp.Compare(a.bitrate, b.bitrate))
 	})
+	return &ladders{l, l.sensible()}
+}
+
+// sensible returns what to choose from by bandwidth. Pictures are left out of the
+// smallest only: a small picture that moves is better than a large one that stutters. No
+// rung takes as much as a better one.
+func (l ladder) sensible() ladder {
 	if len(l) == 0 {
 		return nil
 	}
-	smallest := l[0].pixels
-	l = slices.DeleteFunc(l, func(r rung) bool {
-		top := r.enc.topTemporal(r.layer.spatial())
-		return r.pixels > smallest && r.layer.temporal() < top
-	})
-	return l.withoutDominated()
+	var some ladder
+	for i := range l {
+		if l[i].pixels == l[0].pixels || l[i].layer.temporal() == l.topTemporal(&l[i]) {
+			some = append(some, l[i])
+		}
+	}
+	return some.withoutDominated()
 }
 
 // withoutDominated leaves out what takes as much as something better.
@@ -72,33 +81,37 @@ func (e *Encoding) appendRungs(l ladder) ladder {
 	return l
 }
 
-// topTemporal is the highest temporal layer of a spatial one that is sent.
-func (e *Encoding) topTemporal(spatial uint8) uint8 {
+// topTemporal is the highest temporal layer there is of r's encoding and spatial layer.
+func (l ladder) topTemporal(r *rung) uint8 {
 	var top uint8
-	for _, s := range e.Layers() {
-		if s.Spatial == spatial && s.Bitrate > 0 {
-			top = max(top, s.Temporal)
+	for i := range l {
+		if l[i].enc == r.enc && l[i].layer.spatial() == r.layer.spatial() {
+			top = max(top, l[i].layer.temporal())
 		}
 	}
 	return top
 }
 
-// within returns the rungs that a selection allows; all of them if it allows none, since
-// what does not exist any more must not leave a subscriber without a picture.
-func (l ladder) within(sel *Selection) ladder {
+// within returns the rungs that a selection allows: of those it fixes all there are, else
+// the sensible ones. Where it allows none it counts for nothing, since what does not
+// exist any more must not leave a subscriber without a picture.
+func (l *ladders) within(sel *Selection) ladder {
 	if *sel == (Selection{}) {
-		return l
+		return l.sensible
 	}
 	var some ladder
-	for _, r := range l {
+	for _, r := range l.all {
 		if sel.allows(&r) {
 			some = append(some, r)
 		}
 	}
-	if some == nil {
-		return l
+	switch {
+	case some == nil:
+		return l.sensible
+	case sel.fixed():
+		return some
 	}
-	return some
+	return some.sensible()
 }
 
 func (s *Selection) allows(r *rung) bool {
@@ -137,16 +150,7 @@ func (l ladder) find(e *Encoding, layer layerID) int {
 	return slices.IndexFunc(l, func(r rung) bool { return r.enc == e && r.layer == layer })
 }
 
-// ladderOf returns the publisher's ladder of video; nil while there is nothing.
-func (p *Publisher) ladderOf() ladder {
-	if l := p.ladder.Load(); l != nil {
-		return *l
-	}
-	return nil
-}
-
-// climb renews the ladder of video.
+// climb renews the ladders of video.
 func (p *Publisher) climb(now time.Time) {
-	l := newLadder(now, p.Encodings(codec.Video))
-	p.ladder.Store(&l)
+	p.ladders.Store(newLadders(now, p.Encodings(codec.Video)))
 }

@@ -29,12 +29,14 @@ type target struct {
 // A layering is where a segment stands among its encoding's layers.
 type layering struct {
 	id      layerID           // what is forwarded now
+	as      layerID           // what the packet judged last is sent as: what was forwarded at its place
 	masks   *codec.LayerMasks // of the newest packet that has them; nil: none had
 	highest uint64            // the highest incoming number sent or dropped; 0: none yet
 	picture uint32            // the timestamp of that packet
 	spatial uint8             // that packet's layer
 	dropped bool              // it was dropped
 	seen    bool              // picture is valid
+	climbed bool              // stepped up, and nothing of the new temporal layer was sent yet
 }
 
 // Running numbers of pictures and frames that payloads and descriptors carry, or what
@@ -68,12 +70,15 @@ func (d *DownTrack) judge(p *Packet) verdict {
 	if p.Layering.Masks != nil {
 		s.masks = p.Layering.Masks
 	}
+	s.as = s.id
 	keep := p.Layering.Needed&s.id.bit() != 0
 	if !fresh && p.Layering.Spatial == s.spatial {
 		keep = !s.dropped // a frame goes as a whole, whatever its packets say
 	}
 	if !keep {
 		d.cut(p, fresh)
+	} else if p.Layering.Temporal == s.id.temporal() {
+		s.climbed = false
 	}
 	s.highest, s.picture, s.seen, s.dropped, s.spatial = p.Seq, p.Timestamp, true, !keep, p.Layering.Spatial
 	if keep {
@@ -85,7 +90,8 @@ func (d *DownTrack) judge(p *Packet) verdict {
 
 // stepLayer moves towards the target: down at any new picture, to another spatial
 // layer at a keyframe or where that is part of the current one, temporal layers up
-// where p says that it may be done.
+// where p says that it may be done. The next step up waits for a picture of the layer
+// reached: what p needs of that may be older than the step.
 func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	s, goal := &d.seg.layering, d.goal.layer
 	if p.Layering.Entry == codec.AllLayers {
@@ -98,8 +104,11 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	if fresh && goal.temporal() < s.id.temporal() {
 		s.id = layerOf(s.id.spatial(), goal.temporal())
 	}
+	if s.climbed {
+		return
+	}
 	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 {
-		s.id = s.id.above()
+		s.id, s.climbed = s.id.above(), true
 	}
 }
 
@@ -118,7 +127,7 @@ func (d *DownTrack) needsKeyframe() bool {
 }
 
 // cut closes the hole p leaves, and with it what is missing between p and the packet
-// dropped right before, if both are of one picture.
+// dropped right before, if both are of one picture and no other layer lies between.
 func (d *DownTrack) cut(p *Packet, fresh bool) {
 	s := &d.seg
 	if s.cuts == nil {
@@ -126,42 +135,113 @@ func (d *DownTrack) cut(p *Packet, fresh bool) {
 	}
 	first := p.Seq
 	switch {
-	case s.dropped && !fresh:
+	case s.dropped && !fresh && p.Layering.Spatial <= s.spatial+1:
 		first = s.highest + 1
-	case !s.dropped && !d.boundary:
+	case !s.dropped && !d.boundary && s.highest+1 == first:
 		first++ // an unfinished frame is never followed without a gap
 	}
 	s.cuts.drop(first, p.Seq+1, fresh && d.enc.format.Name == codec.VP8)
 }
 
 // judgeLate decides about a packet whose number was passed over before: it is
-// sent if the rest of its frame was, and if nothing of the frame is known, if the layer
-// needs it. A frame of which something was dropped must stay incomplete without
-// leaving a hole.
+// sent if the rest of its frame was, and if nothing of the frame is known, if it was
+// needed at its place. A frame of which something was dropped must stay incomplete
+// without leaving a hole.
 func (d *DownTrack) judgeLate(p *Packet) verdict {
-	if d.seg.cuts == nil {
-		return sendIt
-	}
-	if _, _, ok := d.seg.cuts.at(p.Seq); !ok {
+	s := &d.seg
+	if s.wasCut(p.Seq) {
 		return leaveIt
 	}
+	var beside *layerID // what was forwarded of p's picture
+	var cut *Packet     // the nearest packet of it that was dropped
 	for i := uint64(1); i <= lateFrame; i++ {
 		for _, q := range [2]*Packet{d.enc.hist.BySeq(p.Seq - i), d.enc.hist.BySeq(p.Seq + i)} {
-			if q == nil || q.Timestamp != p.Timestamp || q.Layering.Spatial != p.Layering.Spatial || q.Seq > d.seg.highest {
+			if q == nil || q.Timestamp != p.Timestamp || q.Seq > s.highest {
 				continue
 			}
-			if _, _, ok := d.seg.cuts.at(q.Seq); !ok {
-				return emptyIt
-			}
-			if e := d.sent.get(d.seg.sequence(q.Seq)); e != nil && e.state&sentEmpty == 0 {
+			e := d.sentMedia(q)
+			switch same := q.Layering.Spatial == p.Layering.Spatial; {
+			case same && e != nil:
+				s.as = e.layer
 				return sendIt
+			case same && s.wasCut(q.Seq):
+				return emptyIt
+			case beside == nil && e != nil:
+				beside = &e.layer
+			case cut == nil && s.wasCut(q.Seq):
+				cut = q
 			}
 		}
 	}
-	if p.Layering.Needed&d.seg.id.bit() == 0 {
+	return d.judgeLost(p, beside, cut)
+}
+
+// judgeLost decides about a late packet of a frame of which nothing was sent or dropped,
+// by what was forwarded of its picture, else around it. Where the layer changed there,
+// the step up was made after it, and nobody misses it after a step down.
+func (d *DownTrack) judgeLost(p *Packet, beside *layerID, cut *Packet) verdict {
+	before, after := d.layersAround(p.Seq)
+	switch {
+	case beside != nil:
+		before, after = *beside, *beside
+	case cut == nil:
+	case cut.Layering.Needed&after.bit() != 0: // the picture was before the change
+		after = before
+	case cut.Layering.Needed&before.bit() != 0: // behind it
+		before = after
+	}
+	d.seg.as = before
+	if need := before.bit() | after.bit(); p.Layering.Needed&need != need {
 		return emptyIt
 	}
 	return sendIt
+}
+
+// wasCut tells whether an incoming number was dropped, or is forgotten.
+func (m *mapping) wasCut(in uint64) bool {
+	if m.cuts == nil {
+		return false
+	}
+	_, _, ok := m.cuts.at(in)
+	return !ok
+}
+
+// sentMedia returns how a packet of the segment went out; nil if it did not.
+func (d *DownTrack) sentMedia(p *Packet) *sentPacket {
+	if d.seg.wasCut(p.Seq) {
+		return nil
+	}
+	return d.sentAs(d.seg.sequence(p.Seq))
+}
+
+// sentAs returns what went out under a number; nil if nothing or an empty packet did.
+func (d *DownTrack) sentAs(number uint64) *sentPacket {
+	if e := d.sent.get(number); e != nil && e.state&sentEmpty == 0 {
+		return e
+	}
+	return nil
+}
+
+// layersAround returns what was forwarded right before and after an incoming number.
+func (d *DownTrack) layersAround(in uint64) (before, after layerID) {
+	s := &d.seg
+	for in <= s.highest && s.wasCut(in) {
+		in++
+	}
+	number := s.sequence(in)
+	before, after = s.id, s.id
+	for n := number; n < min(d.next, number+lateReach); n++ {
+		if e := d.sentAs(n); e != nil {
+			before, after = e.layer, e.layer
+			break
+		}
+	}
+	for n := number - 1; n >= s.out && number-n < lateReach; n-- {
+		if e := d.sentAs(n); e != nil {
+			return e.layer, after
+		}
+	}
+	return before, after
 }
 
 // align lets the segment's running numbers follow on those sent before: first is its
@@ -208,15 +288,17 @@ func (m *mapping) number(o *OutPacket, id layerID, out *Output) {
 	}
 }
 
-// describe replaces the packet's Dependency Descriptor where another frame number or
-// fewer decode targets must be told.
+// describe replaces the packet's Dependency Descriptor where another frame number or the
+// active decode targets must be told. These are told with each frame: who misses one
+// would else be wrong until the next keyframe, where all are active unless it says so.
 func (o *OutPacket) describe(id layerID, out *Output) {
 	l := &o.Packet.Layering
 	var active uint32
 	var targets uint8
-	if m := l.Masks; m != nil && l.Flags&codec.LayerStart != 0 {
-		if mask := m.Active[id.spatial()][id.temporal()]; mask != m.Active[topLayer.spatial()][topLayer.temporal()] {
-			active, targets = mask, m.Targets
+	if m := l.Masks; m != nil && m.Targets > 1 && l.Flags&codec.LayerStart != 0 {
+		active = m.Active[id.spatial()][id.temporal()]
+		if all := uint32(uint64(1)<<m.Targets - 1); active != all || l.Entry != codec.AllLayers {
+			targets = m.Targets
 		}
 	}
 	if o.numbers.frame == l.FrameNumber && targets == 0 {

@@ -63,10 +63,10 @@ type Publisher struct {
 	arena  arena
 
 	// published for readers
-	best   [codec.Video + 1]atomic.Pointer[Encoding]
-	all    [codec.Video + 1]atomic.Pointer[[]*Encoding]
-	ladder atomic.Pointer[ladder] // of video
-	ended  atomic.Bool
+	best    [codec.Video + 1]atomic.Pointer[Encoding]
+	all     [codec.Video + 1]atomic.Pointer[[]*Encoding]
+	ladders atomic.Pointer[ladders] // of video
+	ended   atomic.Bool
 
 	nextChoice                         [codec.Video + 1]time.Time
 	nextReport, nextREMB, nextFeedback time.Time

@@ -88,7 +88,10 @@ func (s *Subscriber) allocate(now time.Time) {
 		return
 	}
 	s.alloc.next = now.Add(allocateInterval)
-	l := s.pub.ladderOf().within(&d.selection)
+	var l ladder
+	if all := s.pub.ladders.Load(); all != nil {
+		l = all.within(&d.selection)
+	}
 	if len(l) == 0 {
 		d.aim(target{enc: s.pub.Best(codec.Video), layer: topLayer}, s.pub)
 		return

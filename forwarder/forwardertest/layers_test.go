@@ -34,16 +34,6 @@ func smooth(o Options) Options {
 	return o
 }
 
-// rough is everything that may happen to those who switch.
-func rough(o Options) Options {
-	o.Up = Network{Loss: 0.02, Duplicate: 0.01, Late: 0.003, Delay: 20 * time.Millisecond, Jitter: 40 * time.Millisecond}
-	o.Down = o.Up
-	o.RTX, o.Padding, o.Bitrate, o.PacketBytes = true, true, 200_000, 200
-	o.Subscribers, o.Rejoin, o.Restart = 4, 30*time.Second, 60*time.Second
-	o.Select, o.Calm, o.Vanish, o.VanishLayers = 2*time.Second, 15*time.Second, 15*time.Second, 10*time.Second
-	return o
-}
-
 // TestLayersPass: all layers go through to who wants all of them.
 func TestLayersPass(t *testing.T) {
 	for name, o := range layered() {
@@ -59,21 +49,24 @@ func TestLayersPass(t *testing.T) {
 	}
 }
 
-// TestSwitches selects layers at random over calm networks, then over bad ones.
+// TestSwitches selects layers at random, over networks that deliver everything.
 func TestSwitches(t *testing.T) {
 	for name, o := range layered() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			calm := smooth(o)
-			calm.Select, calm.Calm = time.Second, 10*time.Second
-			for i, opt := range []Options{calm, rough(o)} {
-				for _, seed := range []uint64{1, 7, 4711} {
-					w := New(seed, opt)
-					w.Run(30 * time.Second)
-					if err := w.Err(); err != nil {
-						t.Errorf("%d seed %d: %v", i, seed, err)
-					}
+			o := smooth(o)
+			o.Select, o.Calm = time.Second, 10*time.Second
+			switches := 0
+			for _, seed := range []uint64{1, 7, 4711} {
+				w := New(seed, o)
+				w.Run(30 * time.Second)
+				switches += w.Switches()
+				if err := w.Err(); err != nil {
+					t.Errorf("seed %d: %v", seed, err)
 				}
+			}
+			if switches < 100 {
+				t.Errorf("only %d switches happened", switches)
 			}
 		})
 	}

@@ -39,7 +39,7 @@ func (n *numbers) picture(q *sequence, r *sentRecord, from *original, fresh bool
 			q.fail("wire: picture id %d amid picture %d", id, n.id)
 		}
 	case q.o.s.w.opt.Codec == codec.VP8:
-		if step < 1 || step > 1+q.holes {
+		if step < 1 || step > 1+q.holes+q.empty {
 			q.fail("wire: picture id %d after %d, with %d numbers left out", id, n.id, q.holes)
 		}
 	case step == 0 || step > 1<<(from.idBits-1):
@@ -57,7 +57,7 @@ func (n *numbers) base(q *sequence, r *sentRecord, from *original, fresh bool) {
 	if fresh && r.content.temporal == 0 {
 		least = 1
 	}
-	most := least + q.holes
+	most := least + q.holes + q.empty
 	if !fresh {
 		most = 0
 	}

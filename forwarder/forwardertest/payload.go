@@ -119,7 +119,7 @@ func (s *upstream) vp8(p *payload, f *layerFrame, c *content) {
 func (s *upstream) vp9(p *payload, f *layerFrame, c *content) {
 	o := &s.pub.w.opt
 	predicted := len(f.picture.needs) > 0
-	structure := f.key && f.spatial == 0 && c.part == 0
+	structure := f.spatial == 0 && c.part == 0 && (f.key || s.ladder.active != s.told)
 	bit := func(b bool, v byte) byte {
 		if b {
 			return v
@@ -149,16 +149,18 @@ func (s *upstream) vp9(p *payload, f *layerFrame, c *content) {
 	}
 }
 
-// vp9Structure writes a scalability structure (RFC 9628 §4.2.1): sizes, and in
-// non-flexible mode the picture group.
+// vp9Structure writes a scalability structure (RFC 9628 §4.2.1) of the layers sent now:
+// sizes, and in non-flexible mode the picture group. It comes with keyframes and when
+// there are other layers than before.
 func (s *upstream) vp9Structure(p *payload) {
 	o := &s.pub.w.opt
-	first := byte(o.Layers.Spatial-1)<<5 | 0x10
+	s.told = s.ladder.active
+	first := byte(s.told-1)<<5 | 0x10
 	if !o.Flexible {
 		first |= 0x08
 	}
 	p.put(first)
-	for l := range o.Layers.Spatial {
+	for l := range s.told {
 		w, h := s.size(l)
 		p.put(byte(w>>8), byte(w), byte(h>>8), byte(h))
 	}

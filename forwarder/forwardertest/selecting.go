@@ -110,10 +110,16 @@ func (s *subscriber) checkCalm() {
 		w.fail("liveness: subscriber %d is sent nothing in a calm", s.index)
 		return
 	}
-	above := got.encoding < want.encoding || got.encoding == want.encoding && (got.spatial > want.spatial || got.temporal > want.temporal)
-	if above || exact && *got != *want {
-		w.fail("liveness: subscriber %d gets %+v, selected is %+v of %v", s.index, *got, *want, s.picks.want)
+	if exact && *got != *want || !exact && !s.alike(got, want) {
+		w.fail("liveness: subscriber %d gets %+v, selected is %+v of %+v", s.index, *got, *want, s.picks.want)
 	}
+}
+
+// alike tells whether two layers have the same size and frame rate.
+func (s *subscriber) alike(a, b *layer) bool {
+	wa, _ := s.w.pub.stream(a.encoding).size(int(a.spatial))
+	wb, _ := s.w.pub.stream(b.encoding).size(int(b.spatial))
+	return wa == wb && a.temporal == b.temporal
 }
 
 // seenSince returns the highest layer sent of late, nil if there is none.
@@ -133,40 +139,51 @@ func (s *subscriber) seenSince(since time.Time) *layer {
 	return top
 }
 
-// expected is the layer that was selected, as far as there is such a one; exact tells
-// whether the network's estimate has no say in it.
+// expected is the layer that was selected; nil if there is no such one now, or if the
+// network's estimate has a say in it. exact tells that no other one will do.
 func (s *subscriber) expected() (want *layer, exact bool) {
-	o := &s.w.opt
-	sel := &s.picks.want
-	exact = sel.Exact || !o.TransportCC
+	o, sel := &s.w.opt, &s.picks.want
+	if sel.RID != "" && s.w.pub.named(sel.RID).paused || o.TransportCC && !sel.Exact {
+		return nil, false
+	}
 	for i := range o.Encodings {
 		u := s.w.pub.stream(uint8(i))
-		if u.paused || sel.RID != "" && u.rid != sel.RID && !s.w.pub.named(sel.RID).paused {
+		if u.paused || sel.RID != "" && u.rid != sel.RID {
 			continue
 		}
-		if l, ok := s.within(u); ok {
-			return &l, exact
+		if l := s.within(u); l != nil && s.better(l, want) {
+			want = l
 		}
 	}
-	return nil, false
+	return want, sel.Exact
 }
 
-// within returns the highest layer of an encoding that a selection allows.
-func (s *subscriber) within(u *upstream) (layer, bool) {
+// better tells whether a is a larger picture than b, which may be nil.
+func (s *subscriber) better(a, b *layer) bool {
+	if b == nil {
+		return true
+	}
+	wa, _ := s.w.pub.stream(a.encoding).size(int(a.spatial))
+	wb, _ := s.w.pub.stream(b.encoding).size(int(b.spatial))
+	return wa > wb
+}
+
+// within returns the highest layer of an encoding that a selection allows, nil if there
+// is none.
+func (s *subscriber) within(u *upstream) *layer {
 	o, sel := &s.w.opt, &s.picks.want
 	l := layer{u.pub.id, uint8(u.index), uint8(u.ladder.active - 1), uint8(o.Layers.Temporal - 1)}
 	if !o.tellsLayers() {
-		return l, true
+		return &l
 	}
-	for _, bound := range []*uint8{sel.Spatial, sel.MaxSpatial} {
-		if bound != nil {
-			l.spatial = min(l.spatial, *bound)
+	if sel.Exact {
+		if *sel.Spatial > l.spatial || *sel.Temporal > l.temporal {
+			return nil
 		}
+		l.spatial, l.temporal = *sel.Spatial, *sel.Temporal
 	}
-	for _, bound := range []*uint8{sel.Temporal, sel.MaxTemporal} {
-		if bound != nil {
-			l.temporal = min(l.temporal, *bound)
-		}
+	if sel.MaxSpatial != nil {
+		l.spatial, l.temporal = min(l.spatial, *sel.MaxSpatial), min(l.temporal, *sel.MaxTemporal)
 	}
 	for sel.MaxWidth > 0 {
 		width, _ := u.size(int(l.spatial))
@@ -174,11 +191,11 @@ func (s *subscriber) within(u *upstream) (layer, bool) {
 			break
 		}
 		if l.spatial == 0 {
-			return l, false
+			return nil
 		}
 		l.spatial--
 	}
-	return l, true
+	return &l
 }
 
 // named returns the encoding with a RID.

@@ -16,6 +16,7 @@ type sequence struct {
 	holes int    // numbers without a packet since prev
 
 	refused int // of them, those that a full sink refused
+	empty   int // numbers with an empty packet since prev: a probe, or what came late and is not needed
 
 	prev    *sentRecord // the last packet of media
 	from    *original   // as its publisher sent it; nil: forgotten
@@ -101,8 +102,11 @@ func (q *sequence) to(number uint64) {
 			continue
 		}
 		q.told.packet(r)
-		if r.media {
+		switch {
+		case r.media:
 			q.media(r)
+		case len(r.payload) == 0:
+			q.empty++
 		}
 	}
 }
@@ -129,7 +133,7 @@ func (q *sequence) media(r *sentRecord) {
 		clear(q.got)
 	}
 	q.assemble(c)
-	q.prev, q.from, q.holes, q.refused = r, from, 0, 0
+	q.prev, q.from, q.holes, q.refused, q.empty = r, from, 0, 0, 0
 }
 
 // course checks where the track goes: from encoding to encoding, and where it leaves

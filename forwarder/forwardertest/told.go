@@ -98,7 +98,7 @@ func (t *told) mask(c *content, from *original) {
 	}
 	s := t.q.o.s.w.stream(c)
 	for at := p.content.frame().place + 1; at < c.frame().place; at++ {
-		if f := s.frames[at]; f != nil && f.in(t.active) && f.in(t.before) {
+		if f := s.frames[at]; f != nil && f.in(t.active&^from.frame.entered()) && f.in(t.before) {
 			t.q.fail("wire: active targets %b need picture %d layer %d/%d, which is left out", t.active, f.picture.number, f.spatial, f.temporal)
 		}
 	}
@@ -112,6 +112,17 @@ func (f *layerFrame) in(targets uint32) bool {
 		}
 	}
 	return false
+}
+
+// entered are the targets that may be entered with the frame: who left one may be back.
+func (f *layerFrame) entered() uint32 {
+	var targets uint32
+	for i, ind := range f.dependency.indications {
+		if ind == codec.Switch {
+			targets |= 1 << i
+		}
+	}
+	return targets
 }
 
 // heard tells whether the packet in which the publisher told its active targets came

@@ -29,6 +29,7 @@ type upstream struct {
 	frames    map[uint64]*layerFrame // by place
 	start     time.Time
 	ladder    *ladder
+	told      int // spatial layers in the last scalability structure
 	describer *describer
 }
 
