@@ -37,6 +37,7 @@ type benchCmd struct {
 	Ramp    float64     `name:"ramp" default:"50" placeholder:"N" help:"Joins a second before the measurement."`
 	Churn   float64     `name:"churn" placeholder:"N" help:"Joins and leaves a second during the measurement, beside those who stay."`
 	Storm   bench.Storm `name:"storm" placeholder:"N/TIME[/STAY]" help:"Measure once more while N join within TIME, e.g. 500/10s, and STAY: what those who watch notice of it."`
+	Stalled int         `name:"stalled-tcp" placeholder:"N" help:"Measure once more while N subscribers over ICE-TCP read nothing: what the others notice of it."`
 	Joins   int         `name:"joins" default:"50" placeholder:"N" help:"Joins without media that measure the CPU time of a join; 0 leaves it out."`
 	Seconds float64     `name:"seconds" default:"10" placeholder:"N" help:"How long is measured."`
 	Warmup  float64     `name:"warmup" default:"3" placeholder:"N" help:"Seconds from the last join to the measurement."`
@@ -76,7 +77,7 @@ func (c *benchCmd) load() bench.Load {
 		Codec: bench.Codec(c.Codec), Bitrate: c.Bitrate, FPS: c.FPS, KeyframeInterval: c.KeyframeInterval,
 		Pace: bench.Pace(c.Pace), Audio: c.Audio, AnswerRequests: c.AnswerRequests,
 		Profile: bench.Profile(c.SRTP), Feedback: c.Feedback, Loss: c.Loss,
-		Ramp: c.Ramp, Churn: c.Churn, Storm: c.Storm, Joins: c.Joins, Warmup: seconds(c.Warmup), Window: seconds(c.Seconds),
+		Ramp: c.Ramp, Churn: c.Churn, Storm: c.Storm, StalledTCP: c.Stalled, Joins: c.Joins, Warmup: seconds(c.Warmup), Window: seconds(c.Seconds),
 	}
 }
 

@@ -21,10 +21,11 @@ const (
 // An answer is what is used of a server's answer.
 type answer struct {
 	ufrag, pwd  string
-	passive     bool // the server waits for our ClientHello
-	candidates  []netip.AddrPort
-	kinds       [128]kind // by payload type
-	transportID uint8     // extension id of transport-wide numbers, 0 for none
+	passive     bool             // the server waits for our ClientHello
+	candidates  []netip.AddrPort // UDP
+	tcp         []netip.AddrPort // ICE-TCP, passive
+	kinds       [128]kind        // by payload type
+	transportID uint8            // extension id of transport-wide numbers, 0 for none
 }
 
 // maxCandidates bounds the addresses that are tried.
@@ -74,10 +75,17 @@ func (a *answer) attribute(section kind, name, value string) {
 	}
 }
 
-// candidate takes a UDP address of component 1 (RFC 8839 §5.1).
+// candidate takes an address of component 1 (RFC 8839 §5.1).
 func (a *answer) candidate(value string) {
 	f := strings.Fields(value)
-	if len(f) < 6 || f[1] != "1" || !strings.EqualFold(f[2], "udp") || len(a.candidates) == maxCandidates {
+	if len(f) < 6 || f[1] != "1" {
+		return
+	}
+	list := &a.candidates
+	if !strings.EqualFold(f[2], "udp") {
+		list = &a.tcp
+	}
+	if len(*list) == maxCandidates {
 		return
 	}
 	ip, err := netip.ParseAddr(f[4])
@@ -85,8 +93,8 @@ func (a *answer) candidate(value string) {
 	if err != nil || err2 != nil || port == 0 {
 		return
 	}
-	if at := netip.AddrPortFrom(ip, uint16(port)); !slices.Contains(a.candidates, at) {
-		a.candidates = append(a.candidates, at)
+	if at := netip.AddrPortFrom(ip, uint16(port)); !slices.Contains(*list, at) {
+		*list = append(*list, at)
 	}
 }
 

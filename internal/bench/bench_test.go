@@ -172,6 +172,7 @@ func TestChurnAndSeveralStreams(t *testing.T) {
 	l := small()
 	l.Publishers, l.Subscribers, l.Churn, l.Joins = 2, 2, 4, 0
 	l.Storm = bench.Storm{Joins: 3, Within: time.Second}
+	l.StalledTCP = 2
 	r := run(t, bench.Options{Load: l, Sweep: []int{1, 2}, Breakdown: true})
 	if len(r.Points) != 2 || r.Points[0].Subscribers != 1 || r.Points[1].Subscribers != 2 {
 		t.Fatalf("points %+v", r.Points)
@@ -185,6 +186,9 @@ func TestChurnAndSeveralStreams(t *testing.T) {
 		s := p.Storm
 		if s == nil || s.Joins != 3 || s.Failed != 0 || s.Loss != 0 || s.LatencyMs.P50 <= 0 || s.FirstKeyframeMs.P50 <= 0 || s.Cores <= 0 {
 			t.Errorf("storm %+v", s)
+		}
+		if s := p.Stalled; s == nil || s.Stuck != 2 || s.Loss != 0 || s.LatencyMs.P50 <= 0 || s.LatencyMs.Max < s.LatencyMs.P99 {
+			t.Errorf("stalled %+v", s)
 		}
 		checkBreakdown(t, r.Points[i].Rounds[0].Breakdown)
 	}
@@ -262,7 +266,7 @@ func checkTable(t *testing.T, r *bench.Report) {
 	if err := r.WriteTable(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 × 1, median of 1", "2 × 2", "CPU per delivered packet", "first keyframe", "joins while measured", "in the storm: joins", "goroutines by who started them"} {
+	for _, want := range []string{"2 × 1, median of 1", "2 × 2", "CPU per delivered packet", "first keyframe", "joins while measured", "in the storm: joins", "over TCP, with something left unread", "goroutines by who started them"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
@@ -301,6 +305,7 @@ func TestMistakes(t *testing.T) {
 		"loss":               func(o *bench.Options) { o.Load.Loss = 1 },
 		"rounds":             func(o *bench.Options) { o.Rounds = 1000 },
 		"http://host:port":   func(o *bench.Options) { o.URL = "localhost" },
+		"can stall":          func(o *bench.Options) { o.Load.StalledTCP = 1_000_000 },
 		"a storm is":         func(o *bench.Options) { o.Load.Storm.Joins = 1 },
 		"takes no sweep":     func(o *bench.Options) { o.Capacity, o.Sweep = true, []int{1} },
 		"process and admin":  func(o *bench.Options) { o.URL, o.Breakdown = "http://127.0.0.1:1", true },
@@ -319,7 +324,7 @@ func TestMistakes(t *testing.T) {
 // somebody's broken script.
 func TestSchema(t *testing.T) {
 	number := 1.0
-	result := bench.Result{Storm: &bench.StormResult{}, Server: &bench.Cost{GoroutinesPerSubscriber: &number, CPUMsPerJoin: &number, CPUMsPerLeave: &number}}
+	result := bench.Result{Storm: &bench.StormResult{}, Stalled: &bench.StalledResult{}, Server: &bench.Cost{GoroutinesPerSubscriber: &number, CPUMsPerJoin: &number, CPUMsPerLeave: &number}}
 	r := bench.Report{Schema: 1, Load: bench.DefaultLoad(), Points: []bench.Point{{
 		Result: result, Baseline: &result, Ratio: map[string]float64{"cpuPerPacket": 0.5},
 		Rounds: []bench.Round{{Server: bench.Node, Result: result, Breakdown: &bench.Breakdown{

@@ -155,8 +155,8 @@ func (o *Options) checkCapacity() error {
 	switch {
 	case !o.Capacity:
 		return nil
-	case len(o.Sweep) > 0 || o.Load.Storm.Joins > 0 || o.Profile != "" || o.Breakdown:
-		return errors.New("a search for the capacity takes no sweep, storm, profile or breakdown")
+	case len(o.Sweep) > 0 || o.Load.Storm.Joins > 0 || o.Load.StalledTCP > 0 || o.Profile != "" || o.Breakdown:
+		return errors.New("a search for the capacity takes no sweep, storm, stalled subscribers, profile or breakdown")
 	}
 	return nil
 }

@@ -62,6 +62,7 @@ const (
 	eventStarted  = "started"
 	eventJoined   = "joined"
 	eventLeft     = "left"
+	eventStuck    = "stuck"
 	eventNoted    = "noted"
 	eventMeasured = "measured"
 	eventProgress = "progress"

@@ -49,7 +49,7 @@ type measurement struct {
 
 func (m *measurement) run(ctx context.Context) (Result, error) {
 	defer m.stop()
-	steps := []func(context.Context) error{m.start, m.media, m.fill, m.warm, m.window, m.storm, m.joins}
+	steps := []func(context.Context) error{m.start, m.media, m.fill, m.warm, m.window, m.storm, m.stalled, m.joins}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			if ctx.Err() != nil {

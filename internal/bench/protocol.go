@@ -26,6 +26,8 @@ const (
 	doStart   verb = "start"   // publishers: open all sessions, then send; answered by started
 	doJoin    verb = "join"    // subscribers: Count of each of Streams join; answered by joined
 	doLeave   verb = "leave"   // subscribers: all leave; answered by left
+	doStall   verb = "stall"   // subscribers: Count over TCP that read nothing; answered by joined
+	doStuck   verb = "stuck"   // subscribers: how many of those are stuck; answered by stuck
 	doMeasure verb = "measure" // a window to come; answered by noted at once
 	doCount   verb = "count"   // answered by measured when that window is over
 )
@@ -41,7 +43,7 @@ type command struct {
 
 // An event is a line a generator writes.
 type event struct {
-	Kind     string    `json:"kind"` // started, joined, left, noted, measured, progress, failed
+	Kind     string    `json:"kind"` // started, joined, left, stuck, noted, measured, progress, failed
 	Error    string    `json:"error,omitempty"`
 	Sessions int       `json:"sessions,omitempty"` // that are connected
 	Failed   int       `json:"failed,omitempty"`   // sessions that did not connect

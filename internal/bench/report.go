@@ -80,7 +80,8 @@ type Result struct {
 	ChurnJoins  float64 `json:"churnJoins"`
 	ChurnFailed float64 `json:"churnFailed"`
 
-	Storm *StormResult `json:"storm,omitempty"` // nil: there was none
+	Storm   *StormResult   `json:"storm,omitempty"`   // nil: there was none
+	Stalled *StalledResult `json:"stalled,omitempty"` // nil: there were none
 
 	GeneratorUsPerPacket float64 `json:"generatorUsPerPacket"` // CPU time of the subscribers' process
 	MachineIdle          float64 `json:"machineIdle"`          // share of the machine nobody used

@@ -51,12 +51,13 @@ type Load struct {
 	Feedback time.Duration `json:"feedbackNs"` // between a subscriber's transport-cc reports
 	Loss     float64       `json:"loss"`       // share of packets a subscriber throws away, 0 to 1
 
-	Ramp   float64       `json:"ramp"`  // joins per second before the measurement
-	Churn  float64       `json:"churn"` // joins and leaves per second during it
-	Storm  Storm         `json:"storm"` // measured in a window of its own behind it
-	Joins  int           `json:"joins"` // sessions without media that measure a join's CPU time
-	Warmup time.Duration `json:"warmupNs"`
-	Window time.Duration `json:"windowNs"` // how long is measured
+	Ramp       float64       `json:"ramp"`       // joins per second before the measurement
+	Churn      float64       `json:"churn"`      // joins and leaves per second during it
+	Storm      Storm         `json:"storm"`      // measured in a window of its own behind it
+	StalledTCP int           `json:"stalledTcp"` // subscribers over ICE-TCP that read nothing, in a window of its own
+	Joins      int           `json:"joins"`      // sessions without media that measure a join's CPU time
+	Warmup     time.Duration `json:"warmupNs"`
+	Window     time.Duration `json:"windowNs"` // how long is measured
 }
 
 // DefaultLoad is one publisher of 2.5 Mbit/s with 50 subscribers.
@@ -108,6 +109,8 @@ func (l *Load) checkNumbers() error {
 		return errors.New("joins come at up to 10,000 a second in the ramp and 1,000 in the churn")
 	case l.Storm.check() != nil:
 		return l.Storm.check()
+	case l.StalledTCP < 0 || l.StalledTCP > maxStalled:
+		return fmt.Errorf("up to %d subscribers over TCP can stall", maxStalled)
 	case l.Joins < 0 || l.Joins > 1000:
 		return errors.New("up to 1,000 joins without media can be measured")
 	case l.Feedback < 10*time.Millisecond || l.Feedback > time.Second:

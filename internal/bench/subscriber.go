@@ -25,6 +25,7 @@ type subscriber struct {
 	site     *site
 	location string
 	ssrc     uint32 // of its feedback
+	tcp      bool   // it connects over ICE-TCP
 
 	posted, created time.Time
 
@@ -52,6 +53,7 @@ func subscribe(ctx context.Context, n network, s *site, cert *certificate, l *Lo
 		random: rand.New(rand.NewPCG(uint64(stream), rand.Uint64())), //nolint:gosec // losses, not secrets
 	}
 	sub.transport = twcc.NewRecorder(sub.ssrc)
+	_, sub.tcp = n.(tcpNetwork)
 	n.hurry(1)
 	defer n.hurry(-1)
 	var err error
@@ -77,6 +79,11 @@ func (s *subscriber) connect(ctx context.Context, name string) error {
 	a, err := parseAnswer(text)
 	if err != nil {
 		return err
+	}
+	if s.tcp {
+		if a.candidates = a.tcp; len(a.tcp) == 0 {
+			return errNoTCP
+		}
 	}
 	return s.peer.connect(ctx, a, func(k *keys) (sink, error) {
 		s.mu.Lock()

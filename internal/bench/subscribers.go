@@ -25,6 +25,7 @@ type subscribers struct {
 	mu       sync.Mutex
 	all      []*subscriber // those that are connected; owned by tick's goroutine while it runs
 	staying  []*subscriber // those that joined by command
+	stalled  []*subscriber // those that read nothing; in none of the others
 	window   *Window       // nil: not known yet
 	settled  chan struct{} // closed when all that was sent in the window has come; nil: nobody waits
 	visits   visitors
@@ -43,6 +44,10 @@ func (s *subscribers) do(ctx context.Context, c *command) error {
 		s.join(ctx, c.Streams, c.Count)
 	case doLeave:
 		s.leave()
+	case doStall:
+		s.stall(ctx, c.Streams, c.Count)
+	case doStuck:
+		s.stuck()
 	case doMeasure:
 		s.measure(c.Window)
 		s.tell(event{Kind: eventNoted})
@@ -137,8 +142,8 @@ func (s *subscribers) add(sub *subscriber, stays bool) {
 // leave lets all leave, many at a time.
 func (s *subscribers) leave() {
 	s.mu.Lock()
-	leaving := s.all
-	s.all, s.staying = nil, nil
+	leaving := append(s.all, s.stalled...)
+	s.all, s.staying, s.stalled = nil, nil, nil
 	s.mu.Unlock()
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, maxJoining)

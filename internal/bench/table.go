@@ -131,6 +131,16 @@ func stormy(f func(*StormResult) float64) func(*Result) (float64, bool) {
 	}
 }
 
+// beside is a value of the window with stalled subscribers.
+func beside(f func(*StalledResult) float64) func(*Result) (float64, bool) {
+	return func(r *Result) (float64, bool) {
+		if r.Stalled == nil {
+			return 0, false
+		}
+		return f(r.Stalled), true
+	}
+}
+
 // always is a value every result has.
 func always(f func(*Result) float64) func(*Result) (float64, bool) {
 	return func(r *Result) (float64, bool) { return f(r), true }
@@ -186,6 +196,14 @@ func rows() []row {
 		{"p95", " ms", 1, stormy(func(s *StormResult) float64 { return s.FirstKeyframeMs.P95 }), true},
 		{"processors used", "", 2, stormy(func(s *StormResult) float64 { return s.Cores }), true},
 		{"machine idle", " %", 0, stormy(func(s *StormResult) float64 { return s.MachineIdle * 100 }), false},
+		{"over TCP, with something left unread", "", 0, beside(func(s *StalledResult) float64 { return s.Stuck }), false},
+		{"latency of the others, p50", " ms", 2, beside(func(s *StalledResult) float64 { return s.LatencyMs.P50 }), false},
+		{"p99", " ms", 2, beside(func(s *StalledResult) float64 { return s.LatencyMs.P99 }), false},
+		{"longest", " ms", 1, beside(func(s *StalledResult) float64 { return s.LatencyMs.Max }), false},
+		{"lost to them after repair", " %", 4, beside(func(s *StalledResult) float64 { return s.Loss * 100 }), false},
+		{"lost at the generator's sockets", "", 0, beside(func(s *StalledResult) float64 { return s.Overflowed }), false},
+		{"their freezes over 200 ms", "", 0, beside(func(s *StalledResult) float64 { return s.Freezes }), false},
+		{"machine idle", " %", 0, beside(func(s *StalledResult) float64 { return s.MachineIdle * 100 }), false},
 		{"generator's CPU per packet", " µs", 2, always(func(r *Result) float64 { return r.GeneratorUsPerPacket }), false},
 		{"machine idle", " %", 0, always(func(r *Result) float64 { return r.MachineIdle * 100 }), false},
 	}
