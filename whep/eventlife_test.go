@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/whippet-media/whippet/forwarder"
 	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/internal/client"
 	"github.com/whippet-media/whippet/internal/signaling"
@@ -331,21 +330,18 @@ type statistics struct {
 // TestDiagnosis: what is wrong with the publisher is told when it changes.
 func TestDiagnosis(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		begun := time.Now()
-		n := newPlayNode(t, signaling.Config{}, stream.Config{Diagnose: func(now time.Time, _ *forwarder.Publisher) []stream.Finding {
-			if now.Sub(begun) < 10*time.Second {
-				return nil
-			}
-			return []stream.Finding{{Code: "b-frames", Text: "Set <B-frames> to 0."}}
-		}})
-		p := n.Publish(t, "live")
+		n := newPlayNode(t, signaling.Config{}, stream.Config{})
+		p := n.Publish(t, "live", func(o *client.PublishOptions) {
+			o.IgnoreKeyframeRequests = true
+			o.Video[0].Source = slowKeyframes(t)
+		})
 		l := n.listen(t, n.playing(t), `["diagnosis"]`)
 		time.Sleep(5 * time.Second)
 		if got := l.Events(); len(got) != 0 {
-			t.Errorf("all is well, but %+v", got)
+			t.Errorf("nothing can be known, but %+v", got)
 		}
-		time.Sleep(10 * time.Second)
-		if got := l.Named("diagnosis"); !slices.Equal(got, []string{`[{"code":"b-frames","text":"Set <B-frames> to 0."}]`}) {
+		time.Sleep(time.Minute)
+		if got := l.Named("diagnosis"); len(got) != 1 || !strings.HasPrefix(got[0], `[{"code":"keyframe-interval-long","text":"`) {
 			t.Errorf("told %q", got)
 		}
 		if err := p.Close(t.Context()); err != nil {

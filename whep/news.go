@@ -16,7 +16,7 @@ type news struct {
 	layersAt    time.Time
 	subscribers int
 	countedAt   time.Time
-	findings    []stream.Finding
+	findings    []forwarder.Finding
 
 	counts  stream.SubscriptionCounts // of the last statistics
 	bitrate int64                     // in them
@@ -86,7 +86,7 @@ func (e *eventStream) tellSubscribers(s *stream.Snapshot) {
 	e.push(viewercount, marshal(map[string]int{"viewercount": s.Subscribers}))
 }
 
-func (e *eventStream) tellFindings(findings []stream.Finding) {
+func (e *eventStream) tellFindings(findings []forwarder.Finding) {
 	if slices.Equal(e.news.findings, findings) {
 		return
 	}
