@@ -47,13 +47,13 @@ func (d *DownTrack) takeNew(now time.Time, out *Output, w *wide) *Packet {
 		case sendIt:
 			return p
 		case emptyIt:
-			d.empty(p, out, w)
+			d.empty(now, p, out, w)
 		}
 	}
 }
 
 // empty uses a number for nothing: what should have come under it is not needed.
-func (d *DownTrack) empty(p *Packet, out *Output, w *wide) {
+func (d *DownTrack) empty(now time.Time, p *Packet, out *Output, w *wide) {
 	d.counts.Dropped++
 	seq := d.seg.sequence(p.Seq)
 	timestamp, early := d.seg.timestamp(p.Timestamp)
@@ -62,6 +62,9 @@ func (d *DownTrack) empty(p *Packet, out *Output, w *wide) {
 		e.state |= sentEarly
 	}
 	d.next = max(d.next, seq+1)
+	if after(timestamp, d.lastTS) {
+		d.lastTS, d.lastAt = timestamp, now
+	}
 	d.put(seq, e, &OutPacket{Packet: p, Timestamp: timestamp, Empty: true, FirstPayload: true}, out, w)
 }
 

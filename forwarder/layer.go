@@ -37,6 +37,16 @@ type layering struct {
 	dropped bool              // it was dropped
 	seen    bool              // picture is valid
 	climbed bool              // stepped up, and nothing of the new temporal layer was sent yet
+
+	steps [lateSteps]step // the last ones, the newest last; zero: there was none
+}
+
+// A step is a change of layer within a segment: it began with an incoming packet, and
+// holds for all of its picture.
+type step struct {
+	seq     uint64
+	picture uint32
+	from    layerID
 }
 
 // Running numbers of pictures and frames that payloads and descriptors carry, or what
@@ -64,8 +74,11 @@ func (d *DownTrack) judge(p *Packet) verdict {
 		return d.judgeLate(p)
 	}
 	fresh := !s.seen || p.Timestamp != s.picture
-	if s.id != d.goal.layer && d.enc == d.goal.enc {
-		d.stepLayer(p, fresh)
+	if from := s.id; from != d.goal.layer && d.enc == d.goal.enc {
+		if d.stepLayer(p, fresh); s.id != from {
+			copy(s.steps[:], s.steps[1:])
+			s.steps[lateSteps-1] = step{p.Seq, p.Timestamp, from}
+		}
 	}
 	if p.Layering.Masks != nil {
 		s.masks = p.Layering.Masks
@@ -152,49 +165,38 @@ func (d *DownTrack) judgeLate(p *Packet) verdict {
 	if s.wasCut(p.Seq) {
 		return leaveIt
 	}
-	var beside *layerID // what was forwarded of p's picture
-	var cut *Packet     // the nearest packet of it that was dropped
+	s.as = s.place(p)
 	for i := uint64(1); i <= lateFrame; i++ {
 		for _, q := range [2]*Packet{d.enc.hist.BySeq(p.Seq - i), d.enc.hist.BySeq(p.Seq + i)} {
-			if q == nil || q.Timestamp != p.Timestamp || q.Seq > s.highest {
+			if q == nil || q.Timestamp != p.Timestamp || q.Layering.Spatial != p.Layering.Spatial || q.Seq > s.highest {
 				continue
 			}
-			e := d.sentMedia(q)
-			switch same := q.Layering.Spatial == p.Layering.Spatial; {
-			case same && e != nil:
+			if s.wasCut(q.Seq) {
+				return emptyIt
+			}
+			if e := d.sent.get(s.sequence(q.Seq)); e != nil && e.state&sentEmpty == 0 {
 				s.as = e.layer
 				return sendIt
-			case same && s.wasCut(q.Seq):
-				return emptyIt
-			case beside == nil && e != nil:
-				beside = &e.layer
-			case cut == nil && s.wasCut(q.Seq):
-				cut = q
 			}
 		}
 	}
-	return d.judgeLost(p, beside, cut)
-}
-
-// judgeLost decides about a late packet of a frame of which nothing was sent or dropped,
-// by what was forwarded of its picture, else around it. Where the layer changed there,
-// the step up was made after it, and nobody misses it after a step down.
-func (d *DownTrack) judgeLost(p *Packet, beside *layerID, cut *Packet) verdict {
-	before, after := d.layersAround(p.Seq)
-	switch {
-	case beside != nil:
-		before, after = *beside, *beside
-	case cut == nil:
-	case cut.Layering.Needed&after.bit() != 0: // the picture was before the change
-		after = before
-	case cut.Layering.Needed&before.bit() != 0: // behind it
-		before = after
-	}
-	d.seg.as = before
-	if need := before.bit() | after.bit(); p.Layering.Needed&need != need {
+	if p.Layering.Needed&s.as.bit() == 0 {
 		return emptyIt
 	}
 	return sendIt
+}
+
+// place returns the layer that was forwarded where p belongs.
+func (s *layering) place(p *Packet) layerID {
+	id := s.id
+	for i := range s.steps {
+		st := &s.steps[len(s.steps)-1-i]
+		if p.Seq >= st.seq || p.Timestamp == st.picture {
+			break
+		}
+		id = st.from
+	}
+	return id
 }
 
 // wasCut tells whether an incoming number was dropped, or is forgotten.
@@ -204,44 +206,6 @@ func (m *mapping) wasCut(in uint64) bool {
 	}
 	_, _, ok := m.cuts.at(in)
 	return !ok
-}
-
-// sentMedia returns how a packet of the segment went out; nil if it did not.
-func (d *DownTrack) sentMedia(p *Packet) *sentPacket {
-	if d.seg.wasCut(p.Seq) {
-		return nil
-	}
-	return d.sentAs(d.seg.sequence(p.Seq))
-}
-
-// sentAs returns what went out under a number; nil if nothing or an empty packet did.
-func (d *DownTrack) sentAs(number uint64) *sentPacket {
-	if e := d.sent.get(number); e != nil && e.state&sentEmpty == 0 {
-		return e
-	}
-	return nil
-}
-
-// layersAround returns what was forwarded right before and after an incoming number.
-func (d *DownTrack) layersAround(in uint64) (before, after layerID) {
-	s := &d.seg
-	for in <= s.highest && s.wasCut(in) {
-		in++
-	}
-	number := s.sequence(in)
-	before, after = s.id, s.id
-	for n := number; n < min(d.next, number+lateReach); n++ {
-		if e := d.sentAs(n); e != nil {
-			before, after = e.layer, e.layer
-			break
-		}
-	}
-	for n := number - 1; n >= s.out && number-n < lateReach; n-- {
-		if e := d.sentAs(n); e != nil {
-			return e.layer, after
-		}
-	}
-	return before, after
 }
 
 // align lets the segment's running numbers follow on those sent before: first is its

@@ -229,6 +229,10 @@ const (
 	// lateFrame is how far around a late packet others of its frame are looked for.
 	lateFrame = 16
 
+	// lateSteps changes of layer are remembered for late packets, which are judged by
+	// the layer forwarded at their place; older ones by the oldest known.
+	lateSteps = 4
+
 	// resends of one packet to one subscriber; more than that reach nobody.
 	maxResends = 10
 

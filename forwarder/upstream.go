@@ -143,7 +143,7 @@ func (e *Encoding) far(seq uint16) bool {
 
 // choose keeps the best encoding of a kind: the largest picture among those that
 // are active and have a keyframe, then the highest bitrate, with some hysteresis.
-// While there is none, those that never had a keyframe are asked for one.
+// Those that never had a keyframe are asked for one: they cannot be chosen without.
 func (p *Publisher) choose(now time.Time, kind codec.Kind) {
 	current := p.best[kind].Load()
 	best := current
@@ -155,9 +155,9 @@ func (p *Publisher) choose(now time.Time, kind codec.Kind) {
 			best = e
 		}
 	}
+	p.wishFirst(now, kind)
 	switch {
 	case best == nil:
-		p.wishFirst(now, kind)
 		if current != nil && current.Ended() {
 			p.best[kind].Store(nil)
 		}
