@@ -205,9 +205,11 @@ func (d *DownTrack) sequence(p *Packet) uint64 {
 }
 
 func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
+	if o.Packet.Layering.Flags != 0 {
+		d.numbers.follow(o, !d.sentAny)
+	}
 	if seq >= d.next {
 		d.next = seq + 1
-		d.numbers.follow(o)
 		if len(o.Packet.Payload) > 0 {
 			d.boundary = o.Mark || d.kind == codec.Audio
 		}

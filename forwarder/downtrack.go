@@ -360,6 +360,9 @@ func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
 	first := d.enc.hist.At(key.Index)
 	switch {
 	case ok && first != nil:
+		if p := d.enc.hist.BySeq(key.Start); p != nil {
+			first = p // the first to come may be of a higher layer
+		}
 		d.align(first)
 		s.speed, s.catching = speed, speed > 0
 		d.counts.CatchUp = backlog

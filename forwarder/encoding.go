@@ -271,16 +271,31 @@ func (e *Encoding) lowest(k *Keyframe) uint64 {
 // that aggregates them, or one each where the packetization mode has none (RFC
 // 6184 §6.2). They have the number 0.
 func (e *Encoding) missingParameters(f *frame) []*Packet {
-	p := f.first
 	if e.format.Parameters()&^f.has == 0 || !e.sets.Complete(e.format) {
 		return nil
 	}
+	p := e.hist.BySeq(f.start)
+	if p == nil {
+		p = f.first
+	}
 	if e.format.Name != codec.H264 || e.format.Mode != 0 {
-		return []*Packet{{Timestamp: p.Timestamp, At: p.At, Payload: e.sets.AppendPayload(nil), Ext: p.Ext}}
+		return []*Packet{leading(p, e.sets.AppendPayload(nil))}
 	}
 	var out []*Packet
 	for i := range e.sets.Len() {
-		out = append(out, &Packet{Timestamp: p.Timestamp, At: p.At, Payload: slices.Clone(e.sets.NAL(i)), Ext: p.Ext})
+		out = append(out, leading(p, slices.Clone(e.sets.NAL(i))))
+	}
+	return out
+}
+
+// leading makes a packet of p's frame that goes before it: it ends nothing.
+func leading(p *Packet, payload []byte) *Packet {
+	out := &Packet{Timestamp: p.Timestamp, At: p.At, Payload: payload, Ext: slices.Clone(p.Ext), Layering: p.Layering}
+	out.Layering.Last, out.Layering.Flags = 0, p.Layering.Flags&^codec.LayerEnd
+	for i := range out.Ext {
+		if e := &out.Ext[i]; e.Ext == codec.DependencyDescriptor {
+			e.Data = codec.WithoutEnd(e.Data)
+		}
 	}
 	return out
 }

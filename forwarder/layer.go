@@ -277,19 +277,27 @@ func (o *OutPacket) describe(id layerID, out *Output) {
 	}
 }
 
-// follow takes the numbers of the packet sent last.
-func (n *numbers) follow(o *OutPacket) {
+// follow takes the numbers of a packet that was sent, where they are ahead: a late one
+// may be behind, or be the highest sent though its number is lower than an empty one's.
+// all takes them as they are.
+func (n *numbers) follow(o *OutPacket, all bool) {
 	flags := o.Packet.Layering.Flags
-	if flags == 0 {
-		return
+	ahead := int16(o.numbers.picture - n.picture)
+	switch {
+	case flags&codec.HasPictureID == 0:
+		ahead = 0
+	case flags&codec.WidePictureID != 0:
+		ahead <<= 16 - 15
+	default:
+		ahead <<= 16 - 7
 	}
-	if flags&codec.HasPictureID != 0 {
+	if ahead > 0 || all {
 		n.picture = o.numbers.picture
 	}
-	if flags&codec.HasTL0PicIdx != 0 {
+	if flags&codec.HasTL0PicIdx != 0 && (all || int8(o.numbers.tl0-n.tl0) > 0) {
 		n.tl0 = o.numbers.tl0
 	}
-	if flags&codec.HasFrameNumber != 0 {
+	if flags&codec.HasFrameNumber != 0 && (all || int16(o.numbers.frame-n.frame) > 0) {
 		n.frame = o.numbers.frame
 	}
 }

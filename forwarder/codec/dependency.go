@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // Bounds of the Dependency Descriptor (AV1 RTP specification, appendix A). All
@@ -61,6 +62,15 @@ func ParseDependencyHeader(value []byte) (DependencyHeader, bool) {
 // constant offset between old and new numbers keeps the descriptor true.
 func PutFrameNumber(value []byte, number uint16) {
 	binary.BigEndian.PutUint16(value[1:dependencyHeaderLen], number)
+}
+
+// WithoutEnd returns a copy of a descriptor that does not end its frame.
+func WithoutEnd(value []byte) []byte {
+	out := slices.Clone(value)
+	if len(out) > 0 {
+		out[0] &^= 0x40
+	}
+	return out
 }
 
 // A Dependency is what a Dependency Descriptor says of its frame, template and

@@ -35,6 +35,7 @@ func (l *Layering) pictureID(id uint16, bits uint8) {
 // vp9Layers is what is known of a VP9 encoding's spatial layers.
 type vp9Layers struct {
 	seen     bool // a descriptor with layers came
+	told     bool // one with a structure came
 	picture  uint16
 	key      uint16             // picture id of the last keyframe
 	pictures uint32             // so far
@@ -76,7 +77,7 @@ func (r *LayerReader) readVP9(l *Layering, in Info, payload []byte) {
 		rows = fromSpatial(l.Spatial)
 	}
 	l.Needed &= rows
-	if l.Flags&LayerEnd != 0 {
+	if l.Flags&LayerEnd != 0 && r.vp9.certain() {
 		l.Last = onlySpatial(l.Spatial, r.vp9.produced())
 	}
 	if d.SwitchUp && !late {
@@ -117,6 +118,7 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 		v.key, v.apart = d.PictureID, false
 	}
 	if d.SpatialLayers > 0 {
+		v.told = true
 		v.setTop(min(d.SpatialLayers, MaxSpatial) - 1)
 		v.sizes = d.layerSizes(payload)
 	} else if sid > v.top {
@@ -146,6 +148,10 @@ func onlySpatial(s, top uint8) uint32 {
 	}
 	return fromSpatial(s) &^ fromSpatial(s+1)
 }
+
+// certain tells whether it is known which spatial layer is the highest: else only the
+// sender's marker tells where a picture ends.
+func (v *vp9Layers) certain() bool { return v.told || v.pictures >= quietPictures }
 
 // produced returns the highest spatial layer that came lately.
 func (v *vp9Layers) produced() uint8 {

@@ -19,7 +19,7 @@ func layered() map[string]Options {
 		"vp9 described": {Codec: codec.VP9, Layers: Layers{Spatial: 3, Temporal: 3, KeyOnly: true}, Flexible: true, Descriptor: true},
 		"vp9 simulcast": {Codec: codec.VP9, Encodings: 3, Layers: Layers{Temporal: 3}, Flexible: true},
 		"av1 full":      {Codec: codec.AV1, Layers: Layers{Spatial: 3, Temporal: 3}, Descriptor: true},
-		"av1 key":       {Codec: codec.AV1, Layers: Layers{Spatial: 3, Temporal: 3, KeyOnly: true}, Descriptor: true, Rotate: true},
+		"av1 key":       {Codec: codec.AV1, Layers: Layers{Spatial: 3, Temporal: 3, KeyOnly: true}, Descriptor: true},
 		"av1 simulcast": {Codec: codec.AV1, Encodings: 4, Layers: Layers{Temporal: 3}, Descriptor: true},
 		"av1 mixed":     {Codec: codec.AV1, Encodings: 2, Layers: Layers{Spatial: 2, Temporal: 2, Fixed: true}, Descriptor: true},
 		"h264":          {Codec: codec.H264, Encodings: 3, Layers: Layers{Temporal: 3}, Descriptor: true},

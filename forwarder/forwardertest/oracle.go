@@ -30,7 +30,8 @@ type sentRecord struct {
 	marker     bool
 	descriptor []byte // nil: none
 	content    content
-	media      bool // content is valid
+	media      bool   // content is valid
+	came       uint64 // packets that had come to the core by then
 }
 
 // keepRecords is how many numbers back the oracle looks.
@@ -61,7 +62,7 @@ func (o *oracle) packet(p *rtp.Packet, wire []byte, rtx bool) {
 	}
 	r := &sentRecord{
 		wire: wire, payload: p.Payload, timestamp: p.Timestamp, marker: p.Marker,
-		descriptor: p.GetExtension(subDescriptorID),
+		descriptor: p.GetExtension(subDescriptorID), came: o.s.w.pub.came,
 	}
 	r.content, r.media = parseContent(p.Payload)
 	o.sent[ext] = r

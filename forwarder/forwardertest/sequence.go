@@ -155,14 +155,14 @@ func (q *sequence) course(r *sentRecord, from *original) {
 		q.fail("decoder: picture %d layer %d follows picture %d layer %d", c.picture, c.spatial, p.picture, p.spatial)
 	}
 	if from != nil && q.from != nil {
-		q.leftOut(c, from)
+		q.leftOut(r, from)
 	}
 }
 
 // leftOut holds the numbers without a packet against what did not come from the
 // publisher in time: the core must not make holes of its own.
-func (q *sequence) leftOut(c *content, from *original) {
-	p := &q.prev.content
+func (q *sequence) leftOut(r *sentRecord, from *original) {
+	c, p := &r.content, &q.prev.content
 	s := q.o.s.w.stream(c)
 	excuse := 0
 	switch {
@@ -178,10 +178,31 @@ func (q *sequence) leftOut(c *content, from *original) {
 	if c.key {
 		// An unfinished frame may lie before it, and its own beginning may be lost.
 		excuse = max(excuse, 1+lostBefore(s, from))
+		if q.empty > 0 {
+			excuse += q.lostAfter(r)
+		}
 	}
 	if q.refused == 0 && q.holes > excuse {
 		q.fail("wire: %d numbers left out before picture %d/%d/%d, %d may be", q.holes, c.publisher, c.encoding, c.picture, excuse)
 	}
+}
+
+// lostAfter counts the packets behind the last one of another encoding that had not come
+// when r was sent, though later ones had.
+func (q *sequence) lostAfter(r *sentRecord) int {
+	s := q.o.s.w.stream(&q.prev.content)
+	if s == nil || s.pub.id != r.content.publisher {
+		return 0
+	}
+	missing, between := 0, 0
+	for seq := q.from.seq + 1; seq < s.seq; seq++ {
+		if o := s.sent[seq]; o != nil && o.came != 0 && o.came <= r.came {
+			missing = between
+		} else {
+			between++
+		}
+	}
+	return missing
 }
 
 // lostBefore counts the packets right before one that had not come when it did.

@@ -12,12 +12,15 @@ type told struct {
 	q         *sequence
 	off       bool // it is told nothing
 	structure codec.DependencyStructure
-	lost      bool // a structure may have been lost
+	lost      bool   // a structure may have been lost
+	since     uint32 // timestamp of the packet that had the last one
 	active    uint32
 	before    uint32 // active, at the packet of media before
 	number    uint16 // the last frame number
 	offset    uint16 // of frame numbers to the publisher's
 	begun     bool
+	sets      *sentRecord // the last packet, if it was of parameter sets
+	setsOf    uint16      // the frame it is told to be of
 }
 
 func (t *told) start(q *sequence) {
@@ -30,24 +33,59 @@ func (t *told) packet(r *sentRecord) {
 	if t.off || len(r.payload) == 0 {
 		return
 	}
-	t.lost = t.lost || t.q.holes > 0 && r.media && r.content.key
+	t.lost = t.lost || t.headless(r)
 	d, err := t.structure.Parse(r.descriptor)
 	if err != nil {
-		if !t.lost {
+		if r.media && !t.lost {
 			t.q.fail("wire: dependency descriptor: %v", err)
 		}
 		return
 	}
-	t.lost = t.lost && !d.NewStructure
+	if d.NewStructure {
+		t.lost, t.since = false, r.timestamp
+	}
 	t.before = t.active
 	if d.HasActive {
 		t.active = d.Active
 	}
 	from := t.q.o.s.w.original(&r.content)
+	t.lead(r, &d)
 	if r.media && from != nil {
 		t.same(&d, from, &r.content)
 		t.numbered(&d, &r.content, from)
 		t.mask(&r.content, from)
+	}
+}
+
+// headless tells whether a keyframe begins with this packet though another one, which
+// has the structure, should have come before it and did not.
+func (t *told) headless(r *sentRecord) bool {
+	c := &r.content
+	if !r.media || !c.key || t.q.prev != nil && !freshPicture(&t.q.prev.content, c) || t.since == r.timestamp && t.begun {
+		return false
+	}
+	from := t.q.o.s.w.original(c)
+	if from == nil || t.q.holes > 0 {
+		return true
+	}
+	first := t.q.o.s.w.stream(c).sent[from.frame.first]
+	return first == nil || first.came == 0 || first.came > from.came
+}
+
+// lead checks that parameter sets are told to be of the frame they go before.
+func (t *told) lead(r *sentRecord, d *codec.Dependency) {
+	switch {
+	case !r.media:
+		t.sets = r
+		t.setsOf = d.FrameNumber
+		if d.End {
+			t.q.fail("wire: dependency descriptor: parameter sets end a frame")
+		}
+	case t.sets != nil && t.sets.timestamp == r.timestamp && t.setsOf != d.FrameNumber:
+		t.q.fail("wire: parameter sets are of frame %d, not %d", t.setsOf, d.FrameNumber)
+	}
+	if r.media {
+		t.sets = nil
 	}
 }
 
@@ -77,13 +115,16 @@ func (t *told) numbered(d *codec.Dependency, c *content, from *original) {
 	case !begins && offset != t.offset:
 		t.q.fail("wire: frame number %d does not keep its distance to what it needs", d.FrameNumber)
 	}
-	t.begun, t.number, t.offset = true, d.FrameNumber, offset
+	if !t.begun || begins || int16(d.FrameNumber-t.number) > 0 {
+		t.number = d.FrameNumber
+	}
+	t.begun, t.offset = true, offset
 }
 
 // mask checks the active decode targets: what is sent belongs to one of them, what is
 // left out to none, and the publisher makes them all.
 func (t *told) mask(c *content, from *original) {
-	if t.lost {
+	if t.lost || t.early(c) {
 		return
 	}
 	if !from.frame.in(t.active) {
@@ -102,6 +143,32 @@ func (t *told) mask(c *content, from *original) {
 			t.q.fail("wire: active targets %b need picture %d layer %d/%d, which is left out", t.active, f.picture.number, f.spatial, f.temporal)
 		}
 	}
+}
+
+// early tells whether a packet of the picture came to the core before the structure that
+// tells what it is.
+func (t *told) early(c *content) bool {
+	s := t.q.o.s.w.stream(c)
+	key := c.frame().place &^ 3
+	for key > 0 && (s.frames[key] == nil || !s.frames[key].key) {
+		key -= 4
+	}
+	if s.frames[key] == nil || s.sent[s.frames[key].first] == nil {
+		return true
+	}
+	structure := s.sent[s.frames[key].first]
+	for spatial := range uint8(s.ladder.layers.Spatial) {
+		f := s.frames[place(c.picture, spatial)]
+		if f == nil {
+			continue
+		}
+		for seq := f.first; seq < f.first+uint32(f.parts); seq++ {
+			if o := s.sent[seq]; o != nil && o.came != 0 && o.came < structure.came {
+				return true
+			}
+		}
+	}
+	return structure.came == 0
 }
 
 // in tells whether one of a set of targets needs the frame.
