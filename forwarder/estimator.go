@@ -142,15 +142,22 @@ func (e *Estimator) Sent(now time.Time, number uint16, size int, probe bool) {
 		return
 	}
 	size = min(size, packetSize)
-	bits := max(0, e.backlog-float64(e.now-e.backlogAt)*e.perMicro) + float64(size*8)
-	backlog := uint16(min(bits*e.perBit, backlogMost/backlogUnit))
-	if !e.sent.put(number, estimatedPacket{uint32(e.now), backlog, uint16(size)}, e.now < growTime || e.heard > 0) {
+	bits := e.backlog - float64(e.now-e.backlogAt)*e.perMicro
+	if bits < 0 {
+		bits = 0
+	}
+	bits += float64(size * 8)
+	backlog := uint16(backlogMost / backlogUnit)
+	if ahead := bits * e.perBit; ahead < backlogMost/backlogUnit {
+		backlog = uint16(ahead)
+	}
+	if !e.sent.put(number, estimatedPacket{uint32(e.now), backlog, uint16(size)}, e.heard > 0) {
 		return
 	}
 	e.backlog, e.backlogAt = bits, e.now
 	n := e.sent.next - 1
 	first := e.groups.count == 0
-	e.groups.add(n, e.now, size, probe)
+	e.groups.add(n, e.now, size, probe, e.waiting())
 	if first {
 		e.begin(false)
 	}
@@ -158,6 +165,14 @@ func (e *Estimator) Sent(now time.Time, number uint16, size int, probe bool) {
 		e.probe.cluster.send(n, e.now, size)
 	}
 	e.listen()
+}
+
+// waiting is how many groups may still be heard of.
+func (e *Estimator) waiting() int {
+	if e.heard == 0 {
+		return 0
+	}
+	return e.groups.count - e.judged
 }
 
 // NotSent says that the packet last told to Sent under a number did not leave after all.
@@ -179,7 +194,7 @@ func (e *Estimator) NotSent(number uint16) {
 // Want says what would be sent next if the network carried it, all of the session, in
 // bits per second on the wire; 0: nothing more than now. While it is above the
 // estimate, probes are made for it.
-func (e *Estimator) Want(bitrate int64) { e.probe.want = float64(bitrate) }
+func (e *Estimator) Want(bitrate int64) { e.probe.want = float64(min(bitrate, e.cfg.Max)) }
 
 // Estimate returns what the network carries, in bits per second on the wire, within
 // the configuration's bounds; 0 while it is unknown. While a queue is long that what

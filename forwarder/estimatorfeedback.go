@@ -80,6 +80,7 @@ func (e *Estimator) missing(number uint64) {
 		g.atLosses += e.delay.beyond(e.delay.last) / delaySums
 		if p.backlog > burstBacklog {
 			g.behind++
+			g.lacking++
 		}
 	}
 	p.size |= packetMissing
@@ -94,8 +95,9 @@ func (e *Estimator) found(number uint64, p *estimatedPacket, g *packetGroup) {
 	g.atLosses -= g.atLosses / int32(g.missing)
 	g.missing--
 	g.lost -= uint32(p.size & packetSize)
-	if p.backlog > burstBacklog && g.behind > 0 {
+	if p.backlog > burstBacklog {
 		g.behind--
+		g.lacking--
 	}
 	e.late = min(max(e.late, e.judged-e.groups.hint+1), lateMost)
 	e.lateAt = e.now
@@ -119,6 +121,9 @@ func (e *Estimator) arrived(number uint64, at int64) {
 	}
 	if g != nil {
 		g.here++
+		if p.backlog > burstBacklog {
+			g.behind++
+		}
 		g.delay = min(g.delay, d)
 		g.excess = min(g.excess, d-int32(p.backlog)*backlogUnit)
 		g.delays += e.delay.beyond(d) / delaySums
@@ -135,7 +140,7 @@ const lateLife = 10_000_000 // µs
 
 // evaluate looks at the groups that are complete: those behind which a packet arrived.
 func (e *Estimator) evaluate() {
-	for e.judged+1 < e.groups.count && e.groups.at(e.judged+1).first <= e.highest {
+	for e.judged+1 < e.groups.count && !e.groups.at(e.judged+1).after(e.highest) {
 		i := e.judged
 		e.judged++
 		if i < e.groups.oldest() {

@@ -4,8 +4,7 @@ import "math"
 
 // A packetGroup is what was sent within groupTime: what delay and loss are told of.
 type packetGroup struct {
-	first    uint64 // number of its first packet
-	start    int64  // when that was sent, µs
+	start    int64  // when its first packet was sent, µs
 	arrived  int64  // when the last of those that did arrived, µs of the receiver's clock
 	delay    int32  // the least, µs, see delayTrend; noDelay: none arrived
 	excess   int32  // the least beyond what its backlog explains, µs
@@ -13,9 +12,11 @@ type packetGroup struct {
 	atLosses int32  // sum of those seen last before packets that are missing, delaySums
 	sent     uint32 // bytes
 	lost     uint32 // bytes known to be missing
+	first    uint32 // number of its first packet, its low bits
 	here     uint16 // packets that arrived
 	missing  uint16
-	behind   uint16 // of those missing, how many were behind a burst of their own
+	behind   uint16 // packets that were behind a burst of their own
+	lacking  uint16 // of those, how many are missing
 	probe    bool   // some were sent as a probe
 }
 
@@ -25,22 +26,24 @@ const (
 	delaySums = 64 // µs
 )
 
-// packetGroups is a ring of the last groups. They are counted from 0 on.
+// packetGroups is a ring of a power of two of the last groups, which grows while there
+// are many that nothing was heard of. They are counted from 0 on.
 type packetGroups struct {
-	ring  [groupMost]packetGroup
+	ring  []packetGroup
 	count int // groups begun
 	hint  int // the group found last
 }
 
-func (g *packetGroups) at(i int) *packetGroup { return &g.ring[i&(groupMost-1)] }
+func (g *packetGroups) at(i int) *packetGroup { return &g.ring[i&(len(g.ring)-1)] }
 
 // oldest is the first group that is kept.
-func (g *packetGroups) oldest() int { return max(0, g.count-groupMost) }
+func (g *packetGroups) oldest() int { return max(0, g.count-len(g.ring)) }
 
-// add counts a packet that is sent.
-func (g *packetGroups) add(number uint64, now int64, size int, probe bool) {
+// add counts a packet that is sent. waiting is how many groups were not heard of yet.
+func (g *packetGroups) add(number uint64, now int64, size int, probe bool, waiting int) {
 	if g.count == 0 || now-g.at(g.count-1).start >= groupTime {
-		*g.at(g.count) = packetGroup{first: number, start: now, delay: noDelay, excess: noDelay}
+		g.begin(waiting)
+		*g.at(g.count) = packetGroup{first: uint32(number), start: now, delay: noDelay, excess: noDelay}
 		g.count++
 	}
 	p := g.at(g.count - 1)
@@ -48,18 +51,38 @@ func (g *packetGroups) add(number uint64, now int64, size int, probe bool) {
 	p.probe = p.probe || probe
 }
 
+// begin makes room for a group.
+func (g *packetGroups) begin(waiting int) {
+	switch {
+	case g.ring == nil:
+		g.ring = make([]packetGroup, groupLeast)
+	case len(g.ring) < groupMost && waiting > len(g.ring)/2:
+		old := *g
+		g.ring = make([]packetGroup, groupMost)
+		for i := old.oldest(); i < old.count; i++ {
+			*g.at(i) = *old.at(i)
+		}
+	}
+}
+
+// after tells whether the group is behind a number.
+func (p *packetGroup) after(number uint64) bool { return int32(p.first-uint32(number)) > 0 }
+
 // find returns the group that a packet is of; nil if it is forgotten. Packets are looked
 // for in order, most of the time.
 func (g *packetGroups) find(number uint64) *packetGroup {
+	if g.count == 0 {
+		return nil
+	}
 	i := max(min(g.hint, g.count-1), g.oldest())
-	for i > g.oldest() && g.at(i).first > number {
+	for i > g.oldest() && g.at(i).after(number) {
 		i--
 	}
-	for i+1 < g.count && g.at(i+1).first <= number {
+	for i+1 < g.count && !g.at(i+1).after(number) {
 		i++
 	}
 	g.hint = i
-	if p := g.at(i); g.count > 0 && p.first <= number {
+	if p := g.at(i); !p.after(number) {
 		return p
 	}
 	return nil

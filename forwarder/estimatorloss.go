@@ -27,12 +27,13 @@ type lossInterval struct {
 
 // A lossTally is an interval that goes on.
 type lossTally struct {
-	start                       int64 // of its first group, moved by what is left out
-	packets, lost, behind, here int
-	bytes                       int64
-	delays, atLosses            int64   // sums, delaySums
-	least                       float64 // sum of groups' least, ms
-	groups                      int
+	start               int64 // of its first group, moved by what is left out
+	packets, lost, here int
+	behind, lacking     int // see packetGroup
+	bytes               int64
+	delays, atLosses    int64   // sums, delaySums
+	least               float64 // sum of groups' least, ms
+	groups              int
 }
 
 const (
@@ -67,7 +68,11 @@ func (m *lossModel) add(g *packetGroups, i int, t *delayTrend, estimate float64)
 	rate := bitrate(n.bytes, elapsed)
 	if rate < ownShare*estimate {
 		n.packets -= n.behind
-		n.lost -= n.behind
+		n.lost -= n.lacking
+		if n.packets < lossPackets/2 {
+			*n = lossTally{}
+			return false
+		}
 	}
 	m.ring[m.count%lossMemory] = lossInterval{float32(rate), uint16(min(n.packets, math.MaxUint16)), uint16(min(n.lost, math.MaxUint16))}
 	m.count++
@@ -80,6 +85,7 @@ func (n *lossTally) add(p *packetGroup, t *delayTrend) {
 	n.here += int(p.here)
 	n.lost += int(p.missing)
 	n.behind += int(p.behind)
+	n.lacking += int(p.lacking)
 	n.bytes += int64(p.sent)
 	n.delays += int64(p.delays)
 	n.atLosses += int64(p.atLosses)

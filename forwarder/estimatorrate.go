@@ -9,6 +9,7 @@ type rateControl struct {
 	capacity   float64 // what arrived when the network was last seen busy; 0: it never was
 	capacityAt int64
 	before     float64 // the estimate before it was lowered for a queue that stays long
+	congested  int64   // when a queue was last seen
 	raised     int64   // up to which groups the estimate was raised
 }
 
@@ -39,6 +40,9 @@ const (
 	ackedFactor = 1.5
 	ackedSpare  = 10_000 // bits per second
 
+	// provenTime without a queue shows that all that arrived in it fits.
+	provenTime = 1_000_000 // µs
+
 	growStep = 200_000 // µs that it rises for at once, at most
 
 	// Capacities seen within sameLife and nearer than sameLow to sameHigh times
@@ -56,6 +60,9 @@ func (e *Estimator) adjust(i int, c congestion) {
 	}
 	r := &e.rate
 	r.acked = e.groups.arriving(i, ackedTime)
+	if c != congestionNone {
+		r.congested = p.start
+	}
 	switch c {
 	case congestionGrowing:
 		e.lower(i)
@@ -113,11 +120,11 @@ func (e *Estimator) raise(start int64) {
 		}
 		r.known, r.limit = true, LimitApplication
 	}
-	if r.acked > r.estimate { // what arrives without a queue is carried
-		e.set(r.acked)
+	next := r.estimate * (1 + elapsed*e.growth())
+	if start-r.congested > provenTime && e.loss.recent < e.loss.inherent+lossLeast {
+		next = max(next, r.acked) // that much was carried and nobody waited
 	}
-	most := ackedFactor*r.acked + ackedSpare
-	if next := min(r.estimate*(1+elapsed*e.growth()), most); next > r.estimate {
+	if next = min(next, ackedFactor*r.acked+ackedSpare); next > r.estimate {
 		e.set(next)
 	}
 }

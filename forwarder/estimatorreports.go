@@ -50,7 +50,7 @@ func (e *Estimator) remb() float64 {
 // (draft-alvestrand-rmcat-remb-03). It counts for ten seconds.
 func (e *Estimator) REMB(now time.Time, bitrate int64) {
 	e.step(now)
-	e.reports.remb, e.reports.rembAt = float64(max(bitrate, e.cfg.Min)), e.now
+	e.reports.remb, e.reports.rembAt = float64(min(max(bitrate, e.cfg.Min), e.cfg.Max)), e.now
 }
 
 // Reception takes what a receiver report says: the fraction lost since the one before,

@@ -1,8 +1,8 @@
 package forwarder
 
 // estimatedSent remembers what was sent under the last transport-wide numbers. It is a
-// ring of a power of two records, which grows while it would forget a packet that
-// nothing is known of yet.
+// ring of a power of two records, which grows while it would forget one that may still
+// be heard of.
 type estimatedSent struct {
 	records []estimatedPacket
 	next    uint64 // extended number above the highest sent; 0: nothing was sent
@@ -25,9 +25,9 @@ const (
 const (
 	backlogUnit = 64 // µs
 
-	// growTime is how long the memory grows without feedback: where there is
-	// none at all it stays small.
-	growTime = 3_000_000 // µs
+	// openTime is how long a packet may still be heard of: a round trip and a long
+	// queue, or a feedback that was late.
+	openTime = 2_000_000 // µs
 )
 
 // slot returns where the record of a number is.
@@ -57,8 +57,9 @@ func (s *estimatedSent) get(number uint64) *estimatedPacket {
 	return nil
 }
 
-// put adds the record of a number; false if that is not above the last.
-func (s *estimatedSent) put(number uint16, p estimatedPacket, grow bool) bool {
+// put adds the record of a number; false if that is not above the last. heard says that
+// there is feedback: where there is none the memory stays small.
+func (s *estimatedSent) put(number uint16, p estimatedPacket, heard bool) bool {
 	if s.next == 0 {
 		s.records = make([]estimatedPacket, estimatedLeast)
 		s.next = 1<<16 + uint64(number)
@@ -70,7 +71,11 @@ func (s *estimatedSent) put(number uint16, p estimatedPacket, grow bool) bool {
 	if skipped > 0 {
 		s.skip(int(skipped))
 	}
-	if r := s.slot(s.next); grow && r.size != 0 && r.size <= packetSize && len(s.records) < estimatedMost {
+	most := estimatedMost
+	if !heard {
+		most = estimatedUnheard
+	}
+	if r := s.slot(s.next); r.size != 0 && r.size&packetArrived == 0 && p.at-r.at < openTime && len(s.records) < most {
 		s.grow()
 	}
 	*s.slot(s.next) = p

@@ -301,13 +301,16 @@ const (
 	// firstPace is how fast video leaves until then: the largest keyframes in 50 ms.
 	firstPace = 20_000_000
 
-	// An estimator remembers this many sent packets, at first and at most: at 500 a
-	// second feedback may come two seconds late.
-	estimatedLeast = 64
-	estimatedMost  = 1024
+	// An estimator remembers this many sent packets, at first, until there is
+	// feedback, and at most: at 500 a second it may come two seconds late.
+	estimatedLeast   = 64
+	estimatedUnheard = 256
+	estimatedMost    = 1024
 
-	// groupMost groups of packets are kept, of 50 ms each at least, and what was lost
-	// in lossMemory intervals of 300 ms. groupMost is a power of two.
+	// groupLeast groups of packets are kept, of 50 ms each at least, and groupMost
+	// while half of them wait for feedback; of what was lost, lossMemory intervals of
+	// 300 ms. All but the last are powers of two.
+	groupLeast = 32
 	groupMost  = 64
 	lossMemory = 24
 

@@ -53,7 +53,7 @@ const (
 	clusterMost = 800_000    // µs, at most
 	longTime    = 150_000    // µs, of one that follows a short one
 	shortQueued = 35_000     // µs that a short one may make the queue longer by
-	shortBytes  = 7200       // that a short one has at least
+	shortBytes  = 6000       // that a short one has at least
 	chunkTime   = 5_000      // µs between what is sent of a cluster, at least
 	chunkBytes  = 200        // that is worth a packet
 	fillTime    = 3_000_000  // µs of steady padding
@@ -89,8 +89,16 @@ func (e *Estimator) Probe(now time.Time) (bytes int, ok bool) {
 	if !c.running {
 		return 0, false
 	}
+	c.asked = e.now
 	due := int(c.bitrate/8*float64(e.now-c.start+chunkTime)/1e6) - c.sent
 	return due, due >= chunkBytes
+}
+
+// due is when the next chunk is to be sent, at the latest when the cluster ends.
+func (c *probeCluster) due() int64 {
+	chunk := max(chunkBytes, c.bitrate/8*chunkTime/1e6)
+	at := c.start - chunkTime + int64((float64(c.sent)+chunk)*8e6/c.bitrate) + 1
+	return min(c.end, max(at, c.asked+chunkTime))
 }
 
 // Deadline returns when Probe is to be called next; zero: not before something else
@@ -99,7 +107,7 @@ func (e *Estimator) Deadline() time.Time {
 	p := &e.probe
 	switch {
 	case p.cluster.running:
-		return e.at(min(e.now+chunkTime, max(p.cluster.end, e.now)))
+		return e.at(max(p.cluster.due(), e.now))
 	case p.cluster.waiting || !e.wanted():
 		return time.Time{}
 	}
@@ -181,8 +189,13 @@ func (e *Estimator) endCluster() {
 	case c.fill:
 		p.next, p.backoff, p.goal = e.now+p.backoff, min(max(2*p.backoff, probeMost), probeRare), 0
 	case !c.waiting:
-		p.next = e.now + probeMost // nothing could be sent
+		p.rest(e.now)
 	}
+}
+
+// rest makes no cluster for a while.
+func (p *prober) rest(now int64) {
+	p.again, p.hinted, p.next, p.hints = 0, false, now+probeMost, now+probeMost
 }
 
 // cancel ends a cluster whose result would tell nothing.
@@ -193,6 +206,10 @@ func (e *Estimator) conclude() {
 	p := &e.probe
 	c := &p.cluster
 	c.waiting = false
+	if !c.made() {
+		p.rest(e.now) // there is nothing to send for it
+		return
+	}
 	if !c.heard() {
 		p.repeat(e.now)
 		return
@@ -202,7 +219,7 @@ func (e *Estimator) conclude() {
 	if e.delay.contended {
 		arrived *= carried / yielded
 	}
-	doubtful := doubt > muchDoubt && (carried-2*doubt)*sent < arrived && arrived < (carried+doubt)*sent
+	doubtful := doubt > muchDoubt && (carried-doubt)*sent < arrived && arrived < (carried+doubt)*sent
 	switch {
 	case doubtful && p.again < repeats:
 		p.repeat(e.now)
@@ -220,11 +237,11 @@ func (e *Estimator) conclude() {
 // repeat has the cluster made again, longer, if it was not often enough.
 func (p *prober) repeat(now int64) {
 	if p.again >= repeats {
-		p.again, p.next = 0, now+probeMost
+		p.rest(now)
 		return
 	}
 	p.again++
-	p.follow, p.next = true, now
+	p.follow, p.next = !p.cluster.short, now
 }
 
 // carried takes that a bitrate fits.

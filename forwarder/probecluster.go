@@ -12,6 +12,7 @@ type probeCluster struct {
 
 	bitrate    float64
 	start, end int64
+	asked      int64 // when bytes were last asked for
 
 	first, last         uint64 // numbers
 	sent                int    // bytes
@@ -66,12 +67,19 @@ func (c *probeCluster) receive(size int, sent, at int64, delay int32) {
 	c.yy += y * y
 }
 
+// made tells whether most of the cluster was sent.
+func (c *probeCluster) made() bool {
+	return float64(c.sent*8) > madeShare*c.bitrate*float64(c.end-c.start)/1e6
+}
+
 // heard tells whether feedback came about at least half of the cluster.
 func (c *probeCluster) heard() bool { return c.here > c.firstBytes && (c.here+c.gone)*2 >= c.sent }
 
 const (
 	sameTime  = 1000   // µs in which packets count as sent at once
 	leastSpan = 10_000 // µs that a bitrate is measured over
+	madeShare = 0.7    // of a cluster that must have been sent
+	overshoot = 1.1    // times its bitrate that a cluster tells of, unless it is a burst
 
 	// A cluster is a burst if burstEarly times what belongs in its first third was
 	// sent there.
@@ -85,6 +93,7 @@ func (c *probeCluster) result(noise float64) (sent, arrived, doubt float64) {
 	if float64(c.early*8) > burstEarly*c.bitrate*float64(c.end-c.start)/3e6 {
 		return sent, bitrate(int64(c.here-c.firstBytes), max(c.lastHere-c.firstHere, leastSpan)), 0
 	}
+	sent = min(sent, overshoot*c.bitrate)
 	slope, doubt := c.slope()
 	slope = max(0, slope, c.later(noise))
 	lost := float64(c.gone) / float64(c.gone+c.here)

@@ -58,7 +58,7 @@ func (r *Receiver) Feedback(b []byte) []byte {
 	if !r.started || n <= 0 || n > 1<<15 {
 		return b
 	}
-	n = min(n, maxFeedback)
+	n = r.fits(base, min(n, maxFeedback))
 	r.next, r.late = base+uint16(n), false
 	b = AppendFeedback(b, r.count, base, r.times(base, n))
 	r.count++
@@ -69,6 +69,25 @@ func (r *Receiver) Feedback(b []byte) []byte {
 	}
 	return b
 }
+
+// fits is how many of n packets from base on one feedback can be about: the arrivals of
+// some may be further apart than it can tell.
+func (r *Receiver) fits(base uint16, n int) int {
+	last, ok := r.arrived[base]
+	for i := range n {
+		at, here := r.arrived[base+uint16(i)]
+		if ok && here && (at-last > maxDelta || last-at > maxDelta) {
+			return i
+		}
+		if here {
+			last, ok = at, true
+		}
+	}
+	return n
+}
+
+// maxDelta is how far apart two arrivals of one feedback may be.
+const maxDelta = 8 * time.Second
 
 func (r *Receiver) times(base uint16, n int) []time.Duration {
 	times := make([]time.Duration, n)
