@@ -107,6 +107,15 @@ func TestReportsDoNotWakeAShardThatWakesSoon(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			synctest.Wait()
 		}
+		send(nack)
+		send(report)
+		if waiting() != 1 {
+			t.Fatal("a report made a pass right behind another one")
+		}
+		for !sh.quiet(time.Now()) {
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+		}
 		send(report)
 		if waiting() != 0 {
 			t.Fatal("a report waits for a shard that sleeps long")

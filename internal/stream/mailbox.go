@@ -33,8 +33,8 @@ type message struct {
 
 // post puts a message into the mailbox. Only feedback is ever dropped. It wakes nobody:
 // who delivered it calls Registry.Serve next. A report that nobody waits for is not even
-// served then if the shard wakes soon anyway: hundreds of players send thousands of them a
-// second.
+// served then if a pass comes along soon anyway: hundreds of players send thousands of
+// them a second.
 func (s *shard) post(m message) {
 	s.mu.Lock()
 	if m.kind == feedback && (s.feedback == maxFeedback || m.sub.waiting == maxWaiting) {
@@ -47,13 +47,20 @@ func (s *shard) post(m message) {
 		m.sub.waiting++
 	}
 	s.box = append(s.box, m)
-	if m.kind == feedback && (urgent(m.data) || s.sleepsUntil.Load() > m.at.Add(feedbackPatience).UnixNano()) {
+	if m.kind == feedback && (urgent(m.data) || s.quiet(m.at)) {
 		s.todo.Add(1)
 	}
 	s.mu.Unlock()
 	if m.kind != feedback {
 		s.signal()
 	}
+}
+
+// quiet tells whether no pass is to be expected soon: none was made lately, as when media
+// flows, and the shard does not wake by itself.
+func (s *shard) quiet(now time.Time) bool {
+	return now.UnixNano()-s.passed.Load() > int64(feedbackPatience) &&
+		s.sleepsUntil.Load()-now.UnixNano() > int64(feedbackPatience)
 }
 
 // urgent tells whether a player waits for the answer to an RTCP packet: to a NACK, or to

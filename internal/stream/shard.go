@@ -20,6 +20,7 @@ type shard struct {
 
 	todo        atomic.Int32 // subscribers of the streams in dirty, and feedback that does not wait
 	sleepsUntil atomic.Int64 // until when, if nobody wakes it; Unix time in nanoseconds
+	passed      atomic.Int64 // when the last pass began, likewise
 
 	packets, bytes, writeErrors, dropped, wishes atomic.Uint64
 
@@ -224,6 +225,7 @@ func (s *shard) serveMore() {
 
 func (s *shard) serveDue() {
 	now := time.Now()
+	s.passed.Store(now.UnixNano())
 	for len(s.due) > 0 && !s.due[0].at.After(now) {
 		sub := s.due[0].of
 		s.due.remove(&sub.due)

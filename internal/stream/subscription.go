@@ -97,9 +97,9 @@ func (s *stream) place() *members {
 func (s *Subscription) Start() { s.member.shard.post(message{kind: join, sub: s}) }
 
 // PushRTCP takes one RTCP packet from the subscriber, which it copies. It counts with the
-// next [Registry.Serve] at the latest, or a little later where the shard wakes soon by
-// itself. At the bound of the shard's mailbox, or of the subscriber's part of it, it is
-// dropped and counted.
+// next [Registry.Serve], or a little later where media flows or the shard wakes soon. At
+// the bound of the shard's mailbox, or of the subscriber's part of it, it is dropped and
+// counted.
 func (s *Subscription) PushRTCP(b []byte) {
 	if !s.closed.Load() {
 		s.member.shard.post(message{kind: feedback, sub: s, at: time.Now(), data: append([]byte(nil), b...)})
