@@ -25,6 +25,7 @@ type browserClip struct {
 	bitrate           int // of the encoding that is kept, bits per second
 	packets           int // that are kept, from a keyframe on
 	simulcast         bool
+	plain             bool // without the descriptor, with the extensions that the browser offers by itself
 	lower, higher     int // packets after which the bitrate falls to a tenth, and rises again
 }
 
@@ -37,6 +38,7 @@ func browserClips() []browserClip {
 		{name: "vp9-chromium-l3t3key-fewer", codec: "VP9", mode: "L3T3_KEY", width: 1280, height: 720, bitrate: 1_500_000, packets: 260, lower: 30, higher: 80},
 		{name: "av1-chromium-l3t3", codec: "AV1", mode: "L3T3", width: 1280, height: 720, bitrate: 1_500_000, packets: 64},
 		{name: "av1-chromium-l3t3key", codec: "AV1", mode: "L3T3_KEY", width: 1280, height: 720, bitrate: 1_500_000, packets: 64},
+		{name: "vp8-chromium-l1t3-plain", codec: "VP8", mode: "L1T3", width: 160, height: 90, bitrate: 200_000, packets: 40, plain: true},
 		{name: "h264-chromium-l1t3", codec: "H264", mode: "L1T3", width: 160, height: 90, bitrate: 200_000, packets: 40},
 	}
 }
@@ -67,7 +69,7 @@ const offerScript = `async arg => {
 		c.mimeType === 'video/' + arg.codec && !/profile-id=[123]|packetization-mode=0|profile-level-id=(?!42)/.test(c.sdpFmtpLine));
 	transceiver.setCodecPreferences(codecs);
 	const extensions = transceiver.getHeaderExtensionsToNegotiate();
-	extensions.forEach(e => { e.direction = 'sendrecv'; });
+	if (!arg.plain) extensions.forEach(e => { e.direction = 'sendrecv'; });
 	transceiver.setHeaderExtensionsToNegotiate(extensions);
 	const parameters = transceiver.sender.getParameters();
 	parameters.degradationPreference = 'maintain-resolution';
@@ -122,7 +124,7 @@ func (c browserClip) encodings() []map[string]any {
 // record lets the page send to a receiver and returns the packets to keep.
 func (c browserClip) record(t *testing.T, page *harness.Page) [][]byte {
 	t.Helper()
-	pc := newReceiver(t, c.codec)
+	pc := newReceiver(t, c)
 	arrived := make(chan *rtp.Packet, 4096)
 	ids := map[string]uint8{}
 	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
@@ -155,7 +157,7 @@ func (c browserClip) record(t *testing.T, page *harness.Page) [][]byte {
 	return c.keep(t, pc, page, arrived, ids)
 }
 
-func newReceiver(t *testing.T, name string) *webrtc.PeerConnection {
+func newReceiver(t *testing.T, c browserClip) *webrtc.PeerConnection {
 	t.Helper()
 	check := func(err error) {
 		t.Helper()
@@ -164,12 +166,16 @@ func newReceiver(t *testing.T, name string) *webrtc.PeerConnection {
 		}
 	}
 	var m webrtc.MediaEngine
-	fmtp := map[string]string{"H264": "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", "VP9": "profile-id=0"}[name]
+	fmtp := map[string]string{"H264": "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", "VP9": "profile-id=0"}[c.codec]
 	check(m.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "video/" + name, ClockRate: 90000, SDPFmtpLine: fmtp},
+		RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: "video/" + c.codec, ClockRate: 90000, SDPFmtpLine: fmtp},
 		PayloadType:        96,
 	}, webrtc.RTPCodecTypeVideo))
-	for _, e := range []codec.Extension{codec.MID, codec.RID, codec.RepairedRID, codec.DependencyDescriptor, codec.VideoLayers, codec.AbsCaptureTime} {
+	extensions := []codec.Extension{codec.MID, codec.RID, codec.RepairedRID, codec.VideoLayers, codec.AbsCaptureTime}
+	if !c.plain {
+		extensions = append(extensions, codec.DependencyDescriptor)
+	}
+	for _, e := range extensions {
 		check(m.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: e.URI()}, webrtc.RTPCodecTypeVideo))
 	}
 	var registry interceptor.Registry
@@ -188,7 +194,7 @@ func (c browserClip) connect(t *testing.T, pc *webrtc.PeerConnection, page *harn
 	t.Helper()
 	var offer string
 	page.Call(t, offerScript, map[string]any{
-		"codec": c.codec, "width": c.width, "height": c.height, "encodings": c.encodings(),
+		"codec": c.codec, "width": c.width, "height": c.height, "encodings": c.encodings(), "plain": c.plain,
 	}, &offer)
 	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,9 @@
 //     a keyframe that lacks them.
 //   - [ParseVP8] and [ParseVP9] read payload descriptors and rewrite the picture
 //     numbers in them.
+//   - [LayerReader] says of every packet, as [Layering], which layers need it and
+//     where receivers may go over to others; [ShiftPicture] and [AppendDescriptor]
+//     rewrite the numbers and the mask of layers in a copy of it.
 //   - [DependencyStructure] reads the Dependency Descriptor, the header extension
 //     that tells layers and references without looking at the payload.
 //   - The Parse and Append functions of the other header extensions are each the
@@ -20,5 +23,6 @@
 // comment says so, and any input is an answer or an error, never a panic.
 //
 // Implemented are RFC 6184 (H.264), RFC 7798 (H.265), RFC 7741 (VP8), RFC 9628
-// (VP9) and version 1.0 of the AV1 RTP specification with its appendix A.
+// (VP9), version 1.0 of the AV1 RTP specification with its appendix A, the layers of
+// draft-ietf-avtext-framemarking and of video-layers-allocation00.
 package codec

@@ -85,6 +85,7 @@ func TestFixtures(t *testing.T) {
 		{"h264-chromium-l1t2", []int{0, 11, 22, 32}, 34, 160, 90},
 		{"vp8-chromium-l1t3", []int{0, 11, 22, 33}, 34, 160, 90},
 		{"h264-chromium-l1t3", []int{0}, 40, 160, 90},
+		{"vp8-chromium-l1t3-plain", []int{0}, 40, 160, 90},
 		{"vp8-chromium-simulcast", []int{0}, 46, 320, 180},
 		{"vp9-chromium-l1t3", []int{0}, 40, 160, 90},
 		{"vp9-chromium-l3t3", []int{0}, 21, 1280, 720},

@@ -258,6 +258,9 @@ func FuzzValues(f *testing.F) {
 		if v, ok := codec.ParseAudioLevel(value); ok && v.Level > 127 {
 			t.Errorf("audio level %+v", v)
 		}
+		if v, ok := codec.ParseFrameMarking(value); ok != (len(value) > 0) || v.Temporal > 7 || !v.HasLayers && v.HasTL0PicIdx {
+			t.Errorf("frame marking %+v", v)
+		}
 		if v, ok := codec.ParseAbsSendTime(value); ok && (v < 0 || v >= 64e9) {
 			t.Errorf("send time %v", v)
 		}

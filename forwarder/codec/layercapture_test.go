@@ -20,10 +20,14 @@ var update = flag.Bool("update", false, "write testdata/layers/*.txt anew")
 func describeLayers(packets []layered) string {
 	var b strings.Builder
 	for i, p := range packets {
-		fmt.Fprintf(&b, "%d: S%dT%d needed %s entry %s last %s%s\n",
-			i, p.Spatial, p.Temporal, rows(p.Needed), rows(p.Entry), rows(p.Last), flags(p.Layering))
+		fmt.Fprintf(&b, "%d: %s\n", i, describeLayer(p.Layering))
 	}
 	return b.String()
+}
+
+func describeLayer(l codec.Layering) string {
+	return fmt.Sprintf("S%dT%d needed %s entry %s last %s%s",
+		l.Spatial, l.Temporal, rows(l.Needed), rows(l.Entry), rows(l.Last), flags(l))
 }
 
 // rows writes the temporal layers of each spatial layer in whose bits are set.
@@ -73,7 +77,10 @@ func TestLayersOfCaptures(t *testing.T) {
 	for _, name := range layeredFixtures(t) {
 		for _, descriptors := range []bool{true, false} {
 			path := filepath.Join("testdata", "layers", name+".txt")
-			if !descriptors {
+			switch {
+			case !descriptors && isPlain(name):
+				continue
+			case !descriptors:
 				path = filepath.Join("testdata", "layers", name+"-payload.txt")
 			}
 			got := describeLayers(readLayers(t, name, descriptors))

@@ -6,7 +6,7 @@ package codec
 // safe for concurrent use.
 type LayerReader struct {
 	temporals layerCount
-	size      [2]uint16 // of the last keyframe, 0 unknown
+	size      [2]uint16 // the last that a payload told, 0 unknown
 	vp9       vp9Layers
 	obu       obuLayers
 	deps      *dependencies // nil until a descriptor shows up
@@ -43,7 +43,10 @@ func (r *LayerReader) Read(f Format, in Info, payload, descriptor []byte, marker
 	if in.Keyframe {
 		l.Flags |= LayerKeyframe
 		l.Entry = AllLayers
-		r.keyframe(in)
+		r.temporals.turn()
+	}
+	if in.Width != 0 {
+		r.size = [2]uint16{in.Width, in.Height}
 	}
 	if l.Flags&LayerStart == 0 && !in.Keyframe {
 		l.Entry = 0
@@ -73,15 +76,8 @@ func (r *LayerReader) temporal(l *Layering, t uint8) {
 	r.temporals.see(l.Temporal)
 }
 
-func (r *LayerReader) keyframe(in Info) {
-	r.temporals.turn()
-	if in.Width != 0 {
-		r.size = [2]uint16{in.Width, in.Height}
-	}
-}
-
 // Layers returns what is known of the encoding's layers now. Sizes are those of the
-// structure, else the last keyframe's for the highest spatial layer; 0 is unknown.
+// structure, else the payload's for the highest spatial layer; 0 is unknown.
 func (r *LayerReader) Layers() LayerSet {
 	s := LayerSet{Spatial: 1, Temporal: r.temporals.count()}
 	switch {

@@ -17,7 +17,7 @@ func (r *LayerReader) readVP8(l *Layering, payload []byte) {
 		return
 	}
 	r.temporal(l, d.TID)
-	if d.LayerSync {
+	if d.LayerSync && d.TID > 0 {
 		l.Entry = fromTemporal(d.TID) &^ fromTemporal(d.TID+1)
 	}
 }
@@ -67,6 +67,9 @@ func (r *LayerReader) readVP9(l *Layering, in Info, payload []byte) {
 		l.Flags |= HasTL0PicIdx
 	}
 	if !d.HasLayers {
+		if in.Keyframe {
+			r.vp9 = vp9Layers{}
+		}
 		return
 	}
 	late := !r.vp9.follow(&d, in, payload)
@@ -128,7 +131,7 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 		v.best, v.masks = v.top, [2]*LayerMasks{}
 	}
 	v.last[sid] = v.pictures
-	if d.Predicted && d.NotReference && sid < v.top {
+	if d.NotReference && sid < v.top {
 		v.apart = true
 	}
 	return true

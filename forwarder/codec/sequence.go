@@ -33,8 +33,8 @@ func (s *sequence) begin(number, active uint32, masks *LayerMasks) {
 	s.active = active
 	for i := range s.structure.Targets {
 		s.spatial[i], s.temporal[i] = s.structure.Target(int(i))
-		s.within[i] = s.structure.within(int(i))
 	}
+	s.within = s.structure.within()
 	s.wish()
 	s.have = targetMap{layers: s.want, masks: masks}
 	s.settle()
@@ -48,29 +48,28 @@ func (s *sequence) again(value []byte) (*sequence, Dependency) {
 	if err != nil || same != s.structure {
 		return nil, Dependency{}
 	}
-	dep.HasActive = false // what has changed since holds
 	return s, dep
 }
 
-// within returns the decode targets all of whose frames target i has.
-func (s *DependencyStructure) within(i int) uint32 {
-	var out uint32
-	for j := range s.Targets {
-		if s.isWithin(int(j), i) {
-			out |= 1 << j
+// within returns for each decode target those all of whose frames it has.
+func (s *DependencyStructure) within() (out [MaxDecodeTargets]uint32) {
+	for i := range s.Targets {
+		out[i] = 1<<s.Targets - 1
+	}
+	for t := range s.Templates[:s.TemplateCount] {
+		var present uint32
+		for i, dti := range s.Templates[t].Indications[:s.Targets] {
+			if dti != NotPresent {
+				present |= 1 << i
+			}
+		}
+		for i := range s.Targets {
+			if present&(1<<i) == 0 {
+				out[i] &^= present
+			}
 		}
 	}
 	return out
-}
-
-func (s *DependencyStructure) isWithin(inner, outer int) bool {
-	for t := range s.Templates[:s.TemplateCount] {
-		dti := &s.Templates[t].Indications
-		if dti[inner] != NotPresent && dti[outer] == NotPresent {
-			return false
-		}
-	}
-	return true
 }
 
 // activate takes up which targets are being produced from a frame on. Receivers go
@@ -274,5 +273,5 @@ func (s *DependencyStructure) ActiveMask(spatial, temporal uint8) uint32 {
 			table[a][b] = i + 1
 		}
 	}
-	return s.within(int(table.nearest(spatial, temporal)) - 1)
+	return s.within()[table.nearest(spatial, temporal)-1]
 }

@@ -55,7 +55,7 @@ func ParseVideoLayers(value []byte, v *VideoLayersValue) bool {
 		return ok
 	}
 	v.HasSizes = true
-	return v.each(func(t *LayerTarget) bool { return t.readSize(&bytes) })
+	return v.each(func(t *LayerTarget) bool { return t.readSize(&bytes) }) && bytes.pos == len(value)
 }
 
 // readSpatials returns which spatial layers of each stream are sent, as bits.
