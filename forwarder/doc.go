@@ -13,7 +13,8 @@
 // # Parts
 //
 //   - [Publisher] is one publisher session: it demultiplexes RTP to encodings, asks
-//     for lost packets and keyframes, and reports reception.
+//     for lost packets and keyframes, and reports reception. [Publisher.Diagnose] says
+//     what is wrong with what it is sent.
 //   - [Subscriber] is one subscriber session: an audio and a video [DownTrack] that
 //     pull from the encodings of whichever Publisher holds the stream's name now.
 //   - [KeyframeGate] merges and limits the keyframe wishes of all subscribers.
