@@ -13,10 +13,15 @@ func down() map[string][]string {
 	media := append([]string{"internal/rtc", "internal/sdp", "internal/stream"}, core...)
 	return map[string][]string{
 		// Leaves: pure, or glue to one library or the system.
-		"auth":             {},
-		"forwarder":        codec,
-		"forwarder/codec":  {},
-		"internal/house":   {},
+		"auth":            {},
+		"forwarder":       codec,
+		"forwarder/codec": {},
+		"internal/house":  {},
+
+		// One subscriber of the core behind a bottleneck, for tests.
+		"forwarder/forwardertest/scenario": append([]string{"forwarder/forwardertest/link"}, core...),
+		"forwarder/forwardertest/link":     {},
+
 		"internal/metrics": {},
 		"internal/quiet":   {},
 		"internal/sdp":     codec,
