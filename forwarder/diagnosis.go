@@ -76,7 +76,8 @@ func FindingCodes() []string {
 // diagnosis is what a publisher's owner knows of the faults in its media.
 type diagnosis struct {
 	next    time.Time                  // look
-	begun   time.Time                  // the first look at which something had come
+	asked   time.Time                  // the first look
+	begun   time.Time                  // the first look at which something had come; zero: nothing has
 	seen    [codec.Video + 1]time.Time // arrival of the last packet of a kind; zero: none
 	counts  countMeter
 	drift   driftMeter
@@ -99,10 +100,10 @@ func (p *Publisher) Diagnose(now time.Time) []Finding {
 		return d.found
 	}
 	d.next = now.Add(diagnoseInterval)
-	if d.begun.IsZero() {
-		if p.counts.Packets+p.counts.Unknown == 0 {
-			return nil // nothing is wrong yet: the session may not even be connected
-		}
+	if d.asked.IsZero() {
+		d.asked = now
+	}
+	if d.begun.IsZero() && p.counts.Packets+p.counts.Unknown > 0 {
 		d.begun = now
 	}
 	p.look(now)

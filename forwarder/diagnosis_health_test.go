@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,18 +130,27 @@ func TestFindingsDoNotFlicker(t *testing.T) {
 	}
 }
 
-// TestDiagnoseReturnsTheSameWhileNothingChanges, and nothing before something came, nor
-// after the end.
+// TestNothingEverCame: a session is given time to connect; then it is told of, once, and
+// not by track.
+func TestNothingEverCame(t *testing.T) {
+	s := newStudio(t, vp8)
+	s.audio.off, s.cameras[0].off = true, true
+	s.run(15 * time.Second)
+	if s.heard != nil {
+		t.Errorf("while it connects: %v", s.heard)
+	}
+	s.until(5*time.Second, []string{forwarder.FindingNoMedia})
+	if text := s.heard[0].Text; !strings.Contains(text, "for 18.0 s") {
+		t.Error(text)
+	}
+	s.audio.off, s.cameras[0].off = false, false
+	s.until(12*time.Second, nil)
+}
+
+// TestDiagnoseReturnsTheSameWhileNothingChanges, and nothing after the end.
 func TestDiagnoseReturnsTheSameWhileNothingChanges(t *testing.T) {
 	s := newStudio(t, vp8)
-	for range 60 {
-		s.now = s.now.Add(time.Second)
-		s.diagnose()
-	}
-	if s.heard != nil {
-		t.Errorf("before anything came: %v", s.heard)
-	}
-	s.audio.next, s.cameras[0].next, s.audio.off = s.now, s.now, true
+	s.audio.off = true
 	s.run(10 * time.Second)
 	a, b := s.core.Diagnose(s.now), s.core.Diagnose(s.now.Add(time.Second))
 	if len(a) != 1 || len(b) != 1 || &a[0] != &b[0] {

@@ -147,7 +147,6 @@ func (s *studio) until(d time.Duration, want []string) {
 		}
 		s.run(time.Second)
 	}
-	s.t.Logf("%v after %v", s.heard, s.now.Sub(begin))
 	s.run(20 * time.Second)
 	if !slices.Equal(s.codes(), want) {
 		s.t.Errorf("did not stay %v: %v", want, s.heard)

@@ -17,6 +17,9 @@ func (p *Publisher) silent(now time.Time, kind codec.Kind) time.Duration {
 	if last.IsZero() {
 		last = d.begun
 	}
+	if d.begun.IsZero() {
+		return 0
+	}
 	offered := slices.ContainsFunc(p.tracks, func(t *upTrack) bool { return t.Kind == kind })
 	if !offered || now.Sub(last) < silentTrack {
 		return 0
@@ -24,16 +27,20 @@ func (p *Publisher) silent(now time.Time, kind codec.Kind) time.Duration {
 	return now.Sub(last)
 }
 
-// allSilent tells for how long nothing at all came.
+// allSilent tells for how long nothing at all came; 0: something does, or the session may
+// still be connecting.
 func (p *Publisher) allSilent(now time.Time) time.Duration {
 	d := &p.diagnosis
-	last := d.begun
+	last, patience := d.begun, silentTrack
+	if last.IsZero() {
+		last, patience = d.asked, silentStart
+	}
 	for _, at := range d.seen {
 		if at.After(last) {
 			last = at
 		}
 	}
-	if now.Sub(last) < silentTrack {
+	if now.Sub(last) < patience {
 		return 0
 	}
 	return now.Sub(last)

@@ -108,7 +108,9 @@ const (
 	// silentTrack: so long without a packet of sound or picture is no hiccup; senders
 	// that skip silence send each 0.4 s. silentEncoding is longer, since browsers begin
 	// with the small encodings and take seconds to find out what their network carries.
+	// A session may take silentStart to connect and to send something at all.
 	silentTrack    = 5 * time.Second
+	silentStart    = 15 * time.Second
 	silentEncoding = 10 * time.Second
 
 	// longInterval between keyframes is twice what is advised, so that an encoder that
