@@ -32,6 +32,7 @@ type wireTrack struct {
 type wireRecord struct {
 	wire   []byte
 	packet *forwarder.Packet
+	late   bool // numbers above it had been sent
 }
 
 func newWireOracle(t testing.TB, tracks []forwarder.SubscriberTrack) *wireOracle {
@@ -83,17 +84,19 @@ func (o *wireOracle) first(w *wireTrack, p *forwarder.OutPacket, b []byte) {
 		o.t.Fatalf("payload type %d was not negotiated", p.PayloadType)
 	}
 	o.count(p)
-	w.sent[ext] = wireRecord{b, p.Packet}
+	late := ext < w.highest
+	w.sent[ext] = wireRecord{b, p.Packet, late}
 	w.highest = max(w.highest, ext)
-	if before, ok := w.sent[ext-1]; ok {
+	if before, ok := w.sent[ext-1]; ok && !before.late {
 		o.pair(w, before.packet, p.Packet)
 	}
-	if next, ok := w.sent[ext+1]; ok {
+	if next, ok := w.sent[ext+1]; ok && !late {
 		o.pair(w, p.Packet, next.packet)
 	}
 }
 
-// pair checks two packets that follow on each other.
+// pair checks two packets that follow on each other. Behind a late one holes may have
+// been closed already, of frames that had ended if theirs have markers.
 func (o *wireOracle) pair(w *wireTrack, a, b *forwarder.Packet) {
 	follows := b.Seq == a.Seq+1 || a.Seq == 0 || b.Seq == 0
 	if w.kind == codec.Video && !follows && !a.Marker && len(a.Payload) > 0 {

@@ -26,7 +26,7 @@ type browserClip struct {
 	packets           int // that are kept, from a keyframe on
 	simulcast         bool
 	plain             bool // without the descriptor, with the extensions that the browser offers by itself
-	lower, higher     int // packets after which the bitrate falls to a tenth, and rises again
+	lower, higher     int  // packets after which the bitrate falls to a tenth, and rises again
 }
 
 func browserClips() []browserClip {
