@@ -16,7 +16,7 @@ type news struct {
 	layersAt    time.Time
 	subscribers int
 	countedAt   time.Time
-	findings    []stream.Finding
+	findings    []forwarder.Finding
 
 	counts  stream.SubscriptionCounts // of the last statistics
 	bitrate int64                     // in them
@@ -86,16 +86,12 @@ func (e *eventStream) tellSubscribers(s *stream.Snapshot) {
 	e.push(viewercount, marshal(map[string]int{"viewercount": s.Subscribers}))
 }
 
-func (e *eventStream) tellFindings(findings []stream.Finding) {
+func (e *eventStream) tellFindings(findings []forwarder.Finding) {
 	if slices.Equal(e.news.findings, findings) {
 		return
 	}
 	e.news.findings = findings
-	items := make([]findingItem, len(findings))
-	for i, f := range findings {
-		items[i] = findingItem(f)
-	}
-	e.push(diagnosis, marshal(items))
+	e.push(diagnosis, marshal(append([]forwarder.Finding{}, findings...))) // never null
 }
 
 // tellStatistics tells the counters that the last call asked for.
@@ -131,12 +127,6 @@ func layerItems(all []stream.Layer) []layerItem {
 		}
 	}
 	return items
-}
-
-// A findingItem is a finding as the event shows it.
-type findingItem struct {
-	Code string `json:"code"`
-	Text string `json:"text"`
 }
 
 // A choiceItem is what a subscriber gets now. All but the last two are left out while it

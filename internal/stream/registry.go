@@ -82,10 +82,6 @@ type Config struct {
 	Caps           Caps  // of what subscribers are sent
 	Logger         *slog.Logger
 
-	// Diagnose tells what is wrong with what a publisher sends. It is called with the
-	// publication's lock held. nil: nothing is looked for.
-	Diagnose func(now time.Time, p *forwarder.Publisher) []Finding
-
 	// NewBatch makes the batch of a shard when it gets its first subscriber. The shard
 	// flushes it after each pass. nil: Sinks write at once.
 	NewBatch func() Batch

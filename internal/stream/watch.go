@@ -21,8 +21,8 @@ type Snapshot struct {
 
 	Publication uint64 // the number of the one that sends, another one for each; 0: nobody sends
 	Subscribers int
-	Layers      []Layer   // of the video, by encoding in order of appearance, the lowest first
-	Findings    []Finding // what is wrong with what the publisher sends, or that it sends nothing
+	Layers      []Layer             // of the video, by encoding in order of appearance, the lowest first
+	Findings    []forwarder.Finding // what is wrong with what the publisher sends, or that it sends nothing
 }
 
 // A Layer is one layer of a stream's video.
@@ -30,12 +30,6 @@ type Layer struct {
 	RID    string // of its encoding; "" without simulcast
 	Active bool   // packets of its encoding came lately
 	forwarder.LayerStatus
-}
-
-// A Finding is something about the publisher that its subscribers suffer from.
-type Finding struct {
-	Code string // stable
-	Text string // a sentence that says what to do
 }
 
 // A Watcher sees what becomes of a stream.
@@ -190,15 +184,4 @@ func (p *Publication) layers(now time.Time) []Layer {
 		}
 	}
 	return all
-}
-
-// Diagnosis returns what Config.Diagnose finds wrong with what the publisher sends.
-func (p *Publication) Diagnosis() []Finding {
-	diagnose := p.stream.reg.cfg.Diagnose
-	if diagnose == nil {
-		return nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return diagnose(time.Now(), p.up)
 }

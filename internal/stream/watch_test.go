@@ -128,21 +128,29 @@ func TestSubscribersAreCountedForWatchers(t *testing.T) {
 	})
 }
 
-// TestFindingsAreShown: also of a publisher that sends nothing.
+// TestFindingsAreShown: what is wrong with a publisher, while it is there.
 func TestFindingsAreShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := NewRegistry(Config{Diagnose: func(time.Time, *forwarder.Publisher) []Finding { return []Finding{{Code: "a"}} }})
+		r := NewRegistry(Config{})
 		defer r.Close()
 		sub, _ := subscribe(t, r, "a")
 		w := &watcher{}
 		sub.Watch(w)
-		time.Sleep(watchInterval / 2)
-		c, _, _ := publish(t, r, "a")
-		time.Sleep(watchInterval)
+		c, p, _ := publish(t, r, "a")
+		play(t, p, 0, 60)
+		for _, s := range w.take() {
+			if len(s.Findings) != 0 {
+				t.Errorf("all is well, but %+v", s.Findings)
+			}
+		}
+		time.Sleep(15 * time.Second)
+		got := w.take()
+		if last := got[len(got)-1]; len(last.Findings) != 1 || last.Findings[0].Code != forwarder.FindingNoMedia {
+			t.Errorf("of a silent publisher %+v", last.Findings)
+		}
 		c.Release()
-		time.Sleep(watchInterval)
-		if got := w.take(); len(got) != 3 || len(got[0].Findings) != 0 || len(got[1].Findings) != 1 || len(got[2].Findings) != 0 {
-			t.Errorf("shown %+v", got)
+		if got := w.take(); len(got) != 1 || len(got[0].Findings) != 0 {
+			t.Errorf("after the end %+v", got)
 		}
 	})
 }
