@@ -13,9 +13,7 @@ import (
 
 	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/internal/client"
-	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/signaling/signalingtest"
-	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/whep"
 )
 
@@ -329,20 +327,25 @@ type statistics struct {
 
 // TestDiagnosis: what is wrong with the publisher is told when it changes.
 func TestDiagnosis(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newPlayNode(t, signaling.Config{}, stream.Config{})
-		p := n.Publish(t, "live", func(o *client.PublishOptions) {
-			o.IgnoreKeyframeRequests = true
-			o.Video[0].Source = slowKeyframes(t)
-		})
+	runPlay(t, func(t *testing.T, n *playNode) {
+		p := n.Publish(t, "live", func(o *client.PublishOptions) { o.Video = []client.Encoding{rung(t, "", 360, 5*time.Second)} })
 		l := n.listen(t, n.playing(t), `["diagnosis"]`)
 		time.Sleep(5 * time.Second)
 		if got := l.Events(); len(got) != 0 {
-			t.Errorf("nothing can be known, but %+v", got)
+			t.Errorf("all is well, but %+v", got)
 		}
-		time.Sleep(time.Minute)
-		if got := l.Named("diagnosis"); len(got) != 1 || !strings.HasPrefix(got[0], `[{"code":"keyframe-interval-long","text":"`) {
-			t.Errorf("told %q", got)
+		time.Sleep(20 * time.Second)
+		all := l.Named("diagnosis")
+		if len(all) == 0 {
+			t.Fatal("the publisher fell silent and nothing was said")
+		}
+		type finding struct{ Code, Text string }
+		if got := decode[[]finding](t, all[len(all)-1]); len(got) != 1 || got[0].Code != "no-media" || !strings.HasSuffix(got[0].Text, ".") {
+			t.Errorf("told %q", all)
+		}
+		time.Sleep(20 * time.Second)
+		if got := l.Events(); len(got) > 1 { // for how long it is silent may be said anew
+			t.Errorf("nothing changed, but %+v", got)
 		}
 		if err := p.Close(t.Context()); err != nil {
 			t.Fatal(err)

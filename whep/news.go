@@ -91,11 +91,7 @@ func (e *eventStream) tellFindings(findings []forwarder.Finding) {
 		return
 	}
 	e.news.findings = findings
-	items := make([]findingItem, len(findings))
-	for i, f := range findings {
-		items[i] = findingItem(f)
-	}
-	e.push(diagnosis, marshal(items))
+	e.push(diagnosis, marshal(append([]forwarder.Finding{}, findings...))) // never null
 }
 
 // tellStatistics tells the counters that the last call asked for.
@@ -131,12 +127,6 @@ func layerItems(all []stream.Layer) []layerItem {
 		}
 	}
 	return items
-}
-
-// A findingItem is a finding as the event shows it.
-type findingItem struct {
-	Code string `json:"code"`
-	Text string `json:"text"`
 }
 
 // A choiceItem is what a subscriber gets now. All but the last two are left out while it

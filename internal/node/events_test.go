@@ -82,7 +82,7 @@ func TestHostileEvents(t *testing.T) {
 // listening opens a session's events, and reads the status at most.
 func (v *victim) listening(session string) net.Conn {
 	c := v.dial()
-	fmt.Fprintf(c, "GET %s/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n", session)
+	fmt.Fprintf(c, "GET %s/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nConnection: close\r\n\r\n", session)
 	status := make([]byte, len("HTTP/1.1 200"))
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if _, err := io.ReadFull(c, status); err != nil {
