@@ -167,19 +167,6 @@ func (p *Publication) Counts() forwarder.PublisherCounts {
 // concurrent use.
 func (p *Publication) Publisher() *forwarder.Publisher { return p.up }
 
-// Diagnosis returns what is wrong with what the publisher sends, see
-// [forwarder.Publisher.Diagnose]. The slice must not be changed.
-func (p *Publication) Diagnosis() []forwarder.Finding {
-	p.mu.Lock()
-	found := p.up.Diagnose(time.Now())
-	due, early := p.broughtForward() // it may wish for a keyframe
-	p.mu.Unlock()
-	if early {
-		p.stream.reg.reporter.hurry(p, due)
-	}
-	return found
-}
-
 // requestKeyframe passes a subscriber's wish on.
 func (p *Publication) requestKeyframe(e *forwarder.Encoding) {
 	p.mu.Lock()
