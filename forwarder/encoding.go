@@ -267,6 +267,18 @@ func (e *Encoding) lowest(k *Keyframe) uint64 {
 	return seq
 }
 
+// earliest returns where in the history a reader of k begins: what follows on k may have
+// come before it.
+func (e *Encoding) earliest(k *Keyframe) uint64 {
+	first := k.Index
+	for i := k.Index; i > e.hist.Tail() && k.Index-i < earlyReach; i-- {
+		if p := e.hist.At(i - 1); p != nil && p.Seq > k.Start {
+			first = p.Index
+		}
+	}
+	return first
+}
+
 // missingParameters makes packets of the parameter sets the keyframe lacks: one
 // that aggregates them, or one each where the packetization mode has none (RFC
 // 6184 §6.2). They have the number 0.
