@@ -358,7 +358,7 @@ func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
 	s.base = d.enc.lowest(key)
 	backlog := duration(int32(s.join-key.Timestamp), s.clock)
 	speed, ok := catchUp(d.enc, backlog)
-	d.pos = d.enc.earliest(key)
+	d.pos = key.early
 	first := d.enc.hist.At(key.Index)
 	switch {
 	case ok && first != nil:
