@@ -206,13 +206,12 @@ func (d *DownTrack) sequence(p *Packet) uint64 {
 
 func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
 	if o.Packet.Layering.Flags != 0 {
-		d.numbers.follow(o, !d.sentAny)
+		d.numbers.follow(o, !d.numbered)
+		d.numbered = true
 	}
-	if seq >= d.next {
-		d.next = seq + 1
-		if len(o.Packet.Payload) > 0 {
-			d.boundary = o.Mark || d.kind == codec.Audio
-		}
+	d.next = max(d.next, seq+1)
+	if len(o.Packet.Payload) > 0 && seq > d.media {
+		d.media, d.boundary = seq, o.Mark || d.kind == codec.Audio
 	}
 	if !d.sentAny {
 		d.sentAny, d.first, d.firstTransport, d.counts.FirstPacket = true, seq, o.TransportSeq, now

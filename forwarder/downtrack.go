@@ -60,8 +60,10 @@ type DownTrack struct {
 	lastTS   uint32
 	kind     codec.Kind
 	state    trackState
-	boundary bool // the last packet ended a frame
+	media    uint64 // the highest number of a packet that is of a frame
+	boundary bool   // that packet ended its frame
 	sentAny  bool
+	numbered bool   // numbers are those of what was sent
 	ms       uint16 // of the sent map's clock, at the step going on
 	ids      ExtensionIDs
 	seg      segment
@@ -356,7 +358,7 @@ func (d *DownTrack) beginVideo(key *Keyframe, still *still) {
 	s.base = d.enc.lowest(key)
 	backlog := duration(int32(s.join-key.Timestamp), s.clock)
 	speed, ok := catchUp(d.enc, backlog)
-	d.pos = key.Index
+	d.pos = key.early
 	first := d.enc.hist.At(key.Index)
 	switch {
 	case ok && first != nil:

@@ -56,6 +56,10 @@ type Keyframe struct {
 	Timestamp uint32
 	At        time.Time // arrival of its first packet
 
+	// early is the position of the first to come of what follows on it: packets may have
+	// overtaken it.
+	early uint64
+
 	// parameters must be sent before it where it lacks its own; else none.
 	parameters []*Packet
 }
@@ -249,7 +253,8 @@ func (e *Encoding) newKeyframe(now time.Time, f *frame) *Keyframe {
 	e.facts.keyframe(now, e, f)
 	e.gate.Keyframe(now)
 	e.ignores.Store(e.gate.Ignored())
-	e.hist.Keep(k.Index)
+	k.early = e.earliest(k)
+	e.hist.Keep(k.early)
 	e.least.Store(0)
 	e.keyframe.Store(k)
 	return k
@@ -265,6 +270,17 @@ func (e *Encoding) lowest(k *Keyframe) uint64 {
 		}
 	}
 	return seq
+}
+
+// earliest finds the first to come of what follows on k.
+func (e *Encoding) earliest(k *Keyframe) uint64 {
+	first := k.Index
+	for i := k.Index; i > e.hist.Tail() && k.Index-i < earlyReach; i-- {
+		if p := e.hist.At(i - 1); p != nil && p.Seq > k.Start {
+			first = p.Index
+		}
+	}
+	return first
 }
 
 // missingParameters makes packets of the parameter sets the keyframe lacks: one

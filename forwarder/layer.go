@@ -30,7 +30,7 @@ type target struct {
 type layering struct {
 	id      layerID           // what is forwarded now
 	as      layerID           // what the packet judged last is sent as: what was forwarded at its place
-	masks   *codec.LayerMasks // of the newest packet that has them; nil: none had
+	masks   *codec.LayerMasks // of the last packet that has them; nil: none had
 	highest uint64            // the highest incoming number sent or dropped; 0: none yet
 	picture uint32            // the timestamp of that packet
 	spatial uint8             // that packet's layer
@@ -70,8 +70,15 @@ const (
 // another layer where that can be done with p.
 func (d *DownTrack) judge(p *Packet) verdict {
 	s := &d.seg.layering
+	if p.Layering.Masks != nil {
+		s.masks = p.Layering.Masks
+	}
 	if p.Seq <= s.highest {
 		return d.judgeLate(p)
+	}
+	if len(p.Payload) == 0 { // a probe: it takes a number and is of no picture
+		s.as, s.highest, s.dropped = s.id, p.Seq, false
+		return sendIt
 	}
 	fresh := !s.seen || p.Timestamp != s.picture
 	if from := s.id; from != d.goal.layer && d.enc == d.goal.enc {
@@ -79,9 +86,6 @@ func (d *DownTrack) judge(p *Packet) verdict {
 			copy(s.steps[:], s.steps[1:])
 			s.steps[lateSteps-1] = step{p.Seq, p.Timestamp, from}
 		}
-	}
-	if p.Layering.Masks != nil {
-		s.masks = p.Layering.Masks
 	}
 	s.as = s.id
 	keep := p.Layering.Needed&s.id.bit() != 0
@@ -150,10 +154,15 @@ func (d *DownTrack) cut(p *Packet, fresh bool) {
 	switch {
 	case s.dropped && !fresh && p.Layering.Spatial <= s.spatial+1:
 		first = s.highest + 1
-	case !s.dropped && !d.boundary && s.highest+1 == first:
+	case !s.dropped && s.highest+1 == first && d.unfinished():
 		first++ // an unfinished frame is never followed without a gap
 	}
 	s.cuts.drop(first, p.Seq+1, fresh && d.enc.format.Name == codec.VP8)
+}
+
+// unfinished tells whether the last frame has no end, and nothing tells that it may come.
+func (d *DownTrack) unfinished() bool {
+	return !d.boundary && (d.media+1 == d.next || d.sent.get(d.media+1) != nil)
 }
 
 // judgeLate decides about a packet whose number was passed over before: it is
@@ -166,9 +175,12 @@ func (d *DownTrack) judgeLate(p *Packet) verdict {
 		return leaveIt
 	}
 	s.as = s.place(p)
+	if len(p.Payload) == 0 {
+		return sendIt
+	}
 	for i := uint64(1); i <= lateFrame; i++ {
 		for _, q := range [2]*Packet{d.enc.hist.BySeq(p.Seq - i), d.enc.hist.BySeq(p.Seq + i)} {
-			if q == nil || q.Timestamp != p.Timestamp || q.Layering.Spatial != p.Layering.Spatial || q.Seq > s.highest {
+			if q == nil || len(q.Payload) == 0 || q.Timestamp != p.Timestamp || q.Layering.Spatial != p.Layering.Spatial || q.Seq > s.highest {
 				continue
 			}
 			if s.wasCut(q.Seq) {
@@ -212,7 +224,7 @@ func (m *mapping) wasCut(in uint64) bool {
 // first packet. A session begins with the publisher's.
 func (d *DownTrack) align(first *Packet) {
 	d.seg.shift = numbers{}
-	if !d.sentAny || first == nil {
+	if !d.numbered || first == nil {
 		return
 	}
 	l := &first.Layering

@@ -59,6 +59,10 @@ const (
 	// was known as one only by a late packet.
 	lateReach = 512
 
+	// earlyReach bounds how far before a keyframe's first packet to come those are
+	// looked for that follow on it and overtook it: 100 ms at 1,200 a second.
+	earlyReach = 128
+
 	// Upstream NACKs: a hole is asked for once it is nackDelay old or nackReorder
 	// later packets came, again each round trip but not under nackRetry, at most
 	// nackTries times; at most nackHoles holes are kept, further ones given up.

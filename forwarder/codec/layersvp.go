@@ -76,7 +76,9 @@ func (r *LayerReader) readVP9(l *Layering, in Info, payload []byte) {
 	r.temporal(l, d.TID)
 	l.Spatial = min(d.SID, MaxSpatial-1)
 	rows := onlySpatial(l.Spatial, r.vp9.best)
-	if !d.NotReference {
+	if !d.NotReference || !d.Predicted && (d.SID == 0 || d.InterLayer) {
+		// Of a keyframe only what is the highest now is not referred to, though it may
+		// not be known yet as that.
 		rows = fromSpatial(l.Spatial)
 	}
 	l.Needed &= rows
@@ -107,6 +109,7 @@ func vp9Flags(d *VP9Descriptor) (f LayerFlags) {
 // returns false.
 func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 	sid := min(d.SID, MaxSpatial-1)
+	key := in.Keyframe
 	if v.seen && d.PictureIDBits > 0 {
 		ahead := (d.PictureID - v.picture) & (1<<d.PictureIDBits - 1)
 		if ahead>>(d.PictureIDBits-1) != 0 {
@@ -114,10 +117,11 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 		}
 		if ahead > 0 {
 			v.pictures++
+			key = !d.Predicted // of any layer: the base's packets may be late
 		}
 	}
 	v.seen, v.picture = true, d.PictureID
-	if in.Keyframe {
+	if key || in.Keyframe {
 		v.key, v.apart = d.PictureID, false
 	}
 	if d.SpatialLayers > 0 {

@@ -188,21 +188,34 @@ func (q *sequence) leftOut(r *sentRecord, from *original) {
 }
 
 // lostAfter counts the packets behind the last one of another encoding that had not come
-// when r was sent, though later ones had.
+// when the picture r begins was first sent, though later ones had.
 func (q *sequence) lostAfter(r *sentRecord) int {
 	s := q.o.s.w.stream(&q.prev.content)
 	if s == nil || s.pub.id != r.content.publisher {
 		return 0
 	}
+	began := q.began(r)
 	missing, between := 0, 0
 	for seq := q.from.seq + 1; seq < s.seq; seq++ {
-		if o := s.sent[seq]; o != nil && o.came != 0 && o.came <= r.came {
+		if o := s.sent[seq]; o != nil && o.came != 0 && o.came <= began {
 			missing = between
 		} else {
 			between++
 		}
 	}
 	return missing
+}
+
+// began returns how many packets had come to the core when something of the picture that
+// r begins was first sent.
+func (q *sequence) began(r *sentRecord) uint64 {
+	came := r.came
+	for n := q.next; n < q.next+keepNumbers; n++ {
+		if o := q.o.sent[n]; o != nil && o.media && o.content.samePicture(&r.content) {
+			came = min(came, o.came)
+		}
+	}
+	return came
 }
 
 // lostBefore counts the packets right before one that had not come when it did.
