@@ -23,8 +23,8 @@ type allocator struct {
 // noLimit is a budget nobody reaches.
 const noLimit = 1 << 40
 
-// choose returns the rung to send, -1 for none, and what would be needed for the next
-// better one, 0 if there is none. l must not be empty.
+// choose returns the rung to send, -1 for none, and what would be needed for the best
+// one, 0 if that is sent. l must not be empty.
 func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit int64) (i int, want int64) {
 	i = l.find(a.enc, a.layer)
 	switch {
@@ -48,7 +48,7 @@ func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit int64) (i 
 	case a.paused:
 		return -1, l[0].cost()
 	case i+1 < len(l) && !fixed:
-		return i, l[i+1].cost()
+		return i, l[len(l)-1].cost()
 	}
 	return i, 0
 }

@@ -49,10 +49,10 @@ func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, w *wide) 
 	out.Packets = append(out.Packets, o)
 }
 
-// outdated tells whether a number was sent before the segment going on: the subscriber
-// needs its keyframe, nothing older.
+// outdated tells whether a number was sent before the last keyframe: the subscriber
+// needs that, nothing older.
 func (d *DownTrack) outdated(seq uint16) bool {
-	return d.kind == codec.Video && d.extend(seq) < d.seg.from && d.next > d.seg.out
+	return d.kind == codec.Video && d.extend(seq) < d.lastKey
 }
 
 // copyOf is p as it was sent under a number.

@@ -209,6 +209,9 @@ func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
 		d.numbers.follow(o, !d.numbered)
 		d.numbered = true
 	}
+	if d.kind == codec.Video && o.Packet.Layering.Entry == codec.AllLayers {
+		d.lastKey = max(d.lastKey, seq)
+	}
 	d.next = max(d.next, seq+1)
 	if len(o.Packet.Payload) > 0 && seq > d.media {
 		d.media, d.boundary = seq, o.Mark || d.kind == codec.Audio

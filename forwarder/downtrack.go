@@ -98,6 +98,7 @@ type DownTrack struct {
 	goal           target     // where the allocator wants it
 	goalOf         *Publisher // of goal.enc
 	heldAt         *Keyframe  // the last one when the track was held
+	lastKey        uint64     // number of the last keyframe's first packet
 }
 
 type trackState uint8
@@ -170,7 +171,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		d.resume(now, out)
 	case d.state == held && d.enc.Keyframe() != d.heldAt:
 		d.begin(now, d.enc, d.format, out)
-	case d.needsKeyframe():
+	case d.needsKeyframe(), d.seg.refresh != nil && d.seg.refresh == d.enc.Keyframe():
 		d.wish(now, d.enc, out)
 	}
 }

@@ -31,6 +31,7 @@ type layering struct {
 	id      layerID           // what is forwarded now
 	as      layerID           // what the packet judged last is sent as: what was forwarded at its place
 	masks   *codec.LayerMasks // of the last packet that has them; nil: none had
+	refresh *Keyframe         // the last one when a spatial layer was left: pictures of it may never be whole
 	highest uint64            // the highest incoming number sent or dropped; 0: none yet
 	picture uint32            // the timestamp of that packet
 	spatial uint8             // that packet's layer
@@ -117,6 +118,7 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	}
 	if fresh && goal.spatial() < s.id.spatial() && s.within(goal) {
 		s.id = layerOf(goal.spatial(), s.id.temporal())
+		s.refresh = d.enc.Keyframe()
 	}
 	if fresh && goal.temporal() < s.id.temporal() {
 		s.id = layerOf(s.id.spatial(), goal.temporal())

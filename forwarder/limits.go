@@ -270,8 +270,8 @@ const (
 	stepDownHold   = 500 * time.Millisecond
 	stepUpMargin   = 10
 	stepUpHold     = 500 * time.Millisecond
-	stepLasts      = 10 * time.Second
-	leastPenalty   = 5 * time.Second
+	stepLasts      = 4 * time.Second
+	leastPenalty   = 3 * time.Second
 	mostPenalty    = time.Minute
 	penaltyMemory  = 30 * time.Second
 

@@ -62,7 +62,7 @@ const (
 	noiseTime   = 30_000.0   // µs of a long cluster for each ms of noise
 	noiseShort  = 4_000.0    // the same of a short one
 	probeFirst  = 1_500_000  // µs to the next cluster after one in vain, at first
-	probeMost   = 6_000_000  // µs, at most
+	probeMost   = 4_000_000  // µs, at most
 	probeRare   = 60_000_000 // µs, at most after failures
 
 	hintBacklog = 10_000 / backlogUnit // that must be ahead of a packet to tell something
