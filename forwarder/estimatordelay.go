@@ -60,11 +60,13 @@ const (
 	noiseFade = 1.0 / 16
 
 	// A queue of more than shortQueue ms and the noise is there, one of longQueue
-	// must get shorter, by standingStep within standingTime.
-	shortQueue   = 15.0
-	longQueue    = 40.0
-	standingStep = 30.0
-	standingTime = 1_000_000 // µs
+	// must get shorter, by standingStep within standingTime; within half of it where
+	// it is more than veryLongQueue.
+	shortQueue    = 15.0
+	longQueue     = 40.0
+	veryLongQueue = 150.0
+	standingStep  = 30.0
+	standingTime  = 1_000_000 // µs
 
 	// vainCuts decreases that do not shorten a queue show that it is others'.
 	vainCuts = 2
@@ -134,7 +136,11 @@ func (t *delayTrend) stand(now int64) congestion {
 	if t.standing == 0 || shorter || now < t.since {
 		t.standing, t.standingAt = now, t.queue
 	}
-	if now-t.standing <= standingTime {
+	patience := int64(standingTime)
+	if t.queue > veryLongQueue {
+		patience = standingTime / 2
+	}
+	if now-t.standing <= patience {
 		return congestionQueued
 	}
 	t.standing, t.standingAt = now, t.queue

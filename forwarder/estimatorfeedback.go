@@ -154,9 +154,12 @@ func (e *Estimator) evaluate() {
 			e.late, e.lateAt = e.late-1, e.now
 		}
 	}
-	c := &e.probe.cluster
-	if c.waiting && (e.highest > c.last || e.now-c.end > max(2*e.rtt, resultTime)) {
+	switch c := &e.probe.cluster; {
+	case !c.waiting:
+	case e.highest > c.last || e.now-c.end > max(2*e.rtt, resultTime):
 		e.conclude()
+	case !e.rate.known && c.burst():
+		e.anticipate()
 	}
 }
 

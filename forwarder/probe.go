@@ -58,6 +58,7 @@ const (
 	chunkBytes  = 200        // that is worth a packet
 	fillTime    = 3_000_000  // µs of steady padding
 	fillGain    = 1.05       // by how much that must raise a REMB to go on
+	spreadTime  = 120_000    // µs that a burst must be spread over to tell of the network
 	resultTime  = 500_000    // µs that feedback is waited for at least
 	noiseTime   = 30_000.0   // µs of a long cluster for each ms of noise
 	noiseShort  = 4_000.0    // the same of a short one
@@ -200,6 +201,16 @@ func (p *prober) rest(now int64) {
 
 // cancel ends a cluster whose result would tell nothing.
 func (p *prober) cancel() { p.cluster.running, p.cluster.waiting = false, false }
+
+// anticipate does not wait for all of a burst that a slow network spreads out, while
+// nothing else is known.
+func (e *Estimator) anticipate() {
+	c := &e.probe.cluster
+	if arrived, span := c.spread(); span >= spreadTime {
+		c.waiting = false
+		e.saturated(arrived)
+	}
+}
 
 // conclude draws the conclusion from a cluster.
 func (e *Estimator) conclude() {

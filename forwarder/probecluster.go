@@ -67,6 +67,17 @@ func (c *probeCluster) receive(size int, sent, at int64, delay int32) {
 	c.yy += y * y
 }
 
+// burst tells whether the cluster was sent at once, more or less: a keyframe was due.
+func (c *probeCluster) burst() bool {
+	return float64(c.early*8) > burstEarly*c.bitrate*float64(c.end-c.start)/3e6
+}
+
+// spread returns the bitrate that what arrived so far came at, and in how long.
+func (c *probeCluster) spread() (arrived float64, span int64) {
+	span = c.lastHere - c.firstHere
+	return bitrate(int64(c.here-c.firstBytes), max(span, leastSpan)), span
+}
+
 // made tells whether most of the cluster was sent.
 func (c *probeCluster) made() bool {
 	return float64(c.sent*8) > madeShare*c.bitrate*float64(c.end-c.start)/1e6
@@ -90,8 +101,9 @@ const (
 // the latter is, as a share. noise is that of delays, in ms.
 func (c *probeCluster) result(noise float64) (sent, arrived, doubt float64) {
 	sent = bitrate(int64(c.sent-c.lastBytes), max(c.lastSent-c.firstSent, leastSpan))
-	if float64(c.early*8) > burstEarly*c.bitrate*float64(c.end-c.start)/3e6 {
-		return sent, bitrate(int64(c.here-c.firstBytes), max(c.lastHere-c.firstHere, leastSpan)), 0
+	if c.burst() {
+		arrived, _ = c.spread()
+		return sent, arrived, 0
 	}
 	sent = min(sent, overshoot*c.bitrate)
 	slope, doubt := c.slope()
