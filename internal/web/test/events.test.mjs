@@ -106,6 +106,7 @@ test('a lost stream of events is opened anew, a short loss is left to the browse
   await watch();
   await until(() => sources.length === 1);
   sources[0].lose(false);
+  assert.notEqual(sources[0].readyState, FakeEventSource.CLOSED);
   sources[0].say('viewercount', { viewercount: 1 });
   assert.equal(sent('POST', '/events').length, 1);
   sources[0].lose(true);
@@ -244,11 +245,12 @@ test('a new session is told the choice of the one before, once the layer is ther
   await until(() => client.state === 'waiting' && sources.length === 2);
   assert.equal(server.selections.length, 1, 'not before there is a layer');
   sources[1].say('layers', { 0: [] });
+  await client.session.send('DELETE', `${client.session.url}/layer`); // comes behind what was sent before
+  assert.deepEqual(server.selections.slice(1), [null]);
   sources[1].say('layers', { 0: [{ rid: 'h' }] });
   sources[1].say('layers', { 0: [{ rid: 'h' }] });
-  await until(() => server.selections.length === 2);
-  assert.deepEqual(server.selections[1], { mediaId: '0', rid: 'h' });
-  assert.equal(sent('POST', 's2/layer').length, 1);
+  await client.session.send('DELETE', `${client.session.url}/layer`);
+  assert.deepEqual(server.selections.slice(2), [{ mediaId: '0', rid: 'h' }, null]);
   assert.deepEqual(client.selection, { rid: 'h' });
 });
 

@@ -37,6 +37,9 @@ class FakeVideo {
   }
 }
 
+/** Lets everything run that is ready. */
+const settle = () => new Promise((resolve) => { setImmediate(resolve); });
+
 function pair() {
   const [front, spare] = [new FakeVideo('front'), new FakeVideo()];
   const changes = [];
@@ -55,7 +58,7 @@ test('the next stream takes over with its first frame, and with sound and volume
   await screen.show('a');
   front.frame();
   const shown = screen.show('b');
-  await until(() => spare.seen);
+  await settle();
   assert.deepEqual([screen.video, front.srcObject, spare.srcObject, spare.muted, spare.classes, changes.length], [front, 'a', 'b', true, 'next', 0]);
   spare.frame();
   await shown;
@@ -70,6 +73,17 @@ test('the next stream takes over with its first frame, and with sound and volume
   front.frame();
   await back;
   assert.deepEqual([screen.video, front.srcObject, spare.srcObject], [front, 'c', null]);
+});
+
+test('what was silent stays silent', async () => {
+  const { front, spare, screen } = pair();
+  front.muted = true;
+  await screen.show('a');
+  front.frame();
+  const shown = screen.show('b');
+  spare.frame();
+  await shown;
+  assert.deepEqual([screen.video, spare.muted], [spare, true]);
 });
 
 test('a stream that was overtaken by another is never shown', async () => {
