@@ -204,7 +204,13 @@ func (o *oracle) pair(n uint64, a, b *sentRecord) {
 		o.fail("wire: a frame begins with part %d at %d", b.content.part, uint16(n))
 	case same && b.content.spatial <= a.content.spatial:
 		o.fail("wire: spatial layer %d after %d of a picture at %d", b.content.spatial, a.content.spatial, uint16(n))
-	case !same && !a.marker && !o.s.w.opt.NoMarkers:
+	case !same && !a.marker && !o.s.w.opt.NoMarkers && !o.unclear(&a.content):
 		o.fail("wire: a picture without a marker passes as whole before %d", uint16(n))
 	}
+}
+
+// unclear tells whether the core could not know the layers of c's picture in time.
+func (o *oracle) unclear(c *content) bool {
+	s := o.s.w.stream(c)
+	return s == nil || s.unclear(c.picture)
 }

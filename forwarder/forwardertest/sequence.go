@@ -182,6 +182,9 @@ func (q *sequence) leftOut(r *sentRecord, from *original) {
 			excuse += q.lostAfter(r)
 		}
 	}
+	if q.o.unclear(p) {
+		excuse++ // an unfinished picture: what ends it was not known as that
+	}
 	if q.refused == 0 && q.holes > excuse {
 		q.fail("wire: %d numbers left out before picture %d/%d/%d, %d may be", q.holes, c.publisher, c.encoding, c.picture, excuse)
 	}
@@ -259,7 +262,7 @@ func (q *sequence) whole(c *content) {
 	decodable := true
 	for _, need := range c.needs() {
 		ok, sent := q.got[need]
-		if !sent && !q.excused(need) {
+		if !sent && !q.excused(need) && !q.o.s.w.stream(c).unclear(uint32(need.place>>2)) {
 			q.fail("decoder: picture %d layer %d/%d is not decodable without picture %d layer %d",
 				c.picture, c.spatial, c.temporal, need.place>>2, need.place&3)
 		}

@@ -124,7 +124,7 @@ func (t *told) numbered(d *codec.Dependency, c *content, from *original) {
 // mask checks the active decode targets: what is sent belongs to one of them, what is
 // left out to none, and the publisher makes them all.
 func (t *told) mask(c *content, from *original) {
-	if t.lost || t.early(c) {
+	if t.lost || t.q.o.s.w.stream(c).unclear(c.picture) {
 		return
 	}
 	if !from.frame.in(t.active) {
@@ -143,32 +143,6 @@ func (t *told) mask(c *content, from *original) {
 			t.q.fail("wire: active targets %b need picture %d layer %d/%d, which is left out", t.active, f.picture.number, f.spatial, f.temporal)
 		}
 	}
-}
-
-// early tells whether a packet of the picture came to the core before the structure that
-// tells what it is.
-func (t *told) early(c *content) bool {
-	s := t.q.o.s.w.stream(c)
-	key := c.frame().place &^ 3
-	for key > 0 && (s.frames[key] == nil || !s.frames[key].key) {
-		key -= 4
-	}
-	if s.frames[key] == nil || s.sent[s.frames[key].first] == nil {
-		return true
-	}
-	structure := s.sent[s.frames[key].first]
-	for spatial := range uint8(s.ladder.layers.Spatial) {
-		f := s.frames[place(c.picture, spatial)]
-		if f == nil {
-			continue
-		}
-		for seq := f.first; seq < f.first+uint32(f.parts); seq++ {
-			if o := s.sent[seq]; o != nil && o.came != 0 && o.came < structure.came {
-				return true
-			}
-		}
-	}
-	return structure.came == 0
 }
 
 // in tells whether one of a set of targets needs the frame.

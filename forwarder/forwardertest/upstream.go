@@ -255,3 +255,63 @@ func (s *upstream) deliver(b []byte, o *original) {
 		p.tickLater()
 	})
 }
+
+// unclear tells whether something of a picture came to the core before it could know
+// what layers there are: the packet that tells of a change was late or did not come.
+// Without the Dependency Descriptor layers left out amid a group of pictures are then not
+// understood before the next keyframe.
+func (s *upstream) unclear(picture uint32) bool {
+	if s.overtaken(picture) {
+		return true
+	}
+	if s.pub.w.opt.Descriptor {
+		return false
+	}
+	told := s.frames[place(picture, 0)]
+	for told != nil && !told.key {
+		before := s.frames[place(told.content.picture-1, 0)]
+		if before != nil && before.dependency.active != told.dependency.active && s.overtaken(told.content.picture) {
+			return true
+		}
+		told = before
+	}
+	return false
+}
+
+// overtaken tells whether something of a picture came before the packet that told what
+// layers there are.
+func (s *upstream) overtaken(picture uint32) bool {
+	told := s.sent[s.changed(picture)]
+	if told == nil {
+		return true
+	}
+	for spatial := range uint8(s.ladder.layers.Spatial) {
+		f := s.frames[place(picture, spatial)]
+		if f == nil {
+			continue
+		}
+		for seq := f.first; seq <= f.first+uint32(f.parts); seq++ {
+			if o := s.sent[seq]; o != nil && o.came != 0 && (o.came < told.came || told.came == 0) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// changed returns the number of the packet that told of the layers there are in a
+// picture: of the last keyframe, or where their number changed after it.
+func (s *upstream) changed(picture uint32) uint32 {
+	f := s.frames[place(picture, 0)]
+	for f != nil && !f.key {
+		before := s.frames[place(f.content.picture-1, 0)]
+		if before == nil || before.dependency.active != f.dependency.active {
+			break
+		}
+		f = before
+	}
+	if f == nil {
+		return s.seq // nobody knows
+	}
+	return f.first
+}
