@@ -258,6 +258,17 @@ func TestPutFrameNumber(t *testing.T) {
 	}
 }
 
+func TestWithoutEnd(t *testing.T) {
+	value := unhex(t, "c1 0002 80")
+	got := codec.WithoutEnd(value)
+	if want := unhex(t, "81 0002 80"); !cmp.Equal(got, want) || value[0] != 0xc1 {
+		t.Errorf("%x of %x, want %x", got, value, want)
+	}
+	if got := codec.WithoutEnd(nil); len(got) != 0 {
+		t.Errorf("%x of nothing", got)
+	}
+}
+
 // TestChromiumDependencies reads a browser's descriptors to the end and checks
 // them against the payloads and against each other.
 func TestChromiumDependencies(t *testing.T) {

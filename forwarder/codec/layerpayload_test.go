@@ -126,6 +126,28 @@ func TestVP9LayersVanish(t *testing.T) {
 	}
 }
 
+// TestVP9WithoutStructure: until it is known which spatial layer is the highest, only a
+// marker ends a picture.
+func TestVP9WithoutStructure(t *testing.T) {
+	r, f := new(codec.LayerReader), codec.Format{Name: codec.VP9}
+	for id := range byte(40) {
+		for spatial, payload := range [][]byte{{0xac, id, 0x00, 0, 0x86}, {0xac, id, 0x03, 0, 0x86}} {
+			marker := spatial == 1
+			l := r.Read(f, codec.Inspect(f, payload), payload, nil, marker)
+			want := "-,0+,0+,0+" // the marker
+			switch {
+			case !marker && id < 16:
+				want = "-,-,-,-"
+			case !marker:
+				want = "0+,-,-,-"
+			}
+			if rows(l.Last) != want {
+				t.Errorf("picture %d, layer %d: last %s, want %s", id, spatial, rows(l.Last), want)
+			}
+		}
+	}
+}
+
 // AV1 without descriptor: only the beginning of an OBU says its layer.
 func TestLayersOfAV1(t *testing.T) {
 	runLayers(t, codec.AV1, []step{
@@ -152,8 +174,13 @@ func TestLayersOfH265(t *testing.T) {
 		{"62 03 82 d0", "S0T2 needed 2+,2+,2+,2+ entry 2+,2+,2+,2+ last -,-,-,- start", false},                   // fragment of TSA_N
 		{"62 03 02 d0", "S0T2 needed 2+,2+,2+,2+ entry -,-,-,- last -,-,-,-", false},                             // a later one
 		{"60 02 0003 460250 0003 0402d0", "S0T1 needed 1+,1+,1+,1+ entry 1+,1+,1+,1+ last -,-,-,- start", false}, // AUD and TSA_N
-		{"44 01 c1", "S0T0 needed 0+,0+,0+,0+ entry -,-,-,- last -,-,-,- start", false},                          // PPS
-		{"02 0b d0", "S0T0 needed 0+,0+,0+,0+ entry -,-,-,- last 0+,0+,0+,0+ end", true},                         // nuh_layer_id 1
+		{"42 01 01 01", "S0T0 needed 0+,0+,0+,0+ entry -,-,-,- last -,-,-,- start", false},                       // SPS: nested
+		{"02 02 d0", "S0T1 needed 1+,1+,1+,1+ entry 2+,2+,2+,2+ last -,-,-,- start", false},
+		{"08 02 d0", "S0T1 needed 1+,1+,1+,1+ entry 1+,1+,1+,1+ last -,-,-,- start", false},
+		{"42 01 04 01", "S0T0 needed 0+,0+,0+,0+ entry -,-,-,- last -,-,-,- start", false}, // not nested
+		{"02 02 d0", "S0T1 needed 1+,1+,1+,1+ entry -,-,-,- last -,-,-,- start", false},
+		{"44 01 c1", "S0T0 needed 0+,0+,0+,0+ entry -,-,-,- last -,-,-,- start", false},  // PPS
+		{"02 0b d0", "S0T0 needed 0+,0+,0+,0+ entry -,-,-,- last 0+,0+,0+,0+ end", true}, // nuh_layer_id 1
 	})
 	if got := r.Layers().Temporal; got != 3 {
 		t.Errorf("%d temporal layers", got)

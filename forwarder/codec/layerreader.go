@@ -9,6 +9,7 @@ type LayerReader struct {
 	size      [2]uint16 // the last that a payload told, 0 unknown
 	vp9       vp9Layers
 	obu       obuLayers
+	nested    bool          // H265: temporal layers are, by the last SPS
 	deps      *dependencies // nil until a descriptor shows up
 	described bool          // packets have descriptors, and their structure is known
 }

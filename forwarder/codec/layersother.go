@@ -24,13 +24,15 @@ func (r *LayerReader) readAV1(l *Layering, in Info, payload []byte) {
 // H.265 NAL unit types of pictures where one may step up (H.265 table 7-1).
 const (
 	h265TSAN  = 2
-	h265STSAR = 5
+	h265TSAR  = 3
 	h265STSAN = 4
+	h265STSAR = 5
 )
 
 // readH265 reads the temporal layer from the NAL unit headers. A TSA picture lets one
 // step up to its layer and every higher one, an STSA picture to its own
-// (H.265 §7.4.2.2).
+// (H.265 §7.4.2.2); where temporal layers are nested, every picture lets one step up to
+// the layers above its own (§7.4.3.2.1).
 func (r *LayerReader) readH265(l *Layering, in Info, payload []byte) {
 	if in.Spatial > 0 {
 		return
@@ -39,10 +41,24 @@ func (r *LayerReader) readH265(l *Layering, in Info, payload []byte) {
 	units := h265Units(payload)
 	for u, ok := units.next(); ok; u, ok = units.next() {
 		switch typ := u.header >> 1 & 0x3f; {
-		case typ >= h265STSAN && typ <= h265STSAR:
-			l.Entry = fromTemporal(in.Temporal) &^ fromTemporal(in.Temporal+1)
-		case typ >= h265TSAN && typ < h265STSAN:
-			l.Entry = fromTemporal(in.Temporal)
+		case typ == h265SPS && u.start && len(u.body) > 0:
+			r.nested = u.body[0]&1 != 0 // sps_temporal_id_nesting_flag
+		case typ <= h265LastVCL:
+			l.Entry |= r.entryH265(typ, in.Temporal)
 		}
 	}
+}
+
+// entryH265 returns the layers that a picture lets one step up to.
+func (r *LayerReader) entryH265(typ byte, temporal uint8) (entry uint32) {
+	if r.nested {
+		entry = fromTemporal(temporal + 1)
+	}
+	switch typ {
+	case h265TSAN, h265TSAR:
+		entry |= fromTemporal(temporal)
+	case h265STSAN, h265STSAR:
+		entry |= fromTemporal(temporal) &^ fromTemporal(temporal+1)
+	}
+	return entry
 }
