@@ -34,7 +34,7 @@ test-web: ## tests of the pages' modules, in Node.js
 	node --test internal/web/test/*.test.mjs
 
 e2e: setup ## real clients: Chromium, FFmpeg, GStreamer, sockets
-	$(GO) test -tags e2e -count=1 -v -timeout 15m ./test/e2e | awk -f test/progress.awk
+	$(GO) test -tags e2e -count=1 -v -timeout 25m ./test/e2e | awk -f test/progress.awk
 
 bars: setup ## measure the promised figures; writes dist/bars.json
 	$(GO) test -tags bars -count=1 -v -timeout 60m ./test/bars

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -250,8 +249,8 @@ func (b *bench) restart(t *testing.T) {
 	}
 	b.add(t, bar{Name: "publisher restart: first keyframe to picture", Unit: "ms", Samples: after, Quantile: 1, Limit: 1000})
 	b.add(t, bar{Name: "publisher restart: death to picture", Unit: "ms", Samples: stood})
-	if n := posts(page.Requests(t)); n != 1 {
-		t.Errorf("the page made %d POSTs, want 1", n)
+	if n := page.Posts(t, b.node.WHEP("restart")); n != 1 {
+		t.Errorf("the page asked for %d sessions, want 1", n)
 	}
 }
 
@@ -278,14 +277,4 @@ func firstShown(shown []harness.Counted, after time.Time) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-func posts(requests []string) int {
-	n := 0
-	for _, r := range requests {
-		if strings.HasPrefix(r, "POST ") {
-			n++
-		}
-	}
-	return n
 }

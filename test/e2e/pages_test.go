@@ -31,8 +31,8 @@ func TestPages(t *testing.T) {
 	awaitState(t, watch, "waiting")
 	publish.Call(t, "() => { whippet.start() }", nil, nil)
 	awaitState(t, watch, "playing")
-	if n := posts(watch.Requests(t)); n != 1 {
-		t.Errorf("the watch page made %d POSTs over a publisher's restart, want 1", n)
+	if n := watch.Posts(t, l.node.WHEP("studio")); n != 1 {
+		t.Errorf("the watch page asked for %d sessions over a publisher's restart, want 1", n)
 	}
 }
 

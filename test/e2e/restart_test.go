@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -28,8 +27,8 @@ func TestPublisherRestart(t *testing.T) {
 
 	gap := subscriber.Frames(t)
 	t.Logf("%d frames before; the picture stood for %.0f ms from crash to new picture", before, gap.Longest)
-	if n := posts(page.Requests(t)); n != 1 {
-		t.Errorf("the page made %d POSTs, want 1", n)
+	if n := page.Posts(t, l.node.WHEP("restart")); n != 1 {
+		t.Errorf("the page asked for %d sessions, want 1", n)
 	}
 }
 
@@ -50,8 +49,8 @@ func TestOtherCodecAfterRestart(t *testing.T) {
 	wantPicture(t, subscriber)
 	wantCodec(t, subscriber, "H264")
 	wantSync(t, subscriber)
-	if n := posts(page.Requests(t)); n != 1 {
-		t.Errorf("the page made %d POSTs, want 1", n)
+	if n := page.Posts(t, l.node.WHEP("codecs")); n != 1 {
+		t.Errorf("the page asked for %d sessions, want 1", n)
 	}
 }
 
@@ -71,15 +70,4 @@ func publishUntilAccepted(t *testing.T, l *lab, stream string) *harness.Process 
 	}
 	t.Fatalf("no publisher was accepted in %v", startsWithin)
 	return nil
-}
-
-// posts counts the offers among requests. Those to a session's events and layers are none.
-func posts(requests []string) int {
-	n := 0
-	for _, r := range requests {
-		if strings.HasPrefix(r, "POST ") && !strings.HasSuffix(r, "/events") && !strings.HasSuffix(r, "/layer") {
-			n++
-		}
-	}
-	return n
 }

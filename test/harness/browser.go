@@ -191,6 +191,18 @@ func (p *Page) Requests(t testing.TB) []string {
 	return made
 }
 
+// Posts returns how often the page POSTed to a URL.
+func (p *Page) Posts(t testing.TB, url string) int {
+	t.Helper()
+	n := 0
+	for _, r := range p.Requests(t) {
+		if r == "POST "+url {
+			n++
+		}
+	}
+	return n
+}
+
 // Screenshot writes what the page shows to a PNG file.
 func (p *Page) Screenshot(t testing.TB, path string) {
 	t.Helper()

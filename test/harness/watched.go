@@ -63,13 +63,7 @@ func (w *Watched) FitsLowest(height int) bool { return height <= w.Heights[1] }
 // Sessions returns how many sessions the watching page asked the node for.
 func (w *Watched) Sessions(t testing.TB) int {
 	t.Helper()
-	n := 0
-	for _, r := range w.page.Requests(t) {
-		if r == "POST "+w.url {
-			n++
-		}
-	}
-	return n
+	return w.page.Posts(t, w.url)
 }
 
 // Keyframes returns how many keyframes the publisher has made so far of the encoding that a layer
