@@ -12,5 +12,3 @@ const controlSize = 0
 func tellDestinations(*net.UDPConn, netip.Addr) bool { return false }
 
 func destination([]byte) netip.Addr { return netip.Addr{} }
-
-func appendSource(b []byte, _ netip.Addr, _ bool) []byte { return b }

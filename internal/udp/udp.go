@@ -165,16 +165,6 @@ func (s *Socket) WriteToFrom(b []byte, to netip.AddrPort, from netip.Addr) (int,
 	return n, nil
 }
 
-func (s *Socket) send(b []byte, to netip.AddrPort, from netip.Addr) (int, error) {
-	if !s.names(to, from) {
-		return s.conn.WriteToUDPAddrPort(b, to)
-	}
-	control := s.controls.Get().(*[controlSize]byte) //nolint:forcetypeassert // the pool makes nothing else
-	defer s.controls.Put(control)
-	n, _, err := s.conn.WriteMsgUDPAddrPort(b, appendSource(control[:0], from, s.dual), to)
-	return n, err
-}
-
 // names tells whether a packet's source is to be named to the kernel.
 func (s *Socket) names(to netip.AddrPort, from netip.Addr) bool {
 	return s.tells && from.IsValid() && from.Is4() == to.Addr().Unmap().Is4()
