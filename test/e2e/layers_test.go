@@ -27,6 +27,9 @@ const (
 	mostUnrepaired = 0.01 // of the packets on a steady link
 	mostConcealed  = 0.10 // of the sound: made up because none had come
 
+	// mostStalled is how long the pages may have to wait in a look that counts, in milliseconds.
+	mostStalled = 300
+
 	// mostInVain is how many packets may be lost, mostly probes, while video is held back.
 	mostInVain = 20
 
@@ -64,12 +67,12 @@ func followsLink(t *testing.T, w *harness.Watched, link *harness.Link) {
 
 	o := w.After(t, func() { link.Cap(t, w.ForMiddle) }, w.Shows(1), downWithin, staysFor)
 	wantSmooth(t, "the middle layer under a cap", o, mostStill)
-	o = w.Look(t, steadyFor)
+	o = look(t, w, steadyFor)
 	wantSteady(t, "the middle layer on a steady link", o, frames(w, o, leastFrames, allFrames))
 
 	o = w.After(t, func() { link.Cap(t, w.ForLowest) }, w.FitsLowest, downWithin, staysFor)
 	wantSmooth(t, "less under a lower cap", o, mostStill)
-	o = w.Look(t, steadyFor/2)
+	o = look(t, w, steadyFor/2)
 	fewer := frames(w, o, 0, mostReduced)
 	if at, ok := o.Settled(w.Shows(0)); ok && at < o.At {
 		fewer = nil // of any layer but the lowest
@@ -85,11 +88,24 @@ func keepsSound(t *testing.T, w *harness.Watched, link *harness.Link) {
 	defer link.Uncap(t)
 	link.Cap(t, harness.ForSound)
 	time.Sleep(downWithin) // for the node to find out
-	o := w.Look(t, steadyFor/2)
+	o := look(t, w, steadyFor/2)
 	lost := o.Since().Grown(func(p harness.Poll) int64 { return p.Lost })
 	verdict(t, "a link for sound alone", o, heard(o), most("packets of video sent in vain", float64(lost), mostInVain))
 	o = w.After(t, func() { link.Uncap(t) }, w.Shows(2), upWithin, staysFor)
 	wantCame(t, "the top layer after hearing sound alone", o)
+}
+
+// look looks at a link that does not change, again if the machine did not let the pages work
+// meanwhile.
+func look(t *testing.T, w *harness.Watched, during time.Duration) (o harness.Outcome) {
+	t.Helper()
+	for range looks {
+		if o = w.Look(t, during); o.Stalled < mostStalled {
+			return o
+		}
+		t.Logf("a busy machine: the pages had to wait for %.0f ms of %v", o.Stalled, during)
+	}
+	return o
 }
 
 // wantCame checks that what was waited for came.
@@ -102,7 +118,7 @@ func wantCame(t *testing.T, what string, o harness.Outcome) {
 // meanwhile, for so many milliseconds at most.
 func wantSmooth(t *testing.T, what string, o harness.Outcome, mostStill float64, more ...error) {
 	t.Helper()
-	verdict(t, what, o, came(o), still(o, mostStill), most("ms at a change of layers", o.AtChange(), mostStillAtChange),
+	verdict(t, what, o, came(o), still(o, mostStill), most("ms at a change of layers", o.AtChange(), mostStillAtChange+o.Stalled),
 		most("keyframes asked for", plis(o), mostPLIs), errors.Join(more...))
 }
 
@@ -117,8 +133,8 @@ func wantSteady(t *testing.T, what string, o harness.Outcome, more ...error) {
 func verdict(t *testing.T, what string, o harness.Outcome, problems ...error) {
 	t.Helper()
 	seen := o.Since()
-	t.Logf("%s: %.1f s, longest gap %.0f ms, %.0f kbit/s, %.1f frames/s, changes %+v",
-		what, o.Took/1000, o.Longest(), seen.Rate()/1000, seen.FrameRate(), o.Changes())
+	t.Logf("%s: %.1f s, longest gap %.0f ms, %.0f kbit/s, %.1f frames/s, changes %+v, %.0f ms lost to the machine",
+		what, o.Took/1000, o.Longest(), seen.Rate()/1000, seen.FrameRate(), o.Changes(), o.Stalled)
 	if err := errors.Join(problems...); err != nil {
 		t.Errorf("%s:\n%v\n%s", what, err, o.Evidence())
 	}
@@ -132,7 +148,7 @@ func came(o harness.Outcome) error {
 }
 
 func still(o harness.Outcome, limit float64) error {
-	return most("ms without a new frame", o.Longest(), limit)
+	return most("ms without a new frame", o.Longest(), limit+o.Stalled)
 }
 
 // heard checks that the sound that was played had come.

@@ -34,7 +34,7 @@ func followsSelection(t *testing.T, w *harness.Watched) {
 		base.Temporal = new(int)
 		o := w.After(t, func() { wantSelected(t, w.Select(t, &base)) }, w.Shows(1), selectWithin, selectStays)
 		wantSmooth(t, base.String(), o, mostStillAtChange)
-		o = w.Look(t, staysFor)
+		o = look(t, w, staysFor)
 		verdict(t, "the lowest temporal layer", o, frames(w, o, leastOfBase, mostOfBase))
 	}
 	choose(t, w, harness.Layer{MaxHeight: w.Heights[0]}, 0) // the automatic choice, within bounds

@@ -13,11 +13,12 @@ import (
 // Trace is what a watching session showed, received and was told from some moment on. Moments are
 // milliseconds on the page's clock.
 type Trace struct {
-	From  float64 `json:"-"`   // since when everything is in it
-	Now   float64 `json:"now"` // until when
-	Shown []Shown `json:"shown"`
-	Polls []Poll  `json:"polls"`
-	Told  []Told  `json:"told"`
+	From   float64 `json:"-"`      // since when everything is in it
+	Now    float64 `json:"now"`    // until when
+	Origin float64 `json:"origin"` // of the page's clock, in milliseconds since 1970
+	Shown  []Shown `json:"shown"`
+	Polls  []Poll  `json:"polls"`
+	Told   []Told  `json:"told"`
 }
 
 // Shown is one frame that was shown.
@@ -76,6 +77,15 @@ func (s *Session) Trace(t testing.TB, since float64) Trace {
 	return v
 }
 
+// stalls returns when the session's page had to wait for the machine, since a moment: beginnings and
+// ends in milliseconds since 1970.
+func (s *Session) stalls(t testing.TB, since float64) [][2]float64 {
+	t.Helper()
+	var v [][2]float64
+	s.call(t, "stalls", map[string]any{"since": since}, &v)
+	return v
+}
+
 // Now returns the moment it is on the page's clock.
 func (s *Session) Now(t testing.TB) float64 {
 	t.Helper()
@@ -118,7 +128,7 @@ func (s *Session) Select(t testing.TB, layer *Layer) Selected {
 // Between returns the part of a trace from one moment to another.
 func (r Trace) Between(from, to float64) Trace {
 	in := func(at float64) bool { return at >= from && at <= to }
-	part := Trace{From: max(r.From, from), Now: min(r.Now, to)}
+	part := Trace{From: max(r.From, from), Now: min(r.Now, to), Origin: r.Origin}
 	part.Shown = filter(r.Shown, func(s Shown) bool { return in(s.At) })
 	part.Polls = filter(r.Polls, func(p Poll) bool { return in(p.At) })
 	part.Told = filter(r.Told, func(e Told) bool { return in(e.At) })

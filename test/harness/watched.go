@@ -83,6 +83,9 @@ type Outcome struct {
 	Came  bool    // that what was wanted came, and stayed
 	Took  float64 // milliseconds until it came; if it did not, until the end
 
+	// Stalled is for how many milliseconds in all the two pages had to wait for the machine.
+	Stalled float64
+
 	watched *Watched
 }
 
@@ -97,21 +100,32 @@ func (w *Watched) After(t testing.TB, change func(), right func(height int) bool
 	t.Helper()
 	o := Outcome{At: w.Now(t), watched: w}
 	change()
-	for {
+	for done := false; !done; {
+		time.Sleep(lookEvery) // the page notes by itself
 		o.Trace = w.Trace(t, o.At-lookBefore)
 		at, ok := o.Settled(right)
 		at = max(at, o.At) // it may have been right before
-		inTime := ok && at-o.At <= millis(within)
-		switch {
-		case inTime && o.Now-at >= millis(stays):
-			o.Came, o.Took = true, at-o.At
-			return o
-		case !inTime && o.Now-o.At > millis(within):
-			o.Took = o.Now - o.At
-			return o
+		o.Came = ok && at-o.At <= millis(within)
+		if o.Took = o.Now - o.At; o.Came {
+			o.Took = at - o.At
+			done = o.Now-at >= millis(stays)
+		} else {
+			done = o.Took > millis(within)
 		}
-		time.Sleep(lookEvery) // the page notes by itself
 	}
+	o.Stalled = w.stalled(t, o)
+	return o
+}
+
+// stalled returns for how many milliseconds since the change the pages had to wait.
+func (w *Watched) stalled(t testing.TB, o Outcome) (ms float64) {
+	from, to := o.Origin+o.At, o.Origin+o.Now
+	for _, s := range []*Session{w.Session, w.Publisher} {
+		for _, stall := range s.stalls(t, from) {
+			ms += max(0, min(stall[1], to)-max(stall[0], from))
+		}
+	}
+	return ms
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -122,6 +136,7 @@ func (w *Watched) Look(t testing.TB, during time.Duration) Outcome {
 	o := Outcome{At: w.Now(t), Came: true, watched: w}
 	time.Sleep(during) // the time looked at
 	o.Trace = w.Trace(t, o.At-lookBefore)
+	o.Stalled = w.stalled(t, o)
 	return o
 }
 
@@ -148,6 +163,6 @@ func (o Outcome) AtChange() float64 {
 // Evidence describes what happened, for a test that failed.
 func (o Outcome) Evidence() string {
 	b := o.watched.behind
-	return fmt.Sprintf("the change was at %.1f s, changes of height %+v\n%vthe link, of %d kbit/s:\n%s\nthe node's counters:\n%s",
-		o.At/1000, o.Changes(), o.Trace, b.Capped()/1000, b.Shaped(), indent(b.Node.losses()))
+	return fmt.Sprintf("the change was at %.1f s, changes of height %+v, the pages had to wait for %.0f ms\n%vthe link, of %d kbit/s:\n%s\nthe node's counters:\n%s",
+		o.At/1000, o.Changes(), o.Stalled, o.Trace, b.Capped()/1000, b.Shaped(), indent(b.Node.losses()))
 }

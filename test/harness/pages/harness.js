@@ -6,6 +6,7 @@
 import { CounterReader } from './marks.js';
 import { meter } from './meter.js';
 import { testPicture } from './picture.js';
+import { Stalls } from './stalls.js';
 import { Trace } from './trace.js';
 
 const sessions = new Map(); // name → { pc, location, token, times, … }
@@ -33,7 +34,7 @@ export async function publish({ name, url, token, codec, encodings, camera, keep
   prefer(sending, codec);
   if (keepSize) await keepSizeOf(sending.sender);
   const session = await exchange({ name, url, token, pc });
-  session.source = source;
+  Object.assign(session, { source, stalls: new Stalls() });
   return summary(session);
 }
 
@@ -50,7 +51,7 @@ export async function watch({ name, url, token, count, tcp, trace, descriptor })
   for (const kind of ['audio', 'video']) pc.addTransceiver(kind, { direction: 'recvonly' });
   if (descriptor) pc.getTransceivers().forEach(offerDescriptor);
   const session = await exchange({ name, url, token, pc, edit: tcp ? withoutUDP : undefined });
-  Object.assign(session, player, { notes });
+  Object.assign(session, player, { notes, stalls: notes && new Stalls() });
   notes?.follow(pc);
   await notes?.listen(session.links[serverSentEvents]);
   return summary(session);
@@ -79,6 +80,12 @@ export async function select({ name, layer }) {
     ? { method: 'DELETE', headers: headers(token, {}) }
     : { method: 'POST', headers: headers(token, { 'Content-Type': 'application/json' }), body: JSON.stringify(layer) });
   return { at, status: response.status, body: await response.text() };
+}
+
+// stalls returns when the page had to wait for the machine, since a moment in milliseconds since
+// 1970, where it publishes or traces.
+export function stalls({ name, since }) {
+  return find(name).stalls.since(since);
 }
 
 // traced returns what a session that is traced noted from a moment on.
@@ -273,10 +280,11 @@ export async function playoutOffset({ name }) {
 
 // stop ends a session: the peer connection is closed and the session deleted.
 export async function stop({ name, silent }) {
-  const { pc, sender, location, token, source, video, notes } = find(name);
+  const { pc, sender, location, token, source, video, notes, stalls: noted } = find(name);
   sessions.delete(name);
   pc.close();
   notes?.stop();
+  noted?.stop();
   sender?.close();
   video?.remove();
   source?.getTracks().forEach(track => track.stop());

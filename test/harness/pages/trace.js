@@ -54,6 +54,7 @@ export class Trace {
   since(from) {
     return {
       now: performance.now(),
+      origin: performance.timeOrigin,
       shown: this.#shown.filter(([at]) => at >= from),
       polls: this.#polls.filter(({ at }) => at >= from),
       told: this.#told.filter(([at]) => at >= from).map(([at, type, data]) => ({ at, type, data })),
