@@ -151,6 +151,10 @@ func (e *Encoding) push(p *Packet, info codec.Info) {
 		return
 	}
 	if newest {
+		if last := e.edge.Load(); last != nil && p.At.Sub(last.At) >= activeWindow {
+			e.gate.Returned()
+			e.ignores.Store(false)
+		}
 		e.edge.Store(p) // before the keyframe: who finds that finds its edge
 	}
 	if e.format.Name.Kind() == codec.Audio {

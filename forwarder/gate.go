@@ -47,5 +47,8 @@ func (g *KeyframeGate) Keyframe(now time.Time) {
 	}
 }
 
+// Returned notes that the encoding sends again after a pause, in which it could not answer.
+func (g *KeyframeGate) Returned() { g.unanswered = 0 }
+
 // Ignored tells whether the last requests were not answered.
 func (g *KeyframeGate) Ignored() bool { return g.unanswered >= ignoredRequests }

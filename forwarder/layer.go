@@ -38,6 +38,9 @@ type layering struct {
 	dropped bool              // it was dropped
 	seen    bool              // picture is valid
 	climbed bool              // stepped up, and nothing of the new temporal layer was sent yet
+	lowest  bool              // the picture going on is of temporal layer 0, which everybody needs
+	shown   bool              // something of it was sent
+	barren  uint8             // of such pictures, how many in a row had nothing to send
 
 	steps [lateSteps]step // the last ones, the newest last; zero: there was none
 }
@@ -90,12 +93,15 @@ func (d *DownTrack) judge(p *Packet) verdict {
 	}
 	s.as = s.id
 	keep := p.Layering.Needed&s.id.bit() != 0
+	if fresh {
+		s.turn(p)
+	}
 	if !fresh && p.Layering.Spatial == s.spatial {
 		keep = !s.dropped // a frame goes as a whole, whatever its packets say
 	}
 	if !keep {
 		d.cut(p, fresh)
-	} else if p.Layering.Temporal == s.id.temporal() {
+	} else if s.shown = true; p.Layering.Temporal == s.id.temporal() {
 		s.climbed = false
 	}
 	s.highest, s.picture, s.seen, s.dropped, s.spatial = p.Seq, p.Timestamp, true, !keep, p.Layering.Spatial
@@ -104,6 +110,17 @@ func (d *DownTrack) judge(p *Packet) verdict {
 	}
 	d.counts.Dropped++
 	return leaveIt
+}
+
+// turn ends a picture where p begins the next.
+func (s *layering) turn(p *Packet) {
+	switch {
+	case s.shown:
+		s.barren = 0
+	case s.lowest:
+		s.barren = min(s.barren+1, mostBarren)
+	}
+	s.lowest, s.shown = p.Layering.Temporal == 0, false
 }
 
 // stepLayer moves towards the target: down at any new picture, to another spatial
@@ -136,12 +153,16 @@ func (s *layering) within(l layerID) bool {
 	return s.masks != nil && s.masks.Within[s.id.spatial()][s.id.temporal()]&layerOf(l.spatial(), min(l.temporal(), s.id.temporal())).bit() != 0
 }
 
-// needsKeyframe tells whether the track waits for one to change its spatial layer.
+// needsKeyframe tells whether the track waits for one to change its spatial layer, or
+// because what it sends has ended and it cannot go on with less.
 func (d *DownTrack) needsKeyframe() bool {
 	if d.enc != d.goal.enc || d.state != running && d.state != held {
 		return false
 	}
 	have, want := d.enc.clamp(d.seg.id), d.enc.clamp(d.goal.layer)
+	if d.seg.barren == mostBarren {
+		return true
+	}
 	return want.spatial() > have.spatial() || want.spatial() < have.spatial() && !d.seg.within(want)
 }
 

@@ -235,6 +235,10 @@ const (
 	// lateFrame is how far around a late packet others of its frame are looked for.
 	lateFrame = 16
 
+	// mostBarren pictures of the lowest temporal layer in a row without anything to send
+	// say that the layer sent has ended: it is done with after a third of a second.
+	mostBarren = 2
+
 	// lateSteps changes of layer are remembered for late packets, which are judged by
 	// the layer forwarded at their place; older ones by the oldest known.
 	lateSteps = 4

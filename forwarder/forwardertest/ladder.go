@@ -37,6 +37,7 @@ type layerFrame struct {
 	above   bool   // the next higher one's needs it
 	sets    bool   // parameter sets go before it, in a packet of their own
 	first   uint32 // number of its first packet
+	bytes   int    // its size, contents and headers aside where it is small
 
 	dependency dependency
 }

@@ -42,10 +42,11 @@ func (n *numbers) picture(q *sequence, r *sentRecord, from *original, fresh bool
 		if step < 1 || step > 1+q.holes+q.empty {
 			q.fail("wire: picture id %d after %d, with %d numbers left out", id, n.id, q.holes)
 		}
-	case step == 0 || step > 1<<(from.idBits-1):
-		q.fail("wire: picture id %d after %d does not rise", id, n.id)
-	case !r.content.key && offset != n.offset:
+	case offset == n.offset && step != 0:
+	case !r.content.key:
 		q.fail("wire: picture id %d does not keep its distance to what it needs", id)
+	case step < 1 || step > 1+q.holes+q.empty:
+		q.fail("wire: picture id %d after %d, at a keyframe", id, n.id)
 	}
 	n.id, n.offset = id, offset
 }

@@ -56,7 +56,7 @@ func (p *payload) put(b ...byte) { p.bytes = append(p.bytes, b...) }
 // size is the picture's, smaller for higher indices and lower spatial layers.
 func (s *upstream) size(spatial int) (width, height int) {
 	shift := s.index + s.pub.w.opt.Layers.Spatial - 1 - spatial
-	return 1280 >> shift, 720 >> shift
+	return 1280 >> shift, 768 >> shift
 }
 
 // payload makes the payload of f's packet of the given part, filled up to the size
@@ -73,7 +73,8 @@ func (s *upstream) payload(f *layerFrame, c *content) payload {
 	default:
 		h264(&p, c)
 	}
-	if fill := s.pub.w.opt.PacketBytes - len(p.bytes) - contentSize; fill > 0 {
+	room := min(s.pub.w.opt.PacketBytes, f.bytes-int(c.part)*s.pub.w.opt.PacketBytes)
+	if fill := room - len(p.bytes) - contentSize; fill > 0 {
 		p.bytes = append(p.bytes, make([]byte, fill)...)
 	}
 	p.bytes = c.append(p.bytes)
@@ -252,4 +253,30 @@ func h264(p *payload, c *content) {
 		kind |= 0x40
 	}
 	p.put(0x7c, kind, 0x88)
+}
+
+// sps is an H264 sequence parameter set (H.264 §7.3.2.1.1) of the Constrained Baseline
+// profile, as a NAL unit.
+func (s *upstream) sps() []byte {
+	w := &bitWriter{out: []byte{0x67, 0x42, 0xe0, 0x1f}}
+	width, height := s.size(0)
+	w.ue(0) // seq_parameter_set_id
+	w.ue(0) // log2_max_frame_num_minus4
+	w.ue(2) // pic_order_cnt_type
+	w.ue(1) // max_num_ref_frames
+	w.bits(1, 0)
+	w.ue(uint32(width/16 - 1))
+	w.ue(uint32(height/16 - 1))
+	w.bits(5, 0b11001) // frame_mbs_only, direct_8x8; no cropping, no VUI; the end
+	return w.out
+}
+
+// ue writes an Exp-Golomb code (H.264 §9.1).
+func (w *bitWriter) ue(v uint32) {
+	n := uint(0)
+	for x := v + 1; x > 1; x >>= 1 {
+		n++
+	}
+	w.bits(n, 0)
+	w.bits(n+1, v+1)
 }

@@ -194,10 +194,13 @@ func (q *sequence) leftOut(r *sentRecord, from *original) {
 // when the picture r begins was first sent, though later ones had.
 func (q *sequence) lostAfter(r *sentRecord) int {
 	s := q.o.s.w.stream(&q.prev.content)
-	if s == nil || s.pub.id != r.content.publisher {
+	if s == nil {
 		return 0
 	}
 	began := q.began(r)
+	if s.pub.id != r.content.publisher {
+		began = s.pub.came
+	}
 	missing, between := 0, 0
 	for seq := q.from.seq + 1; seq < s.seq; seq++ {
 		if o := s.sent[seq]; o != nil && o.came != 0 && o.came <= began {

@@ -139,7 +139,8 @@ func (s *upstream) sendFrame(f *layerFrame, ts uint32) {
 		s.sentSets = true
 		s.sendSets(f, ts)
 	}
-	f.parts = uint16(s.parts(f))
+	f.bytes = s.bytes(f)
+	f.parts = uint16(max(1, (f.bytes+s.pub.w.opt.PacketBytes-1)/s.pub.w.opt.PacketBytes))
 	for i := range f.parts {
 		c := f.content
 		c.part, c.seq = i, s.seq
@@ -160,19 +161,19 @@ func (s *upstream) describe(f *layerFrame, start, end bool) []byte {
 	return s.describer.describe(f, start, end)
 }
 
-// parts is how many packets a layer frame takes.
-func (s *upstream) parts(f *layerFrame) int {
+// bytes is how large a layer frame is.
+func (s *upstream) bytes(f *layerFrame) int {
 	o := &s.pub.w.opt
 	size := o.Bitrate / 8 / 30 / (s.index*3 + 1)
 	if f.key {
 		size *= 6
 	}
-	if o.layered() {
-		n := o.Layers.Spatial
-		size = size * (int(f.spatial) + 1) / (n * (n + 1) / 2)
-		size = size/2 + s.pub.w.rnd.IntN(size+1)
+	if !o.layered() {
+		return size / o.PacketBytes * o.PacketBytes
 	}
-	return max(1, size/o.PacketBytes)
+	n := o.Layers.Spatial
+	size = size * (int(f.spatial) + 1) / (n * (n + 1) / 2)
+	return size/2 + s.pub.w.rnd.IntN(size+1)
 }
 
 // pad sends probes after a frame, as Chromium does where it has no RTX: nothing
@@ -186,9 +187,10 @@ func (s *upstream) pad(ts uint32) {
 // sendSets sends parameter sets as a packet of their own, with the frame's
 // timestamp, as libdatachannel does.
 func (s *upstream) sendSets(f *layerFrame, ts uint32) {
-	s.transmit(&original{timestamp: ts, payload: payload{bytes: []byte{
-		0x78, 0, 7, 0x67, 0x42, 0x00, 0x0a, 0xf8, 0x41, 0xa2, 0, 4, 0x68, 0xce, 0x38, 0x80, // 128×96
-	}}}, s.describe(f, true, false))
+	sps := s.sps()
+	b := append([]byte{0x78, 0, byte(len(sps))}, sps...)
+	b = append(b, 0, 4, 0x68, 0xce, 0x38, 0x80)
+	s.transmit(&original{timestamp: ts, payload: payload{bytes: b}}, s.describe(f, true, false))
 }
 
 // transmit sends a packet with the next number.
