@@ -141,6 +141,7 @@ func badPaths() []scenario {
 		}), want: promise{layers: 0.85, elastic: 0.9, settled: 6 * time.Second, queue: 150 * ms, switches: 2}},
 		{name: "jitter of 50 ms", cfg: over(func(c *link.Config) { c.Capacity, c.Jitter = always(2_000_000), 50*ms }), want: promise{layers: 0.8, elastic: 0.85, settled: 15 * time.Second, switches: 3}},
 		{name: "jitter of 50 ms, reordered", cfg: over(func(c *link.Config) { c.Capacity, c.Jitter, c.Reorder = always(2_000_000), 50*ms, true }), want: promise{layers: 0.8, elastic: 0.85, settled: 15 * time.Second, switches: 3}},
+		{name: "loss of 3 %, jitter of 60 ms", cfg: over(func(c *link.Config) { c.Loss, c.Jitter, c.Reorder = 0.03, 60*ms, true }), want: promise{layers: 0.85, elastic: 0.85, settled: 10 * time.Second, switches: 3}},
 		{name: "bufferbloat, 4, 1 Mbit/s", cfg: over(func(c *link.Config) { c.Capacity, c.Queue = steps(20*time.Second, 4_000_000, 1_000_000), 2*time.Second }), want: promise{layers: 0.85, elastic: 0.8, settled: 3 * time.Second, switches: 4}},
 		{name: "token bucket, 1.2 Mbit/s", cfg: over(func(c *link.Config) { c.Capacity, c.Queue, c.Bucket = always(1_200_000), 100*ms, 16_000 }), length: 5 * time.Minute, want: promise{layers: 0.9, elastic: 0.9, switches: 10}},
 		{name: "greedy flow of 4 Mbit/s", cfg: greedy(300 * ms), want: promise{layers: 0.3, elastic: 0.6}},

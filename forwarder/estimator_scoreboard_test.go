@@ -173,7 +173,7 @@ func TestEstimatorScenarios(t *testing.T) {
 			got := s.mean(kind, func(seed uint64) score {
 				return s.play(forwarder.NewEstimator(forwarder.EstimatorConfig{}), kind, seed, nil)
 			})
-			row := fmt.Sprintf("%-8s %-27s", kind, s.name)
+			row := fmt.Sprintf("%-8s %-28s", kind, s.name)
 			lines = append(lines, row+got.String())
 			s.want.hold(t, row, kind, got)
 			if old, ok := before[strings.TrimSpace(row)]; ok && !*update {
@@ -244,7 +244,7 @@ func pionScore(t *testing.T, s *scenario, kind string) score {
 	})
 }
 
-var scoreLine = regexp.MustCompile(`^(.{8} .{27})\s*(\d+) % of what fits, settled\s+(never|[\d.]+)(?: s)?, queue\s+(\d+) ms, dropped\s+([\d.]+) %, padding\s+([\d.]+) %, switches\s+([\d.]+)$`)
+var scoreLine = regexp.MustCompile(`^(.{8} .{28})\s*(\d+) % of what fits, settled\s+(never|[\d.]+)(?: s)?, queue\s+(\d+) ms, dropped\s+([\d.]+) %, padding\s+([\d.]+) %, switches\s+([\d.]+)$`)
 
 // storedScores reads the scoreboard.
 func storedScores(t *testing.T) map[string]score {

@@ -19,6 +19,7 @@ type delayTrend struct {
 
 	noise  float64 // ms
 	queue  float64 // of the last group, ms beyond the base
+	usual  float64 // mean of that over the last seconds, or longer while it is more, ms
 	excess float64 // of it what its backlog does not explain, ms
 	growth float64 // of the excess over the last groups, but for its greatest step, ms
 
@@ -52,12 +53,21 @@ const (
 	growthLeast    = 10.0
 	noiseFactor    = 3.0
 	trendGroups    = 8
+	fullLosses     = 4
+	fullLoss       = 0.1 // of packets beside what is inherent: a queue is full
 	explainedDoubt = 0.15
 
 	// noiseMost bounds what one group adds to the noise, in ms; noiseFade is the
 	// share of each in it.
 	noiseMost = 20
 	noiseFade = 1.0 / 16
+
+	// More than usualFactor times the usual and usualLeast ms are more than usual;
+	// the weight of a group in that is usualFade, of one that is more usualRare.
+	usualFactor = 1.25
+	usualLeast  = 5.0
+	usualFade   = 1.0 / 64
+	usualRare   = 1.0 / 1024
 
 	// A queue of more than shortQueue ms and the noise is there, one of longQueue
 	// must get shorter, by standingStep within standingTime; within half of it where
@@ -93,13 +103,14 @@ func (t *delayTrend) of(sent, arrived int64) int32 {
 func (t *delayTrend) beyond(d int32) int32 { return max(0, d-min(t.base[0], t.base[1])) }
 
 // evaluate looks at the group at i, which is complete.
-func (t *delayTrend) evaluate(g *packetGroups, i int) congestion {
+func (t *delayTrend) evaluate(g *packetGroups, i int, inherent float64) congestion {
 	p := g.at(i)
 	if p.delay == noDelay {
 		return congestionNone
 	}
-	t.trend(g, i)
+	t.trend(g, i, inherent)
 	t.queue = float64(t.beyond(p.delay)) / 1000
+	t.usual += (t.queue - t.usual) * t.usualShare()
 	t.rebase(g, i)
 	noise := noiseFactor * t.noise
 	if t.queue < shortQueue+5+noise {
@@ -120,6 +131,18 @@ func (t *delayTrend) evaluate(g *packetGroups, i int) congestion {
 	}
 	t.standing = 0
 	return congestionNone
+}
+
+// more is what the queue must be longer than to be more than usual, ms: jitter adds to
+// the least delay of few packets too.
+func (t *delayTrend) more() float64 { return usualFactor*t.usual + usualLeast + 2*t.noise }
+
+// usualShare is the weight of a group in what is usual.
+func (t *delayTrend) usualShare() float64 {
+	if t.queue > t.more() {
+		return usualRare
+	}
+	return usualFade
 }
 
 // doubtful is how much of the queue may be there for other reasons than are known, ms.
@@ -152,25 +175,32 @@ func (t *delayTrend) stand(now int64) congestion {
 }
 
 // trend measures how much the excess grew up to the group at i, and the noise.
-func (t *delayTrend) trend(g *packetGroups, i int) {
+func (t *delayTrend) trend(g *packetGroups, i int, inherent float64) {
 	p := g.at(i)
 	y := float64(t.beyond(p.excess)) / 1000
 	least, step, last, count := y, 0.0, y, 1
+	missing, all := int(p.missing), int(p.missing)+int(p.here)
+	var before [trendGroups]int32 // least delays of the groups before, the newest first
 	for j := i - 1; j >= g.oldest() && count < trendGroups; j-- {
 		q := g.at(j)
 		if q.delay == noDelay {
 			continue
 		}
 		v := float64(t.beyond(q.excess)) / 1000
-		if count == 2 {
-			t.noise += (min(math.Abs(y-2*last+v)/2, noiseMost) - t.noise) * noiseFade
+		if before[count-1] = q.excess; count == 2 {
+			bend := float64(p.excess-2*before[0]+q.excess) / 2000
+			t.noise += (min(math.Abs(bend), noiseMost) - t.noise) * noiseFade
 		}
 		if q.start < t.since || p.start-q.start > 2*trendGroups*groupTime {
 			break
 		}
 		step = max(step, last-v)
 		least, last = min(least, v), v
+		missing, all = missing+int(q.missing), all+int(q.missing)+int(q.here)
 		count++
+	}
+	if missing >= fullLosses && float64(missing) > (inherent+fullLoss)*float64(all) {
+		step = 0 // the queue filled at once, and is full
 	}
 	t.growth, t.excess = y-least-step, y
 }

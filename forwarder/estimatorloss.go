@@ -15,6 +15,11 @@ type lossModel struct {
 	since int64
 	now   lossTally
 
+	// Sums over the last intervals, older ones count less: of the delays of all packets
+	// that arrived, and of those before packets that are missing, delaySums.
+	all, here, atLosses, losses float64
+
+	lossy    int     // intervals in a row with more than is inherent
 	recent   float64 // of the last interval, 0 to 1
 	inherent float64
 }
@@ -96,26 +101,33 @@ func (n *lossTally) add(p *packetGroup, t *delayTrend) {
 }
 
 const (
-	standingLoss = 5.0 // ms that the least delays of an interval are beyond the base if a queue stood in it
-	burstLosses  = 3   // losses that a mean is of, at least
-	burstFactor  = 1.5 // how much longer packets before losses wait than others, if a queue overflows
-	burstLeast   = 4.0 // ms
+	burstLosses = 5   // losses that a mean is of, at least
+	waitFade    = 0.8 // weight of an interval, relative to the one behind it
+	burstFactor = 1.5 // how much longer packets before losses wait than others, if a queue overflows
+	burstLeast  = 4.0 // ms
 )
 
-// queued tells whether packets were lost where a queue was.
-func (n *lossTally) queued(noise float64) bool {
-	if n.least/float64(max(1, n.groups)) > standingLoss+2*noise {
+// queued tells whether packets of the interval that is full were lost where a queue was.
+func (m *lossModel) queued(t *delayTrend) bool {
+	n := &m.now
+	m.all = m.all*waitFade + float64(n.delays)
+	m.here = m.here*waitFade + float64(n.here)
+	m.atLosses = m.atLosses*waitFade + float64(n.atLosses)
+	m.losses = m.losses*waitFade + float64(n.lost)
+	if n.least/float64(max(1, n.groups)) > t.more() {
 		return true
 	}
 	const ms = delaySums / 1000.0
-	all := float64(n.delays) * ms / float64(max(1, n.here))
-	atLosses := float64(n.atLosses) * ms / float64(max(1, n.lost))
-	return n.lost >= burstLosses && atLosses > max(burstFactor*all, all+burstLeast+noise)
+	all, atLosses := m.all*ms/max(1, m.here), m.atLosses*ms/max(1, m.losses)
+	return m.losses >= burstLosses && atLosses > max(burstFactor*all, all+burstLeast+t.noise)
 }
 
 const (
 	lossLeast     = 0.02 // beyond what is inherent: loss that repairs hide well
+	lossyMuch     = 0.2  // beyond what is inherent: without a queue it says nothing yet
+	lossyLeast    = 3    // unless so many intervals in a row had more than is inherent
 	inherentSeen  = 0.2  // share of an interval in the inherent loss
+	inherentFull  = 0.25 // the most that is believed
 	inherentTaken = 0.3  // the same where the model decided that it is
 )
 
@@ -133,13 +145,17 @@ func (e *Estimator) judgeLoss(i int) {
 // judge looks at an interval that is full.
 func (e *Estimator) judge(i int) {
 	m := &e.loss
-	queued, p := m.now.queued(e.delay.noise), m.inherent
+	queued, p := m.queued(&e.delay), m.inherent
 	deviation := math.Sqrt(p * (1 - p) / float64(max(1, m.now.packets)))
 	if m.recent <= p+lossLeast+2*deviation {
 		if !queued || m.recent < p {
 			m.inherent += inherentSeen * (m.recent - p)
 		}
+		m.lossy = 0
 		return
+	}
+	if m.lossy++; !queued && m.recent > p+lossyMuch && m.lossy < lossyLeast {
+		return // a burst of losses ends soon
 	}
 	arriving := e.groups.arriving(i, lossTime)
 	target := fullShare * arriving
@@ -147,7 +163,7 @@ func (e *Estimator) judge(i int) {
 		target = m.likeliest(arriving)
 	}
 	if target == 0 {
-		m.inherent += inherentTaken * (m.recent - p)
+		m.inherent += inherentTaken * (min(m.recent, inherentFull) - p)
 		return
 	}
 	m.since = e.now

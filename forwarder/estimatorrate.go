@@ -6,10 +6,12 @@ type rateControl struct {
 	known      bool
 	limit      Limit
 	acked      float64 // what arrived in about the last second
+	sent       float64 // what was sent in the same time
 	capacity   float64 // what arrived when the network was last seen busy; 0: it never was
 	capacityAt int64
 	before     float64 // the estimate before it was lowered for a queue that stays long
-	congested  int64   // when a queue was last seen
+	proven     int64   // when the estimate was last tried
+	congested  int64   // when a queue last grew
 	raised     int64   // up to which groups the estimate was raised
 }
 
@@ -40,7 +42,7 @@ const (
 	ackedFactor = 1.5
 	ackedSpare  = 10_000 // bits per second
 
-	// provenTime without a queue shows that all that arrived in it fits.
+	// provenTime without a queue that grows shows that all that arrived in it fits.
 	provenTime = 1_000_000 // µs
 
 	growStep = 200_000 // µs that it rises for at once, at most
@@ -59,8 +61,8 @@ func (e *Estimator) adjust(i int, c congestion) {
 		return
 	}
 	r := &e.rate
-	r.acked = e.groups.arriving(i, ackedTime)
-	if c != congestionNone {
+	r.acked, r.sent = e.groups.arriving(i, ackedTime), e.groups.sending(i, ackedTime)
+	if c == congestionGrowing {
 		r.congested = p.start
 	}
 	switch c {
@@ -102,7 +104,7 @@ func (e *Estimator) cut(target, capacity float64, limit Limit) {
 		r.limit = limit
 	}
 	r.busy(capacity, e.now)
-	r.known, r.raised = true, e.now
+	r.known, r.raised, r.proven = true, e.now, e.now
 	e.probe.lowered(e.now, r.estimate, e.delay.contended)
 }
 
@@ -121,7 +123,7 @@ func (e *Estimator) raise(start int64) {
 		r.known, r.limit = true, LimitApplication
 	}
 	next := r.estimate * (1 + elapsed*e.growth())
-	if start-r.congested > provenTime && e.loss.recent < e.loss.inherent+lossLeast {
+	if start-r.congested > provenTime && r.limit != LimitLoss {
 		next = max(next, r.acked) // that much was carried and nobody waited
 	}
 	if next = min(next, ackedFactor*r.acked+ackedSpare); next > r.estimate {

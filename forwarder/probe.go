@@ -33,21 +33,23 @@ type prober struct {
 }
 
 const (
-	probeFirstFactor = 3.0    // times the estimate, the first cluster
-	probeFactor      = 2.0    // times the estimate, the others
-	probeBeyond      = 1.05   // times what is wanted, at most
-	probeWorth       = 1.03   // times the estimate, to be wanted at least
-	followStep       = 1.1    // times what a short cluster found, and what it must find
-	carried          = 0.87   // share of what is sent that arrives, where it fits
-	yielded          = 0.75   // the same where others keep the queue long
-	probeShare       = 0.95   // of what arrives, where it does not fit
-	muchDoubt        = 0.05   // of a result; more, and it may be repeated
-	repeats          = 2      // at most
-	raisedShare      = 0.96   // of a raised estimate that must hold
-	heldShort        = 10e6   // µs it must hold
-	heldLong         = 30e6   // µs after which earlier failures are forgotten
-	failedMost       = 4      // failures that make clusters rarer, at most
-	gatedTime        = 50_000 // µs to the next look while there is a queue
+	probeFirstFactor = 3.0       // times the estimate, the first cluster
+	probeFactor      = 2.0       // times the estimate, the others
+	probeBeyond      = 1.05      // times what is wanted, at most
+	probeWorth       = 1.03      // times the estimate, to be wanted at least
+	followStep       = 1.1       // times what a short cluster found, and what it must find
+	carried          = 0.87      // share of what is sent that arrives, where it fits
+	yielded          = 0.75      // the same where others keep the queue long
+	probeShare       = 0.95      // of what arrives, where it does not fit
+	muchDoubt        = 0.05      // of a result; more, and it may be repeated
+	repeats          = 2         // at most
+	raisedShare      = 0.96      // of a raised estimate that must hold
+	heldShort        = 10e6      // µs it must hold
+	heldLong         = 30e6      // µs after which earlier failures are forgotten
+	failedMost       = 4         // failures that make clusters rarer, at most
+	staleFactor      = 1.2       // times what is sent, to be wanted, where the estimate is checked
+	staleTime        = 5_000_000 // µs after which it is
+	gatedTime        = 50_000    // µs to the next look while there is a queue
 
 	clusterTime = 100_000    // µs
 	clusterMost = 800_000    // µs, at most
@@ -118,10 +120,17 @@ func (e *Estimator) Deadline() time.Time {
 // wanted tells whether more is wanted than is known to fit.
 func (e *Estimator) wanted() bool {
 	r, limit := e.bounded()
-	if limit == LimitUnknown || e.probe.want < probeWorth*r {
+	if limit == LimitUnknown || e.probe.want < probeWorth*r && !e.stale() {
 		return false
 	}
 	return e.hears() && limit != LimitReceiver || !e.hears() && limit == LimitReceiver
+}
+
+// stale tells whether what is wanted was never tried of late, though it is within the
+// estimate: the network may have changed since.
+func (e *Estimator) stale() bool {
+	r := &e.rate
+	return e.hears() && e.probe.want > staleFactor*r.sent && e.now-r.proven > staleTime
 }
 
 // tryProbe begins a cluster if it is time.
@@ -157,8 +166,9 @@ func (e *Estimator) begin(short bool) {
 		return
 	}
 	p.count++
-	short = short && p.busy
-	p.cluster = probeCluster{running: true, short: short, bitrate: goal, start: e.now, end: e.now + e.clusterTime(short, goal)}
+	check := goal < e.rate.estimate
+	short = short && (p.busy || check)
+	p.cluster = probeCluster{running: true, short: short, check: check, bitrate: goal, start: e.now, end: e.now + e.clusterTime(short, goal)}
 	if m := e.remb(); m > 0 && !e.hears() {
 		p.cluster.fill, p.cluster.short, p.cluster.end = true, false, e.now+fillTime
 		p.cluster.bitrate = min(ackedFactor*m, probeBeyond*p.want)
@@ -171,7 +181,8 @@ func (e *Estimator) clusterTime(short bool, goal float64) int64 {
 	p, d := &e.probe, float64(clusterTime)
 	switch {
 	case short:
-		d = shortQueued * e.rate.estimate / max(goal-e.rate.estimate, 1)
+		fits := min(e.rate.estimate, max(e.rate.acked, goal/2))
+		d = shortQueued * fits / max(goal-fits, 1)
 		d = max(min(d, clusterTime), shortBytes*8e6/goal, noiseShort*e.delay.noise)
 	case p.busy:
 		d = max(float64(int64(longTime)<<min(p.failed, 2)), noiseTime*e.delay.noise)
@@ -234,6 +245,15 @@ func (e *Estimator) conclude() {
 	switch {
 	case doubtful && p.again < repeats:
 		p.repeat(e.now)
+	case c.check && arrived > carried*sent:
+		e.rate.proven, p.next, p.again = e.now, e.now, 0
+	case c.check && c.short:
+		p.follow, p.next, p.goal = true, e.now, c.bitrate
+	case c.check && c.gone > 0 && p.again == 0:
+		p.repeat(e.now) // a burst of losses may have met it
+	case c.check:
+		p.again = 0
+		e.cut(max(probeShare*arrived, mildStep*e.rate.acked), arrived, LimitDelay)
 	case c.short && arrived > followStep*e.rate.estimate:
 		p.follow, p.next, p.goal = true, e.now, followStep*arrived
 	case arrived > carried*sent && e.delay.contended:
@@ -265,7 +285,7 @@ func (e *Estimator) carried(bitrate float64) {
 		e.set(max(bitrate, r.estimate))
 		r.limit = LimitApplication
 	}
-	r.known = true
+	r.known, r.proven = true, e.now
 	p.again, p.misled, p.hinted = 0, 0, false
 	p.next, p.backoff = e.now, probeFirst
 }
@@ -273,11 +293,11 @@ func (e *Estimator) carried(bitrate float64) {
 // saturated takes that no more than a bitrate arrived.
 func (e *Estimator) saturated(bitrate float64) {
 	p, r := &e.probe, &e.rate
-	if target := probeShare * bitrate; !r.known || target > r.estimate && !p.cluster.short {
+	if target := probeShare * bitrate; !r.known || p.count == 1 || target > r.estimate && !p.cluster.short {
 		e.set(target)
 	}
 	r.busy(bitrate, e.now)
-	r.known, r.limit = true, LimitDelay
+	r.known, r.limit, r.proven = true, LimitDelay, e.now
 	p.busy, p.again = true, 0
 	if p.hinted {
 		p.misled = min(p.misled+1, hintMost)

@@ -8,6 +8,7 @@ type probeCluster struct {
 	running bool
 	waiting bool // ended, not all feedback came
 	short   bool // a first look, that makes no long queue
+	check   bool // of what is within the estimate
 	fill    bool // no cluster but steady padding, for receivers that estimate
 
 	bitrate    float64
