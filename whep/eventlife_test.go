@@ -76,47 +76,58 @@ func TestE73_Heartbeat(t *testing.T) {
 // TestE73_OutlivesTheServersDeadlines: a server that cuts responses after a minute, and
 // requests after less, leaves event streams alone.
 func TestE73_OutlivesTheServersDeadlines(t *testing.T) {
-	runPlay(t, func(t *testing.T, n *playNode) {
-		path := n.makeEvents(t, n.playing(t), `["active"]`)
-		r, err := n.Pipes(t).Client(t).Get("http://node.example" + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := make(chan string)
-		defer func() {
-			r.Body.Close()
-			for range lines {
-				continue
+	for _, http2 := range []bool{false, true} {
+		runPlay(t, func(t *testing.T, n *playNode) {
+			path := n.makeEvents(t, n.playing(t), `["active"]`)
+			r, err := n.Pipes(t, http2).Client(t).Get("http://node.example" + path)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}()
-		go func() {
-			defer close(lines)
-			for s := bufio.NewScanner(r.Body); s.Scan(); {
-				lines <- s.Text()
+			if http2 != (r.ProtoMajor == 2) {
+				t.Errorf("it is %s", r.Proto)
 			}
-		}()
-		begun := time.Now()
-		for time.Since(begun) < 3*time.Minute {
-			select {
-			case line, ok := <-lines:
-				if !ok {
-					t.Fatalf("ended after %v", time.Since(begun))
+			lines := linesOf(r.Body)
+			defer func() {
+				r.Body.Close()
+				for range lines {
+					continue
 				}
-				if line != "" && line != ":" {
-					t.Errorf("line %q", line)
+			}()
+			begun := time.Now()
+			for time.Since(begun) < 3*time.Minute {
+				select {
+				case line, ok := <-lines:
+					if !ok {
+						t.Fatalf("HTTP/%d ended after %v", r.ProtoMajor, time.Since(begun))
+					}
+					if line != "" && line != ":" {
+						t.Errorf("line %q", line)
+					}
+				case <-time.After(2 * whep.Heartbeat):
+					t.Fatalf("silence after %v", time.Since(begun))
 				}
-			case <-time.After(2 * whep.Heartbeat):
-				t.Fatalf("silence after %v", time.Since(begun))
 			}
-		}
-		n.Publish(t, "live")
-		for line := range lines {
-			if line == "event: active" {
-				return
+			n.Publish(t, "live")
+			for line := range lines {
+				if line == "event: active" {
+					return
+				}
 			}
+			t.Error("no event after three minutes")
+		})
+	}
+}
+
+// linesOf reads lines until the end.
+func linesOf(r io.Reader) <-chan string {
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(r); s.Scan(); {
+			lines <- s.Text()
 		}
-		t.Error("no event after three minutes")
-	})
+	}()
+	return lines
 }
 
 // TestE73_ShutdownEndsEventStreams: a server waits for its responses; those of events
@@ -125,7 +136,7 @@ func TestE73_ShutdownEndsEventStreams(t *testing.T) {
 	runPlay(t, func(t *testing.T, n *playNode) {
 		session := n.playing(t)
 		path := n.makeEvents(t, session, `["reconnect"]`)
-		p := n.Pipes(t)
+		p := n.Pipes(t, false)
 		r, err := p.Client(t).Get("http://node.example" + path)
 		if err != nil {
 			t.Fatal(err)
@@ -244,7 +255,7 @@ func TestE74_StalledReader(t *testing.T) {
 func TestE74_StalledConnection(t *testing.T) {
 	runPlay(t, func(t *testing.T, n *playNode) {
 		path := n.makeEvents(t, n.playing(t), `["reconnect"]`)
-		c, err := n.Pipes(t).Dial()
+		c, err := n.Pipes(t, false).Dial()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -198,14 +198,13 @@ type eventWriter struct {
 	control *http.ResponseController
 }
 
-// beginEvents sends the header. The server's deadlines for whole requests and responses
-// do not apply any more.
+// beginEvents sends the header. The server's deadline for whole responses does not apply
+// any more.
 func beginEvents(c echo.Context) *eventWriter {
 	setEventHeader(c.Response().Header())
 	c.Response().WriteHeader(http.StatusOK)
 	w := &eventWriter{w: c.Response().Writer, control: http.NewResponseController(c.Response().Writer)}
-	_ = w.control.SetReadDeadline(time.Time{}) // else it would end the request's context
-	_ = w.write(nil)                           // whoever is gone is noticed later
+	_ = w.write(nil) // whoever is gone is noticed later
 	return w
 }
 

@@ -288,6 +288,10 @@ func TestE69_Viewers(t *testing.T) {
 		if len(got) == 0 || got[len(got)-1] != `{"viewercount":3}` {
 			t.Errorf("then %q", got)
 		}
+		time.Sleep(5 * time.Second)
+		if got := l.Events(); len(got) != 0 {
+			t.Errorf("nobody came or left, but %+v", got)
+		}
 		const sessions = 40 // in 4 s
 		for range sessions {
 			n.Create(t, "live", "")

@@ -11,16 +11,19 @@ import (
 
 // Pipes serves the target by net/http over pipes in memory, with the deadlines of a real
 // server, so that it can be tested in virtual time. A pipe holds nothing: who does not
-// read stalls the other end. The server closes with the test.
-func (x *Target) Pipes(t testing.TB) *Pipes {
+// read stalls the other end. With http2 it serves HTTP/2 without TLS, else HTTP/1.1. The
+// server closes with the test.
+func (x *Target) Pipes(t testing.TB, http2 bool) *Pipes {
 	t.Helper()
 	p := &Pipes{
 		Server: &http.Server{
 			Handler: x.Handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 15 * time.Second,
-			WriteTimeout: time.Minute, IdleTimeout: time.Minute,
+			WriteTimeout: time.Minute, IdleTimeout: time.Minute, Protocols: &http.Protocols{},
 		},
 		connections: make(chan net.Conn), closed: make(chan struct{}),
 	}
+	p.Server.Protocols.SetHTTP1(!http2)
+	p.Server.Protocols.SetUnencryptedHTTP2(http2)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -45,6 +48,7 @@ type Pipes struct {
 func (p *Pipes) Client(t testing.TB) *http.Client {
 	transport := &http.Transport{
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return p.Dial() },
+		Protocols:   p.Server.Protocols,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
