@@ -43,8 +43,10 @@ type vp9Layers struct {
 
 	// top is the highest spatial layer, by the structure that was sent, else the
 	// highest that came.
-	top   uint8
-	sizes [2][MaxSpatial]uint16
+	top    uint8
+	before uint8  // the one before that
+	since  uint32 // pictures when it changed
+	sizes  [2][MaxSpatial]uint16
 
 	// apart tells that since the last keyframe a spatial layer was not used by the
 	// next one, so that receivers of that one have a gap in it. From then on nobody
@@ -83,7 +85,7 @@ func (r *LayerReader) readVP9(l *Layering, in Info, payload []byte) {
 	}
 	l.Needed &= rows
 	if l.Flags&LayerEnd != 0 && r.vp9.certain() {
-		l.Last = onlySpatial(l.Spatial, r.vp9.produced())
+		l.Last = onlySpatial(l.Spatial, r.vp9.highest(&d))
 	}
 	if d.SwitchUp && !late {
 		l.Entry = fromTemporal(d.TID + 1)
@@ -141,7 +143,19 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 	return true
 }
 
+// highest returns the highest spatial layer of a descriptor's picture, which may be older
+// than the last change.
+func (v *vp9Layers) highest(d *VP9Descriptor) uint8 {
+	if ago := uint32(v.picture-d.PictureID) & (1<<d.PictureIDBits - 1); ago > v.pictures-v.since && ago < 1<<d.PictureIDBits/2 {
+		return v.before
+	}
+	return v.produced()
+}
+
 func (v *vp9Layers) setTop(top uint8) {
+	if v.top != top {
+		v.before, v.since = v.top, v.pictures
+	}
 	v.top = top
 	for i := range v.last { // as if they came just now
 		v.last[i] = v.pictures
