@@ -43,15 +43,23 @@ type vp9Layers struct {
 
 	// top is the highest spatial layer, by the structure that was sent, else the
 	// highest that came.
-	top   uint8
-	sizes [2][MaxSpatial]uint16
+	top    uint8
+	topWas layerWas
+	sizes  [2][MaxSpatial]uint16
 
 	// apart tells that since the last keyframe a spatial layer was not used by the
 	// next one, so that receivers of that one have a gap in it. From then on nobody
 	// can go down with the top until a keyframe: best is what the top was.
-	apart bool
-	best  uint8
-	masks [2]*LayerMasks // of best, by apart; nil until needed
+	apart   bool
+	best    uint8
+	bestWas layerWas
+	masks   [2]*LayerMasks // of best, by apart; nil until needed
+}
+
+// A layerWas is a spatial layer that something was before it changed at a picture.
+type layerWas struct {
+	layer uint8
+	at    uint32
 }
 
 // readVP9 reads the layers of a VP9 payload (RFC 9628 §4.2).
@@ -75,7 +83,7 @@ func (r *LayerReader) readVP9(l *Layering, in Info, payload []byte) {
 	late := !r.vp9.follow(&d, in, payload)
 	r.temporal(l, d.TID)
 	l.Spatial = min(d.SID, MaxSpatial-1)
-	rows := onlySpatial(l.Spatial, r.vp9.best)
+	rows := onlySpatial(l.Spatial, r.vp9.bestOf(&d))
 	if !d.NotReference || !d.Predicted && (d.SID == 0 || d.InterLayer) {
 		// Of a keyframe only what is the highest now is not referred to, though it may
 		// not be known yet as that.
@@ -83,7 +91,7 @@ func (r *LayerReader) readVP9(l *Layering, in Info, payload []byte) {
 	}
 	l.Needed &= rows
 	if l.Flags&LayerEnd != 0 && r.vp9.certain() {
-		l.Last = onlySpatial(l.Spatial, r.vp9.produced())
+		l.Last = onlySpatial(l.Spatial, r.vp9.highest(&d))
 	}
 	if d.SwitchUp && !late {
 		l.Entry = fromTemporal(d.TID + 1)
@@ -132,6 +140,7 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 		v.setTop(sid)
 	}
 	if v.best != v.top && (!v.apart || v.top > v.best) {
+		v.bestWas = layerWas{v.best, v.pictures}
 		v.best, v.masks = v.top, [2]*LayerMasks{}
 	}
 	v.last[sid] = v.pictures
@@ -141,7 +150,34 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 	return true
 }
 
+// ago returns how many pictures a descriptor's is behind the newest.
+func (v *vp9Layers) ago(d *VP9Descriptor) uint32 {
+	if ago := uint32(v.picture-d.PictureID) & (1<<d.PictureIDBits - 1); ago < 1<<d.PictureIDBits/2 {
+		return ago
+	}
+	return 0
+}
+
+// highest returns the highest spatial layer of a descriptor's picture.
+func (v *vp9Layers) highest(d *VP9Descriptor) uint8 {
+	if v.ago(d) > v.pictures-v.topWas.at {
+		return v.topWas.layer
+	}
+	return v.produced()
+}
+
+// bestOf returns what best was for a descriptor's picture.
+func (v *vp9Layers) bestOf(d *VP9Descriptor) uint8 {
+	if v.ago(d) > v.pictures-v.bestWas.at {
+		return v.bestWas.layer
+	}
+	return v.best
+}
+
 func (v *vp9Layers) setTop(top uint8) {
+	if v.top != top {
+		v.topWas = layerWas{v.top, v.pictures}
+	}
 	v.top = top
 	for i := range v.last { // as if they came just now
 		v.last[i] = v.pictures

@@ -195,9 +195,10 @@ func (o *oracle) pair(n uint64, a, b *sentRecord) {
 		return
 	}
 	switch {
-	case same && a.marker:
+	case same && a.marker && !o.unclear(&a.content):
 		o.fail("wire: a marker amid a picture before %d", uint16(n))
 	case same && b.content.sameFrame(&a.content) && b.content.part == a.content.part+1:
+	case !a.content.ends() && o.unclear(&a.content):
 	case !a.content.ends():
 		o.fail("wire: an unfinished frame passes as whole before %d", uint16(n))
 	case b.content.part != 0:

@@ -139,7 +139,7 @@ func (t *told) mask(c *content, from *original) {
 	}
 	s := t.q.o.s.w.stream(c)
 	for at := p.content.frame().place + 1; at < c.frame().place; at++ {
-		if f := s.frames[at]; f != nil && f.in(t.active&^from.frame.entered()) && f.in(t.before) {
+		if f := s.frames[at]; f != nil && f.in(t.active&^from.frame.entered()) && f.in(t.before) && !s.unclear(f.picture.number) {
 			t.q.fail("wire: active targets %b need picture %d layer %d/%d, which is left out", t.active, f.picture.number, f.spatial, f.temporal)
 		}
 	}
