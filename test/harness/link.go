@@ -24,9 +24,8 @@ const (
 	// defaultQueue is how long a packet waits at most at a cap.
 	defaultQueue = 300 * time.Millisecond
 
-	// leastQueue, in bytes, is room for a dozen packets at least, however low the cap: as the
-	// smallest routers have.
-	leastQueue = 18_000
+	// leastQueue, in bytes, is room for half a dozen packets at least, however low the cap.
+	leastQueue = 9_000
 
 	// openRate and openQueue are those of a link without a cap, in bits per second and bytes. The
 	// shaper is there, too: packets that wait at a cap are not lost when it is lifted.
@@ -55,8 +54,8 @@ table inet loss {
 //
 // Links need root, iproute2 and, to lose packets, nftables.
 type Link struct {
-	// Queue is how long packets wait at a cap before later ones are lost; 300 ms at first. It holds
-	// from the next Cap on.
+	// Queue is how long packets wait at a cap before later ones are lost; 300 ms at first. Half a
+	// dozen packets may wait in any case. It holds from the next Cap on.
 	Queue time.Duration
 
 	index int

@@ -213,9 +213,9 @@ func (r Trace) Unrepaired() float64 {
 }
 
 // Undecodable returns how many pictures the browser could not decode: those it had whole and those
-// it asked for a keyframe for. A few whole ones may wait for their turn.
+// it asked for a keyframe for. Whole ones may wait for their turn, for a third of a second.
 func (r Trace) Undecodable() int64 {
-	const waiting = 3
+	const waiting = 10
 	whole := r.Grown(func(p Poll) int64 { return p.Received - p.Decoded - p.Dropped })
 	return max(0, whole-waiting) + r.Grown(func(p Poll) int64 { return p.PLIs })
 }
