@@ -146,7 +146,7 @@ func (s *scenario) lastChange() time.Duration {
 // mean plays a scenario with several seeds.
 func (s *scenario) mean(kind string, play func(seed uint64) score) score {
 	var sum score
-	seeds := []uint64{1, 2, 3, 4}
+	seeds := []uint64{1, 2, 3}
 	for _, seed := range seeds {
 		one, n := play(seed), float64(len(seeds))
 		sum.share += one.share / n
@@ -200,15 +200,15 @@ func (w *promise) hold(t *testing.T, row, kind string, got score) {
 		if got.switches > float64(w.switches) && w.switches > 0 {
 			t.Errorf("%s: %.1f switches, at most %d are promised", row, got.switches, w.switches)
 		}
+		if w.queue > 0 && got.queue > w.queue {
+			t.Errorf("%s: a queue of %v, %v is promised", row, got.queue, w.queue)
+		}
 		if w.settled > 0 && (got.settled < 0 || got.settled > w.settled) {
 			t.Errorf("%s: settled after %v, %v is promised", row, got.settled, w.settled)
 		}
 	}
 	if got.share < share {
 		t.Errorf("%s: %.2f of what fits, %.2f is promised", row, got.share, share)
-	}
-	if w.queue > 0 && got.queue > w.queue {
-		t.Errorf("%s: a queue of %v, %v is promised", row, got.queue, w.queue)
 	}
 }
 
@@ -280,7 +280,7 @@ func storeScores(t *testing.T, lines []string) {
 	if err := os.MkdirAll("testdata", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	head := "What estimators make of paths: means of four seeds, the worst of four for settled. A row of\n" +
+	head := "What estimators make of paths: means of three seeds, the worst of three for settled. A row of\n" +
 		"pion/interceptor's estimator stands below each of ours, for comparison.\n\n"
 	if err := os.WriteFile(filepath.Join("testdata", scoreboard), []byte(head+strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
