@@ -132,3 +132,16 @@ const (
 func (p *OutPacket) Rewritten() (f codec.Format, picture uint16, tl0 uint8, descriptor []byte) {
 	return p.renumber, p.numbers.picture, p.numbers.tl0, p.descriptor
 }
+
+// PlayableLayers returns how many of three spatial by three temporal layers of a codec a
+// subscriber with or without the Dependency Descriptor may get.
+func PlayableLayers(name codec.Name, described bool) int {
+	var l ladder
+	e := &Encoding{format: codec.Format{Name: name}}
+	for spatial := range uint8(3) {
+		for temporal := range uint8(3) {
+			l = append(l, rung{enc: e, layer: layerOf(spatial, temporal)})
+		}
+	}
+	return len(l.playable(described))
+}

@@ -131,6 +131,19 @@ func (s *Selection) allows(r *rung) bool {
 // exact tells whether the subscriber fixed a layer, whatever its network carries.
 func (s *Selection) fixed() bool { return s.Exact || s.Spatial != nil || s.Temporal != nil }
 
+// playable leaves out what a subscriber cannot decode: without the Dependency Descriptor
+// nothing tells it where the frame of an AV1 spatial layer ends.
+func (l ladder) playable(described bool) ladder {
+	if described || !slices.ContainsFunc(l, needsDescriptor) {
+		return l
+	}
+	return slices.DeleteFunc(slices.Clone(l), needsDescriptor)
+}
+
+func needsDescriptor(r rung) bool {
+	return r.enc.format.Name == codec.AV1 && r.layer.spatial() > 0 && r.layer != topLayer
+}
+
 // fit returns the best rung that takes at most limit, -1 if none does.
 func (l ladder) fit(limit int64) int {
 	best := -1

@@ -13,6 +13,8 @@ type layerMeter struct {
 	reader codec.LayerReader
 	set    codec.LayerSet
 	since  time.Time
+	stream int                     // the encoding's place among the RIDs
+	target *codec.VideoLayersValue // the publisher's; nil: there are none
 	bits   [codec.MaxSpatial * codec.MaxTemporal]int64
 }
 
@@ -73,6 +75,7 @@ func (e *Encoding) publishLayers(window time.Duration) {
 			Bitrate: m.bits[l] * int64(time.Second) / int64(window),
 		}
 		s.Width, s.Height = int(m.set.Width[s.Spatial]), int(m.set.Height[s.Spatial])
+		s.TargetBitrate = m.aim(l)
 		if s.Width == 0 && s.Spatial == m.set.Spatial-1 {
 			s.Width, s.Height = e.Size()
 		}
@@ -83,6 +86,18 @@ func (e *Encoding) publishLayers(window time.Duration) {
 		all = append(all, s)
 	})
 	e.status.Store(&all)
+}
+
+// aim returns what the publisher aims at for a layer, 0 if it does not say.
+func (m *layerMeter) aim(l layerID) int64 {
+	if m.target == nil || m.stream >= int(m.target.Streams) {
+		return 0
+	}
+	t := &m.target.Layers[m.stream][l.spatial()]
+	if l.temporal() >= t.Temporals {
+		return 0
+	}
+	return t.Bitrates[l.temporal()]
 }
 
 // Layers returns the layers of the encoding, the lowest first; none before half a second

@@ -55,7 +55,7 @@ type Publisher struct {
 	cfg    PublisherConfig
 	tracks []*upTrack
 	ids    []forwardedID // union of all sections: ids are unique in a bundle
-	byID   struct{ mid, rid, repaired, transport uint8 }
+	byID   struct{ mid, rid, repaired, transport, layers, marking uint8 }
 	ssrcs  map[uint32]*upStream
 	order  []*upStream // the same, in order of appearance
 	clock  publisherClock
@@ -109,6 +109,10 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 				p.byID.repaired = id
 			case codec.TransportCC:
 				p.byID.transport = id
+			case codec.VideoLayers:
+				p.byID.layers = id
+			case codec.FrameMarking:
+				p.byID.marking = id
 			}
 		}
 	}

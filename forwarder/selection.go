@@ -80,8 +80,10 @@ func (s *Subscriber) allocate(now time.Time) {
 		return
 	}
 	limit := s.limit(now)
-	if s.wide.est == nil && s.cap == 0 && d.selection == (Selection{}) {
-		d.aim(target{enc: s.pub.Best(codec.Video), layer: topLayer}, s.pub)
+	best, described := s.pub.Best(codec.Video), d.ids[codec.DependencyDescriptor] != 0
+	choice := best != nil && best.format.Name == codec.AV1 && !described
+	if s.wide.est == nil && s.cap == 0 && d.selection == (Selection{}) && !choice {
+		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
 	if now.Before(s.alloc.next) {
@@ -90,10 +92,10 @@ func (s *Subscriber) allocate(now time.Time) {
 	s.alloc.next = now.Add(allocateInterval)
 	var l ladder
 	if all := s.pub.ladders.Load(); all != nil {
-		l = all.within(&d.selection)
+		l = all.within(&d.selection).playable(described)
 	}
 	if len(l) == 0 {
-		d.aim(target{enc: s.pub.Best(codec.Video), layer: topLayer}, s.pub)
+		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
 	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit)

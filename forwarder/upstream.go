@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/rtp"
@@ -11,6 +12,10 @@ import (
 type upTrack struct {
 	PublisherTrack
 	encodings []*upStream // media only, in order of appearance
+
+	// targets are what the publisher says it aims at (Video Layers Allocation), by the
+	// order of the RIDs.
+	targets codec.VideoLayersValue
 }
 
 // upStream is one SSRC: media, or the retransmissions of another one.
@@ -91,6 +96,7 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	reordered := e.reordered
 	info := codec.Inspect(e.format, pkt.Payload)
 	e.layers.read(e.format, info, pkt)
+	p.layerExtensions(s, h, pkt)
 	e.push(pkt, info)
 	p.counts.Reordered += e.reordered - reordered
 	if next := &p.nextChoice[s.track.Kind]; e.keyframe.Load() != before || !now.Before(*next) {
@@ -98,6 +104,23 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 		p.choose(now, s.track.Kind)
 	}
 	return true
+}
+
+// layerExtensions reads what header extensions say of layers that only we use.
+func (p *Publisher) layerExtensions(s *upStream, h *rtp.Header, pkt *Packet) {
+	if s.track.Kind != codec.Video || !h.Extension {
+		return
+	}
+	if id := p.byID.marking; id != 0 {
+		if value := h.GetExtension(id); value != nil {
+			s.enc.layers.reader.Mark(&pkt.Layering, value)
+		}
+	}
+	if id := p.byID.layers; id != 0 {
+		if value := h.GetExtension(id); value != nil && !codec.ParseVideoLayers(value, &s.track.targets) {
+			p.counts.Malformed++
+		}
+	}
 }
 
 func (p *Publisher) count(s *upStream, pkt *Packet, repaired bool) {
@@ -124,6 +147,7 @@ func (p *Publisher) beginEncoding(now time.Time, s *upStream, pt uint8, format c
 		s.enc.end()
 	}
 	s.enc = &Encoding{format: format, rid: s.rid, hist: NewHistory(p.cfg.Budget), bad: noNumber, since: now}
+	s.enc.layers.target, s.enc.layers.stream = &s.track.targets, max(slices.Index(s.track.RIDs, s.rid), 0)
 	for _, nal := range s.track.ParameterSets[pt] {
 		s.enc.sets.KeepNAL(format, nal)
 	}
