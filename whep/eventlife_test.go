@@ -310,7 +310,7 @@ func TestStatistics(t *testing.T) {
 		if got := l.Named("statistics"); len(got) < 2 || got[1] != `{"estimate":0,"bitrate":0,"paused":false,"automatic":true}` {
 			t.Errorf("without a publisher %q", got)
 		}
-		n.Publish(t, "live")
+		p := n.Publish(t, "live")
 		time.Sleep(5 * time.Second)
 		l.Events()
 		time.Sleep(10*time.Second + time.Millisecond)
@@ -323,6 +323,14 @@ func TestStatistics(t *testing.T) {
 			if s.Bitrate < 400_000 || s.Bitrate > 700_000 || s.Width != 640 || s.Height != 360 || s.Spatial != 0 || !s.Automatic || s.Paused {
 				t.Errorf("%s", data)
 			}
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		all = l.Named("statistics")
+		if last := decode[statistics](t, all[len(all)-1]); last.Bitrate != 0 {
+			t.Errorf("after the end %s", all[len(all)-1])
 		}
 	})
 }

@@ -62,8 +62,11 @@ func TestE58_E75_Links(t *testing.T) {
 				t.Errorf("event stream at %s", e.URL)
 			}
 			for _, q := range []request{
-				{Method: "OPTIONS", Path: "/whep/live"}, {Method: "GET", Path: "/whep/live"}, {Method: "OPTIONS", Path: path},
-				{Method: "POST", Path: "/whep/live", Body: "v=0"}, {Method: "GET", Path: path + "/layer"},
+				{Method: "OPTIONS", Path: "/whep/live"},
+				{Method: "GET", Path: "/whep/live"},
+				{Method: "OPTIONS", Path: path},
+				{Method: "POST", Path: "/whep/live", Body: "v=0"},
+				{Method: "GET", Path: path + "/layer"},
 			} {
 				if got := n.Do(t, q).Header.Values("Link"); len(got) != 0 {
 					t.Errorf("%s %s: links %q", q.Method, q.Path, got)
@@ -214,9 +217,14 @@ func TestE64_E82_EverythingEndsWithTheSession(t *testing.T) {
 			t.Error("an event stream outlives its session")
 		}
 		for _, q := range []request{
-			{Method: "GET", Path: path}, {Method: "GET", Path: unread}, {Method: "DELETE", Path: path},
-			{Method: "POST", Path: session + "/events"}, {Method: "GET", Path: session + "/events"},
-			{Method: "POST", Path: session + "/layer"}, {Method: "DELETE", Path: session + "/layer"}, {Method: "GET", Path: session + "/layer"},
+			{Method: "GET", Path: path},
+			{Method: "GET", Path: unread},
+			{Method: "DELETE", Path: path},
+			{Method: "POST", Path: session + "/events"},
+			{Method: "GET", Path: session + "/events"},
+			{Method: "POST", Path: session + "/layer"},
+			{Method: "DELETE", Path: session + "/layer"},
+			{Method: "GET", Path: session + "/layer"},
 		} {
 			n.Do(t, q).Want(t, 404)
 		}

@@ -2,7 +2,6 @@ package whep_test
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -294,7 +293,9 @@ func TestE82_LayerAuth(t *testing.T) {
 		made := n.Do(t, request{Method: "POST", Path: session + "/events"}.With("Authorization", "Bearer "+token))
 		stream := signalingtest.NewCreated(t, made).Path
 		for _, q := range []request{
-			selectLayer(session, `{}`), {Method: "GET", Path: session + "/layer"}, {Method: "DELETE", Path: session + "/layer"},
+			selectLayer(session, `{}`),
+			{Method: "GET", Path: session + "/layer"},
+			{Method: "DELETE", Path: session + "/layer"},
 			{Method: "DELETE", Path: stream},
 		} {
 			n.Do(t, q.With("Authorization", "Bearer bad")).Want(t, 401)
@@ -308,119 +309,4 @@ func TestE82_LayerAuth(t *testing.T) {
 		}
 		n.Do(t, request{Method: "POST", Path: session + "/events"}.With("Authorization", "Bearer bad")).Want(t, 401)
 	}
-}
-
-// TestE5_ExtensionURLs: the rules of all URLs hold for those of the extensions.
-func TestE5_ExtensionURLs(t *testing.T) {
-	n := newPlayNode(t, signaling.Config{Verifier: signalingtest.Verifier(t)}, stream.Config{})
-	session := n.Create(t, "live", signalingtest.Token(t, auth.Subscribe, "live")).Path
-	for _, c := range []struct{ path, allow, others string }{
-		{session + "/events", "GET HEAD OPTIONS POST", "PUT PATCH DELETE TRACE FOO"},
-		{n.makeEvents(t, session, ""), "DELETE GET HEAD OPTIONS", "PUT PATCH POST TRACE FOO"},
-		{session + "/layer", "DELETE GET HEAD OPTIONS POST", "PUT PATCH TRACE FOO"},
-	} {
-		q := request{Path: c.path}.With("Origin", "https://a.example")
-		for _, q.Method = range strings.Fields(c.others) {
-			r := n.Do(t, q).Want(t, 405)
-			r.WantReadable(t)
-			if got := sorted(r.Header.Get("Allow")); got != c.allow {
-				t.Errorf("%s %s: Allow %q, want %q", q.Method, c.path, got, c.allow)
-			}
-		}
-		q.Method = "OPTIONS"
-		for _, q := range []request{q, q.With("Access-Control-Request-Method", "DELETE"), {Method: "OPTIONS", Path: strings.Replace(c.path, session, session+"x", 1)}} {
-			r := n.Do(t, q).Want(t, 200)
-			if got := sorted(r.Header.Get("Allow")); got != c.allow || r.Body != "" || r.Header.Get("Accept-Post") != "application/json" ||
-				!strings.Contains(r.Header.Get("Access-Control-Allow-Methods"), "DELETE") || r.Header.Get("Access-Control-Allow-Origin") != "*" {
-				t.Errorf("OPTIONS of %s: %v", c.path, r.Header)
-			}
-		}
-		q.Method, q.Path = "GET", strings.Replace(c.path, session, session+"x", 1)
-		n.Do(t, q).Want(t, 404).WantReadable(t)
-		q.Method, q.Path = "POST", c.path
-		r := n.Do(t, q.With("Authorization", "Bearer bad")).Want(t, 401)
-		r.WantReadable(t)
-	}
-	large := selectLayer(session, `{"rid":"`+strings.Repeat("a", 70_000)+`"}`).With("Origin", "https://a.example")
-	n.Do(t, large).Want(t, 413).WantReadable(t)
-	for _, path := range []string{"/event", "/events/", "/events/a/b", "/layer/", "/layer/x", "/", "//events"} {
-		for _, method := range []string{"GET", "POST", "OPTIONS", "FOO"} {
-			n.Do(t, request{Method: method, Path: session + path}.With("Origin", "https://a.example")).Want(t, 404).WantReadable(t)
-		}
-	}
-	n.Do(t, request{Method: "GET", Path: strings.Replace(session, "/whep/", "/whip/", 1) + "/layer"}).Want(t, 404)
-}
-
-func sorted(list string) string {
-	all := strings.Split(list, ", ")
-	slices.Sort(all)
-	return strings.Join(all, " ")
-}
-
-// TestE76_E83_SwitchOnTheWire: a selection changes the picture within a keyframe, and the
-// player sees one stream.
-func TestE76_E83_SwitchOnTheWire(t *testing.T) {
-	runPlay(t, func(t *testing.T, n *playNode) {
-		n.publishRungs(t, 0)
-		player := n.Play(t, "live")
-		session := signalingtest.PathOf(t, player.URL())
-		time.Sleep(5 * time.Second)
-		ssrc := player.Stats().Video.SSRC
-		for _, c := range []struct {
-			body  string
-			lines int
-		}{
-			{`{"rid":"a"}`, 180}, {`{"rid":"x"}`, 720}, {`{"maxHeight":400}`, 360}, {`{"encodingId":"a"}`, 180}, {`{}`, 720},
-		} {
-			n.Do(t, selectLayer(session, c.body)).Want(t, 200)
-			within := time.Second
-			if c.body == `{}` {
-				within = 15 * time.Second // as the estimate grows
-			}
-			time.Sleep(within)
-			if got := n.shown(t, session).Current; got.Height != c.lines {
-				t.Errorf("%s: %d lines after %v, want %d", c.body, got.Height, within, c.lines)
-			}
-			signalingtest.WantPlaying(t, player)
-		}
-		s := player.Stats().Video
-		if s.SSRC != ssrc || s.DamagedFrames > 0 || s.Lost > 0 {
-			t.Errorf("SSRC %d (it was %d), %+v", s.SSRC, ssrc, s)
-		}
-	})
-}
-
-// TestE84_SelectedLayerVanishes: video goes on with another.
-func TestE84_SelectedLayerVanishes(t *testing.T) {
-	runPlay(t, func(t *testing.T, n *playNode) {
-		n.publishRungs(t, 15*time.Second)
-		player := n.Play(t, "live")
-		session := signalingtest.PathOf(t, player.URL())
-		time.Sleep(5 * time.Second)
-		n.Do(t, selectLayer(session, `{"rid":"x"}`)).Want(t, 200)
-		l := n.listen(t, session, `["layers"]`)
-		time.Sleep(3 * time.Second)
-		if got := n.shown(t, session).Current; got.RID != "x" {
-			t.Fatalf("on %+v", got)
-		}
-		l.Events()
-		time.Sleep(7 * time.Second) // x ends at 15 s
-		frames := player.Stats().Video.Frames
-		time.Sleep(2 * time.Second)
-		if got := player.Stats().Video.Frames - frames; got < 10 {
-			t.Errorf("%d frames in the 2 s after the layer ended", got)
-		}
-		time.Sleep(2 * time.Second)
-		signalingtest.WantPlaying(t, player)
-		all := l.Named("layers")
-		if len(all) == 0 {
-			t.Fatal("nothing was said")
-		}
-		if got := byRID(decode[map[string][]item](t, all[len(all)-1])["1"]); len(got) != 3 || got["x"].Bitrate != 0 {
-			t.Errorf("told %+v", got)
-		}
-		if got := n.shown(t, session); got.Current.RID == "x" || got.selection != `{"rid":"x"}` {
-			t.Errorf("%+v", got)
-		}
-	})
 }

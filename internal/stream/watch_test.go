@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,13 +9,16 @@ import (
 	"github.com/whippet-media/whippet/forwarder"
 )
 
-// watcher keeps what it was shown. It is read after synctest.Wait.
+// watcher keeps what it was shown.
 type watcher struct {
+	mu   sync.Mutex
 	seen []*Snapshot
 	most int // snapshots until it has seen enough; 0: never
 }
 
 func (w *watcher) Watch(s *Snapshot) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.seen = append(w.seen, s)
 	return w.most == 0 || len(w.seen) < w.most
 }
@@ -22,9 +26,18 @@ func (w *watcher) Watch(s *Snapshot) bool {
 // take returns what was shown since the last call.
 func (w *watcher) take() []*Snapshot {
 	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	seen := w.seen
 	w.seen = nil
 	return seen
+}
+
+// enough lets it see n more.
+func (w *watcher) enough(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.most = len(w.seen) + n
 }
 
 // TestWatchersSeeBeginAndEnd: at once, and everything else once a second.
@@ -90,11 +103,14 @@ func TestWatchersAreForgotten(t *testing.T) {
 		if len(once.seen) != 1 || len(thrice.seen) != 3 || len(ever.seen) != 11 {
 			t.Errorf("shown %d, %d and %d times", len(once.seen), len(thrice.seen), len(ever.seen))
 		}
-		ever.most = len(ever.seen) + 1
+		ever.enough(1)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if n := len(r.watch.streams); n != 0 {
-			t.Errorf("%d streams are watched", n)
+		r.watch.mu.Lock()
+		left := len(r.watch.streams)
+		r.watch.mu.Unlock()
+		if left != 0 {
+			t.Errorf("%d streams are watched", left)
 		}
 		again := &watcher{}
 		sub.Watch(again) // the goroutine slept
