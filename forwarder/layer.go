@@ -209,7 +209,11 @@ func (d *DownTrack) judgeLate(p *Packet) verdict {
 			if s.wasCut(q.Seq) {
 				return emptyIt
 			}
-			if e := d.sent.get(s.sequence(q.Seq)); e != nil && e.state&sentEmpty == 0 {
+			switch e := d.sent.get(s.sequence(q.Seq)); {
+			case e == nil:
+			case e.state&sentEmpty != 0:
+				return emptyIt
+			default:
 				s.as = e.layer
 				return sendIt
 			}
