@@ -300,7 +300,7 @@ func (o *OutPacket) describe(id layerID, out *Output) {
 	var targets uint8
 	if m := l.Masks; m != nil && m.Targets > 1 && l.Flags&codec.LayerStart != 0 {
 		active = m.Active[id.spatial()][id.temporal()]
-		if all := uint32(uint64(1)<<m.Targets - 1); active != all || l.Entry != codec.AllLayers {
+		if all := uint32(uint64(1)<<m.Targets - 1); active != 0 && (active != all || l.Entry != codec.AllLayers) {
 			targets = m.Targets
 		}
 	}
