@@ -209,7 +209,11 @@ func (d *DownTrack) judgeLate(p *Packet) verdict {
 			if s.wasCut(q.Seq) {
 				return emptyIt
 			}
-			if e := d.sent.get(s.sequence(q.Seq)); e != nil && e.state&sentEmpty == 0 {
+			switch e := d.sent.get(s.sequence(q.Seq)); {
+			case e == nil:
+			case e.state&sentEmpty != 0:
+				return emptyIt
+			default:
 				s.as = e.layer
 				return sendIt
 			}
@@ -296,7 +300,7 @@ func (o *OutPacket) describe(id layerID, out *Output) {
 	var targets uint8
 	if m := l.Masks; m != nil && m.Targets > 1 && l.Flags&codec.LayerStart != 0 {
 		active = m.Active[id.spatial()][id.temporal()]
-		if all := uint32(uint64(1)<<m.Targets - 1); active != all || l.Entry != codec.AllLayers {
+		if all := uint32(uint64(1)<<m.Targets - 1); active != 0 && (active != all || l.Entry != codec.AllLayers) {
 			targets = m.Targets
 		}
 	}

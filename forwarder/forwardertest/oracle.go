@@ -201,6 +201,7 @@ func (o *oracle) pair(n uint64, a, b *sentRecord) {
 	case !a.content.ends() && o.unclear(&a.content):
 	case !a.content.ends():
 		o.fail("wire: an unfinished frame passes as whole before %d", uint16(n))
+	case b.content.part != 0 && o.unclear(&b.content):
 	case b.content.part != 0:
 		o.fail("wire: a frame begins with part %d at %d", b.content.part, uint16(n))
 	case same && b.content.spatial <= a.content.spatial:

@@ -11,13 +11,17 @@ import "math/rand/v2"
 // its own layer, or of a lower one that is not the newest, so that one cannot step up
 // everywhere.
 type pattern struct {
-	rnd    *rand.Rand
-	layers Layers
-	phase  int // in the period, of the next picture
-	number uint32
-	newest [3]uint32 // the newest picture of each temporal layer
-	extra  [4]extra  // by phase, of this period
+	rnd     *rand.Rand
+	layers  Layers
+	phase   int // in the period, of the next picture
+	number  uint32
+	newest  [3]uint32 // the newest picture of each temporal layer
+	extra   [4]extra  // by phase, of this period
+	periods int
 }
+
+// syncPeriods is after how many periods there is one in which one may step up anywhere.
+const syncPeriods = 6
 
 // An extra is what a picture needs beside the newest one below it.
 type extra uint8
@@ -71,7 +75,8 @@ func (g *pattern) next(key bool) picture {
 // plan draws what the pictures of a period need more than they must.
 func (g *pattern) plan(key bool) {
 	g.extra = [4]extra{}
-	if g.layers.Fixed {
+	g.periods++
+	if g.layers.Fixed || g.periods%syncPeriods == 0 {
 		return
 	}
 	for phase, t := range g.temporals() {

@@ -36,6 +36,9 @@ type numberAt struct {
 // settled is how long after a number was sent the ones before it are looked at.
 const settled = 3 * time.Second
 
+// mostAfter bounds how many packets behind a segment's last are looked at.
+const mostAfter = 64
+
 // keepGaps is how many gaps excuse what is missing.
 const keepGaps = 256
 
@@ -190,24 +193,31 @@ func (q *sequence) leftOut(r *sentRecord, from *original) {
 	}
 }
 
-// lostAfter counts the packets behind the last one of another encoding that had not come
-// when the picture r begins was first sent, though later ones had.
+// lostAfter counts the packets behind the last one of another segment that were not sent
+// when the picture r begins was, though later ones were: they had not come, or in a
+// history behind those.
 func (q *sequence) lostAfter(r *sentRecord) int {
 	s := q.o.s.w.stream(&q.prev.content)
 	if s == nil {
 		return 0
 	}
 	began := q.began(r)
-	if s.pub.id != r.content.publisher {
+	switch {
+	case s.pub.id != r.content.publisher:
 		began = s.pub.came
+	case q.prev.content.sameEncoding(&r.content): // a skip, perhaps amid a catch-up
+		began = q.from.came
 	}
 	missing, between := 0, 0
-	for seq := q.from.seq + 1; seq < s.seq; seq++ {
+	for seq := q.from.seq + 1; seq < min(s.seq, q.from.seq+mostAfter); seq++ {
 		if o := s.sent[seq]; o != nil && o.came != 0 && o.came <= began {
 			missing = between
 		} else {
 			between++
 		}
+	}
+	if began == q.from.came {
+		return between
 	}
 	return missing
 }
