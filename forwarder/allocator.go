@@ -111,7 +111,11 @@ func (a *allocator) starve(now time.Time, l ladder, limit int64) {
 	if a.starved.IsZero() {
 		a.starved = now
 	}
-	if now.Sub(a.starved) >= starveHold {
+	hold := starveHold
+	if limit < least/2 {
+		hold = starveShort // nothing will make it fit
+	}
+	if now.Sub(a.starved) >= hold {
 		a.paused, a.starved = true, time.Time{}
 	}
 }

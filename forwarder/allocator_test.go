@@ -100,8 +100,13 @@ func TestAllocatorPausesVideo(t *testing.T) {
 	c.run(250_000, time.Second)
 	c.run(170_000, 5*time.Second)
 	c.want(t, 0) // a little too much is tried
-	if at := c.run(100_000, 5*time.Second); at != forwarder.StarveHold {
+	if at := c.run(120_000, 5*time.Second); at != forwarder.StarveHold {
 		t.Errorf("paused after %v", at)
+	}
+	c = newChooser()
+	c.run(250_000, time.Second)
+	if at := c.run(90_000, 5*time.Second); at != forwarder.StarveShort {
+		t.Errorf("far too much: paused after %v", at)
 	}
 	c.want(t, -1)
 	c.run(205_000, 5*time.Second)

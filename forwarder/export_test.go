@@ -124,6 +124,7 @@ const (
 	LeastPenalty = leastPenalty
 	MostPenalty  = mostPenalty
 	StarveHold   = starveHold
+	StarveShort  = starveShort
 	NoLimit      = noLimit
 )
 

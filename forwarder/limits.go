@@ -279,9 +279,11 @@ const (
 	mostPenalty    = time.Minute
 	penaltyMemory  = 30 * time.Second
 
-	// Video pauses when not even the least rung less a 5th fits for starveHold.
+	// Video pauses when not even the least rung less a 5th fits for starveHold, or not
+	// even half of it for starveShort.
 	starveMargin = 5
 	starveHold   = 2 * time.Second
+	starveShort  = 500 * time.Millisecond
 
 	// packetOverhead is what surrounds a payload on the wire: IP and UDP headers, RTP's
 	// with two extensions, the authentication tag.

@@ -220,7 +220,7 @@ func (s *Subscriber) nack(r *rtcpReader, out *Output) {
 			seq, more = pair.take()
 			s.counts.Nacks++
 			d.noteAsked(seq)
-			if full && d.outdated(seq) {
+			if full && (d.outdated(seq) || d.state == held) {
 				d.counts.ResendRefused++
 				continue
 			}
