@@ -127,6 +127,13 @@ func TestJ8KeysOfAnIssuer(t *testing.T) {
 		}
 	}
 	wantRefused(t, v, "iss list", signAs(t, auth.EdDSA, `{"alg":"EdDSA"}`, payload(`"iss":["https://a.example"]`), free.private), "malformed")
+	missing, err := auth.NewVerifier(auth.Options{
+		Audience: "whippet", Keys: []auth.Key{key(free, "")}, Issuers: []string{"https://a.example"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, missing, "no key yet", free.sign(t, auth.EdDSA, `"iss":"https://a.example"`), badSignature)
 	only := newVerifier(t, key(a, "https://a.example"))
 	wantRefused(t, only, "iss missing", a.sign(t, auth.ES256, ""), badSignature)
 }

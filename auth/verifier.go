@@ -23,9 +23,14 @@ type Options struct {
 	// Keys are the keys in use, of all issuers. No two of one issuer and algorithm
 	// have the same ID.
 	Keys []Key
+
+	// Issuers have keys of their own even while Keys holds none of them: keys without
+	// an issuer do not check their tokens.
+	Issuers []string
 }
 
-// A Verifier checks tokens. It is immutable and safe for concurrent use.
+// A Verifier checks tokens. It is immutable and safe for concurrent use. The zero Verifier
+// has no keys and refuses every token.
 type Verifier struct {
 	audience   string
 	typ        string
@@ -45,6 +50,9 @@ func NewVerifier(o Options) (*Verifier, error) {
 		return nil, fmt.Errorf("auth: %d keys; 1 to %d are possible", len(o.Keys), maxKeys)
 	}
 	v := &Verifier{audience: o.Audience, typ: o.Type, issuers: map[string][]Key{}}
+	for _, issuer := range o.Issuers {
+		v.issuers[issuer] = nil
+	}
 	for _, k := range o.Keys {
 		if err := k.check(); err != nil {
 			return nil, fmt.Errorf("auth: key %q: %w", k.ID, err)
