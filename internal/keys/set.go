@@ -112,6 +112,11 @@ func (s *Set) Verify(token string, now time.Time) (auth.Grant, error) {
 	return s.verifier.Load().Verify(token, now)
 }
 
+// Explain is [auth.Verifier.Explain] with the keys there are.
+func (s *Set) Explain(token string, now time.Time) []string {
+	return s.verifier.Load().Explain(token, now)
+}
+
 // refresh has the sources of an issuer read again and reports whether to look again.
 func (s *Set) refresh(issuer string) bool {
 	readers := s.readersOf(issuer)
