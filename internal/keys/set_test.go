@@ -220,6 +220,27 @@ func TestJ8OnlyTheIssuersSourceIsAsked(t *testing.T) {
 	})
 }
 
+// TestARefusedSourceHarmsNoOther: while one's new keys are ambiguous, those of another are
+// replaced.
+func TestARefusedSourceHarmsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := &fakeSource{}, &fakeSource{}
+		old, next := newSigner(t, "1"), newSigner(t, "2")
+		a.set(nil, old)
+		b.set(nil, old)
+		s := open(t, keys.Config{Sources: []keys.Source{a.source("A"), b.source("B")}})
+		a.set(nil, next, newSigner(t, "2"))
+		time.Sleep(11 * time.Second)
+		if holds(s, mint(t, next, "A")) || !holds(s, mint(t, old, "A")) {
+			t.Error("A")
+		}
+		b.set(nil, next)
+		if !holds(s, mint(t, next, "B")) || holds(s, mint(t, old, "B")) {
+			t.Error("B")
+		}
+	})
+}
+
 // TestSlowSourceHoldsUpOnlySome: tokens of known keys do not wait; of those that wait there
 // is a bound, and an end.
 func TestSlowSourceHoldsUpOnlySome(t *testing.T) {

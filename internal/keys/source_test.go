@@ -59,6 +59,7 @@ func TestJ11KeySetOverHTTP(t *testing.T) {
 func TestJ11WhatAServerMayNotDo(t *testing.T) {
 	signer := newSigner(t, "web")
 	var reached atomic.Bool
+	var rounds atomic.Int32
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		reached.Store(true)
 		fmt.Fprint(w, jwks(signer))
@@ -70,12 +71,15 @@ func TestJ11WhatAServerMayNotDo(t *testing.T) {
 			w.Header().Set("Location", "file:///etc/passwd")
 			w.WriteHeader(302)
 		},
-		"/redirect-for-ever": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
-		"/status":            func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); fmt.Fprint(w, jwks(signer)) },
-		"/large":             func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, jwks(signer)+strings.Repeat(" ", 256<<10)) },
-		"/html":              func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
-		"/duplicate":         func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, jwks(signer, newSigner(t, "web"))) },
-		"/one-key":           func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Trim(jwks(signer)[8:], "[]}")+"}") },
+		"/redirect-for-ever": func(w http.ResponseWriter, r *http.Request) {
+			rounds.Add(1)
+			http.Redirect(w, r, r.URL.Path, http.StatusFound)
+		},
+		"/status":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); fmt.Fprint(w, jwks(signer)) },
+		"/large":     func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, jwks(signer)+strings.Repeat(" ", 256<<10)) },
+		"/html":      func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
+		"/duplicate": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, jwks(signer, newSigner(t, "web"))) },
+		"/one-key":   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Trim(jwks(signer)[8:], "[]}")+"}") },
 		"/secret": func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"keys":[{"kty":"oct","k":%q}]}`, base64.RawURLEncoding.EncodeToString(make([]byte, 32)))
 		},
@@ -107,6 +111,9 @@ func TestJ11WhatAServerMayNotDo(t *testing.T) {
 	t.Cleanup(func() {
 		if reached.Load() {
 			t.Error("the other host was asked")
+		}
+		if n := rounds.Load(); n != 4 {
+			t.Errorf("%d requests in a circle", n)
 		}
 	})
 }
