@@ -9,26 +9,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Mint makes an HS256 token. It refuses what [Verifier.Verify] would not take or
-// what could never allow anything: a short secret ([ErrWeakSecret]), no exp, no
-// audience, unknown or no actions, an action about streams without a valid glob.
-// The caller supplies the times and a random ID; Mint is a pure function.
+// Mint makes an HS256 token; see [Signer.Mint].
 func Mint(secret []byte, c Claims) (string, error) {
-	if len(secret) < MinSecretBytes {
-		return "", ErrWeakSecret
-	}
-	if err := c.check(); err != nil {
-		return "", err
-	}
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, &wireClaims{c})
-	signed, err := token.SignedString(secret)
-	if err != nil {
-		return "", fmt.Errorf("sign: %w", err)
-	}
-	if len(signed) > MaxTokenBytes {
-		return "", fmt.Errorf("the token has %d bytes; at most %d are possible", len(signed), MaxTokenBytes)
-	}
-	return signed, nil
+	return Signer{Algorithm: HS256, Secret: secret}.Mint(c)
 }
 
 func (c Claims) check() error {
@@ -41,12 +24,33 @@ func (c Claims) check() error {
 		return errors.New("a token must end after it begins")
 	case len(c.Audience) == 0:
 		return errors.New("a token needs an audience")
-	case len(c.Subject) > maxTextBytes, len(c.ID) > maxTextBytes:
-		return fmt.Errorf("subject and id have at most %d bytes", maxTextBytes)
+	case max(len(c.Issuer), len(c.Subject), len(c.ID)) > maxTextBytes:
+		return fmt.Errorf("issuer, subject and id have at most %d bytes", maxTextBytes)
 	case len(c.Streams) > maxGlobs:
 		return fmt.Errorf("a token names at most %d streams", maxGlobs)
 	}
+	if err := c.checkBounds(); err != nil {
+		return err
+	}
 	return c.checkRights()
+}
+
+func (c Claims) checkBounds() error {
+	if c.MaxSession != 0 && (c.MaxSession < time.Second || c.MaxSession > MaxLife) {
+		return fmt.Errorf("a session lasts from a second to %d days", MaxLife/(24*time.Hour))
+	}
+	if len(c.Origins) > maxGlobs || len(c.Prefixes) > maxGlobs {
+		return fmt.Errorf("a token names at most %d origins and as many networks", maxGlobs)
+	}
+	if _, err := canonOrigins(c.Origins); err != nil {
+		return err
+	}
+	for _, p := range c.Prefixes {
+		if !p.IsValid() {
+			return errors.New("a network is broken")
+		}
+	}
+	return c.Limits.check()
 }
 
 func (c Claims) checkRights() error {

@@ -237,7 +237,7 @@ func TestKeysAreChosenByID(t *testing.T) {
 	v := newVerifier(t,
 		auth.Key{Algorithm: auth.HS256, Secret: secret},
 		auth.Key{ID: "b", Algorithm: auth.HS256, Secret: other},
-		auth.Key{ID: "b", Algorithm: auth.HS256, Secret: next},
+		auth.Key{ID: "c", Algorithm: auth.HS256, Secret: next},
 	)
 	for _, test := range []struct {
 		header string
@@ -245,12 +245,14 @@ func TestKeysAreChosenByID(t *testing.T) {
 		ok     bool
 	}{
 		{hs256, secret, true},
-		{hs256, other, false},
+		{hs256, other, true}, // without a kid all keys are tried
+		{`{"alg":"HS256","kid":""}`, next, true},
 		{`{"alg":"HS256","kid":"b"}`, other, true},
-		{`{"alg":"HS256","kid":"b"}`, next, true}, // while the key is replaced both hold
+		{`{"alg":"HS256","kid":"c"}`, next, true},
+		{`{"alg":"HS256","kid":"b"}`, next, false},
 		{`{"alg":"HS256","kid":"b"}`, secret, false},
 		{`{"alg":"HS256","kid":"B"}`, other, false},
-		{`{"alg":"HS256","kid":""}`, secret, true},
+		{`{"alg":"HS256","kid":"d"}`, secret, false},
 	} {
 		_, err := v.Verify(sign(test.header, payload(""), test.key), now)
 		if (err == nil) != test.ok {

@@ -144,6 +144,7 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 	if err != nil {
 		return signaling.Opening{}, err
 	}
+	sub.subscription.Limit(s.Limits().Bitrate)
 	s.OnEnd(func(signaling.Reason) { sub.subscription.Close() })
 	h.add(sub)
 	sink.Report(sub.subscription)

@@ -34,17 +34,22 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	keys, err := openKeys(cfg.Secret, cfg.Audience, cfg.Data)
+	keys, err := openKeys(cfg.Tokens)
 	if err != nil {
 		return err
 	}
-	var verifier *auth.Verifier
+	logs := node.NewLogs(con.Err, cfg.Log)
+	var check verifier // nil: an open node
 	if !cfg.Open {
-		if verifier, err = keys.verifier(); err != nil {
+		set, err := keys.open(ctx, logs.For("node"))
+		if err != nil {
 			return err
 		}
+		defer set.Close()
+		keys.warnings = append(keys.warnings, set.Warnings()...)
+		check = set
 	}
-	host, err := node.Open(ctx, cfg, verifier, node.NewLogs(con.Err, cfg.Log), con.Version)
+	host, err := node.Open(ctx, cfg, check, logs, con.Version)
 	if err != nil {
 		return err
 	}
@@ -71,16 +76,21 @@ func (w *welcome) addTokens(cfg config.Config, keys keyring, now time.Time) (err
 	if cfg.Open {
 		return nil
 	}
-	if keys.warning != "" {
-		w.notes = append(w.notes, sentence(keys.warning))
+	for _, warning := range keys.warnings {
+		w.notes = append(w.notes, sentence(warning))
 	}
+	w.foreign = keys.Secret.Empty()
 	if !keys.made {
 		return nil
+	}
+	signer, err := keys.signer()
+	if err != nil {
+		return err
 	}
 	now = now.Truncate(time.Second)
 	w.until, w.secretPath = now.Add(startTokenLife), keys.path
 	mint := func(actions ...auth.Action) string {
-		token, mintErr := keys.mint(auth.Claims{IssuedAt: now, Expires: w.until, Actions: actions, Streams: []string{"*"}})
+		token, mintErr := keys.mint(signer, auth.Claims{IssuedAt: now, Expires: w.until, Actions: actions, Streams: []string{"*"}})
 		if mintErr != nil {
 			err = mintErr
 		}

@@ -17,6 +17,7 @@ type welcome struct {
 	admin      string
 	media      []string // "192.0.2.1:8080 (UDP, TCP)"
 	open, tls  bool
+	foreign    bool   // only others sign tokens
 	secretPath string // of the made secret; "" if it is in memory
 
 	publishToken, playToken, bothToken string    // "" if the secret is not our own
@@ -86,6 +87,8 @@ func (w *welcome) server(b *strings.Builder) {
 	row(b, "Admin", w.admin+"/metrics")
 	switch {
 	case w.open:
+	case w.foreign:
+		row(b, "Tokens", "signed by those whose keys --jwt-key and --jwks-url name; try one with: whippet token inspect")
 	case w.publishToken == "":
 		row(b, "Tokens", "signed with your secret; make one with: whippet token --action publish --stream "+exampleStream)
 	case w.secretPath == "":

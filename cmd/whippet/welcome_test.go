@@ -34,7 +34,10 @@ func TestWelcome(t *testing.T) {
 	given.publishToken, given.playToken, given.bothToken, given.secretPath = "", "", "", ""
 	given.tls, given.local, given.public = true, "", "https://live.example"
 
-	for name, w := range map[string]welcome{"lan": lan, "open": open, "secret-in-memory": memory, "given-secret-tls": given} {
+	foreign := given
+	foreign.foreign = true
+
+	for name, w := range map[string]welcome{"foreign-keys": foreign, "lan": lan, "open": open, "secret-in-memory": memory, "given-secret-tls": given} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join("testdata", "welcome-"+name+".txt")
 			if *update {

@@ -22,10 +22,8 @@ type Config struct {
 
 	TLS TLS
 
-	Open     bool   // no tokens: anyone may publish and play
-	Secret   Secret // of --jwt-secret; empty: one from Data is used
-	Audience string // never empty
-	Data     string // folder; "": there is none, everything is kept in memory
+	Open bool // no tokens: anyone may publish and play
+	Tokens
 
 	SessionToken   bool // session URLs need a token, too
 	LenientIfMatch bool // a PATCH may come without If-Match

@@ -54,7 +54,7 @@ func TestDefaults(t *testing.T) {
 	got := mustParse(t, nil)
 	want := config.Config{
 		HTTP: ":8080", Admin: "127.0.0.1:9090", CORSOrigins: []string{"*"},
-		Audience: "whippet", Data: "/xdg/whippet", MaxSessions: 10_000, MaxSubscribers: 10_000,
+		Tokens: config.Tokens{Audience: "whippet", Data: "/xdg/whippet"}, MaxSessions: 10_000, MaxSubscribers: 10_000,
 		Log: config.Log{Packages: map[string]slog.Level{}},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameSecret)); diff != "" {
@@ -72,6 +72,8 @@ func TestEverySettingArrives(t *testing.T) {
 		"--cors-origin=https://Player.example/,http://localhost:3000",
 		"--tls-cert=c.pem", "--tls-key=k.pem", "--ice-server=stun:s.example:3478,turn:t.example?transport=udp",
 		"--turn-secret=turn", "--auth=open", "--jwt-secret="+strings.Repeat("k", 32), "--jwt-audience=tv", "--data=/d",
+		"--jwt-key=a.pem,https://a.example=b=c.pem", "--jwt-key==d=e.pem", "--jwt-issuer=me", "--jwt-type=x+jwt",
+		"--jwks-url=https://b.example/?x=1", "--jwks-url=https://c.example=https://c.example/?x=http://y",
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
 		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
@@ -81,7 +83,14 @@ func TestEverySettingArrives(t *testing.T) {
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/32"), netip.MustParsePrefix("192.168.0.0/16")},
 		TLS:            config.TLS{Cert: "c.pem", Key: "k.pem"},
 		ICEServers:     []string{"stun:s.example:3478", "turn:t.example?transport=udp"}, TURNSecret: config.NewSecret("turn"),
-		Open: true, Secret: config.NewSecret(strings.Repeat("k", 32)), Audience: "tv", Data: "/d",
+		Open: true,
+		Tokens: config.Tokens{
+			Secret: config.NewSecret(strings.Repeat("k", 32)), Audience: "tv", Data: "/d", Issuer: "me", Type: "x+jwt",
+			KeyFiles: []config.KeySource{{Issuer: "me", Place: "a.pem"}, {Issuer: "https://a.example", Place: "b=c.pem"}, {Issuer: "me", Place: "d=e.pem"}},
+			KeySets: []config.KeySource{
+				{Issuer: "me", Place: "https://b.example/?x=1"}, {Issuer: "https://c.example", Place: "https://c.example/?x=http://y"},
+			},
+		},
 		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
 		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
@@ -161,6 +170,8 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--jwt-secret-file=/dev/zero", []string{"--jwt-secret-file", "64 KiB"}},
 		{"--jwt-secret=x --jwt-secret-file=y", []string{"--jwt-secret", "choose one"}},
 		{"--jwt-audience=", []string{"--jwt-audience", "empty"}},
+		{"--jwt-key=https://a.example=", []string{"--jwt-key", "names no place"}},
+		{"--jwt-key=" + strings.Repeat("a,", 64) + "a", []string{"--jwt-key", "65 values"}},
 		{"--conflict=fight", []string{"--conflict", "takeover"}},
 		{"--absent=cry", []string{"--absent", "wait"}},
 		{"--max-sessions=0", []string{"--max-sessions", "from 1"}},

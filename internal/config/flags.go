@@ -39,10 +39,14 @@ type Access struct {
 
 // Keys holds the settings that make and check tokens. The token command has them too.
 type Keys struct {
-	JWTSecret     string `name:"jwt-secret" placeholder:"SECRET" help:"Secret of at least 32 bytes that signs tokens (HS256). Default: one is made and kept in --data."`
-	JWTSecretFile string `name:"jwt-secret-file" placeholder:"FILE" help:"File that holds --jwt-secret."`
-	JWTAudience   string `name:"jwt-audience" default:"whippet" placeholder:"NAME" help:"What the aud claim of a token must be or contain."`
-	Data          string `name:"data" placeholder:"DIR" help:"Folder for the secret the node makes. Default: $XDG_DATA_HOME/whippet, else ~/.local/share/whippet."`
+	JWTSecret     string   `name:"jwt-secret" placeholder:"SECRET" help:"Secret of at least 32 bytes that signs tokens (HS256). Default: one is made and kept in --data, unless --jwt-key or --jwks-url is given."`
+	JWTSecretFile string   `name:"jwt-secret-file" placeholder:"FILE" help:"File that holds --jwt-secret."`
+	JWTKey        []string `name:"jwt-key" placeholder:"[ISSUER=]FILE" help:"Files with keys of others who sign tokens: public keys in PEM, a JWK or a JWK set. Read again every five minutes and when a token names a key that is not there."`
+	JWKSURL       []string `name:"jwks-url" placeholder:"[ISSUER=]URL" help:"JWK sets on the web with keys of others who sign tokens; https: only, but from this machine. Read again like --jwt-key."`
+	JWTIssuer     string   `name:"jwt-issuer" placeholder:"ISSUER" help:"What the iss claim of a token must be; keys whose ISSUER is written in front of them have that one. Default: any."`
+	JWTAudience   string   `name:"jwt-audience" default:"whippet" placeholder:"NAME" help:"What the aud claim of a token must be or contain."`
+	JWTType       string   `name:"jwt-type" placeholder:"TYPE" help:"What the typ header of a token must be, so that other tokens of the same keys do not work. Default: any."`
+	Data          string   `name:"data" placeholder:"DIR" help:"Folder for the secret the node makes. Default: $XDG_DATA_HOME/whippet, else ~/.local/share/whippet."`
 }
 
 // Policy holds the settings about streams and sessions.

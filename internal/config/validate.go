@@ -7,12 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/whippet-media/whippet/auth"
 )
 
 // Config checks the settings and returns all mistakes at once, one a line, each
@@ -45,17 +42,9 @@ func (f Flags) Config() (Config, error) {
 		c.Media = e.address("media", f.Media)
 	}
 	c.LenientIfMatch, c.BareToken = e.lenient(f.Lenient)
-	c.Secret, c.Audience, c.Data = e.keys(f.Keys)
+	c.Tokens = e.tokens(f.Keys)
 	e.together(c)
 	return c, e.err()
-}
-
-// Check returns the secret of --jwt-secret or its file (empty: none was given), the
-// audience and the data folder ("": there is none).
-func (k Keys) Check() (secret Secret, audience, data string, err error) {
-	var e problems
-	secret, audience, data = e.keys(k)
-	return secret, audience, data, e.err()
 }
 
 // problems collects mistakes; its methods return the checked value.
@@ -198,21 +187,6 @@ func (e *problems) lenient(values []string) (ifMatch, bearer bool) {
 		}
 	}
 	return ifMatch, bearer
-}
-
-func (e *problems) keys(k Keys) (secret Secret, audience, data string) {
-	secret = e.secret("jwt-secret", k.JWTSecret, k.JWTSecretFile)
-	if n := len(secret.Bytes()); n > 0 && n < auth.MinSecretBytes {
-		e.add("jwt-secret", "it has %d bytes and needs %d; make one with: openssl rand -hex 32", n, auth.MinSecretBytes)
-	}
-	if k.JWTAudience == "" {
-		e.add("jwt-audience", "it must not be empty; tokens name it in aud")
-	}
-	data = k.Data
-	if data == "" {
-		data = defaultData(os.Getenv)
-	}
-	return secret, k.JWTAudience, data
 }
 
 // secret reads a secret given as value or as file. White space around it is not

@@ -125,7 +125,7 @@ func (e *problems) bitrate(flag, s string) int64 {
 	if s == "" {
 		return 0
 	}
-	v, ok := parseBitrate(s)
+	v, ok := ParseBitrate(s)
 	if !ok || v < minBitrate || v > maxBitrate {
 		e.add(flag, "%q is no bitrate from 50k to 1000G; write bits per second, as in 2500k, 8M or 1.5G", s)
 		return 0
@@ -133,7 +133,12 @@ func (e *problems) bitrate(flag, s string) int64 {
 	return v
 }
 
-func parseBitrate(s string) (int64, bool) {
+// ParseBitrate reads bits per second without judging them. It reports whether s is a
+// number of them.
+func ParseBitrate(s string) (bitrate int64, ok bool) {
+	if s == "" {
+		return 0, false
+	}
 	unit := 1.0
 	switch s[len(s)-1] {
 	case 'k', 'K':

@@ -22,6 +22,7 @@ func down() map[string][]string {
 		"forwarder/forwardertest/scenario": append([]string{"forwarder/forwardertest/link"}, core...),
 		"forwarder/forwardertest/link":     {},
 
+		"internal/keys":    {"auth"},
 		"internal/metrics": {},
 		"internal/quiet":   {},
 		"internal/sdp":     codec,
@@ -47,7 +48,7 @@ func down() map[string][]string {
 		// Whole nodes with their far ends, for tests.
 		"internal/nodetest": {"auth", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
 
-		"cmd": {"auth", "internal/bench", "internal/client", "internal/config", "internal/node", "internal/rtc", "forwarder/codec"},
+		"cmd": {"auth", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}
 }
 

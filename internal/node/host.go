@@ -12,10 +12,10 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
+	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/udp"
 )
 
@@ -32,7 +32,7 @@ type Host struct {
 
 // Open opens all sockets of the settings and starts a node on them; Serve lets it
 // answer. verifier nil is an open node. On an error nothing stays open.
-func Open(ctx context.Context, cfg config.Config, verifier *auth.Verifier, logs *Logs, version string) (*Host, error) {
+func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, logs *Logs, version string) (*Host, error) {
 	h := &Host{log: logs.For("http"), life: logs.For("node")}
 	announce, err := resolve(ctx, cfg.Announce, lookupNames)
 	if err != nil {

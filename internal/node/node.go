@@ -11,7 +11,6 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/pion/transport/v4"
 
-	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
@@ -34,7 +33,7 @@ type Deps struct {
 	Net transport.Net
 
 	// Verifier checks tokens. Nil: anyone may publish and play.
-	Verifier *auth.Verifier
+	Verifier signaling.Verifier
 
 	// Limits bound sessions; zero fields mean the defaults, and the number of
 	// sessions comes from the settings.
@@ -94,7 +93,7 @@ func (n *Node) start() error {
 	limits := n.deps.Limits
 	limits.Sessions = n.cfg.MaxSessions
 	n.sessions, err = signaling.New(signaling.Config{
-		Verifier:       n.verifier(),
+		Verifier:       n.deps.Verifier,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
 		LenientIfMatch: n.cfg.LenientIfMatch,
@@ -107,14 +106,6 @@ func (n *Node) start() error {
 		Log:            n.deps.Logs.For("signaling"),
 	})
 	return err
-}
-
-// verifier returns nil for an open node: a nil *Verifier in an interface is not nil.
-func (n *Node) verifier() signaling.Verifier {
-	if n.deps.Verifier == nil {
-		return nil
-	}
-	return n.deps.Verifier
 }
 
 func (n *Node) closeSockets() {

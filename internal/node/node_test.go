@@ -14,6 +14,7 @@ import (
 	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/node"
+	"github.com/whippet-media/whippet/internal/signaling"
 )
 
 const secret = "0123456789abcdef0123456789abcdef"
@@ -48,7 +49,7 @@ func udpSocket(t *testing.T) net.PacketConn {
 }
 
 // newNode starts a node on one loopback socket.
-func newNode(t *testing.T, v *auth.Verifier) *node.Node {
+func newNode(t *testing.T, v signaling.Verifier) *node.Node {
 	t.Helper()
 	n, err := node.New(config.Config{MaxSessions: 100}, node.Deps{UDP: []net.PacketConn{udpSocket(t)}, Verifier: v})
 	if err != nil {

@@ -48,19 +48,7 @@ func (b bases) of(r *http.Request) string {
 }
 
 // trusts tells whether the TCP peer is a proxy whose headers count.
-func (b bases) trusts(remote string) bool {
-	ap, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return false
-	}
-	addr := ap.Addr().Unmap().WithZone("")
-	for _, p := range b.trusted {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
+func (b bases) trusts(remote string) bool { return b.vouches(hop(remote)) }
 
 // localHost is what a request without a usable Host was sent to (HTTP/1.0).
 func localHost(r *http.Request) string {

@@ -16,7 +16,11 @@ type Verifier interface {
 	Verify(token string, now time.Time) (auth.Grant, error)
 }
 
-const challenge = `Bearer realm="whippet"`
+// What WWW-Authenticate says (RFC 6750 §3).
+const (
+	challenge    = `Bearer realm="whippet"`
+	insufficient = `, error="insufficient_scope"`
+)
 
 // A tokenHash recognises a token without keeping it. The zero hash is of no token.
 type tokenHash [sha256.Size]byte
@@ -28,14 +32,14 @@ type caller struct {
 }
 
 // owner names the caller for the rule that a publisher may replace itself: the subject
-// of its token, or the token if it has no subject. "" is nobody: on an open node
+// of its token, among those of its issuer, or the token if it has no subject. "" is nobody: on an open node
 // everyone would be the same.
 func (c caller) owner() string {
 	switch {
 	case c.token == tokenHash{}:
 		return ""
 	case c.grant.Subject != "":
-		return "sub:" + c.grant.Subject
+		return "sub:" + c.grant.Issuer + "\x00" + c.grant.Subject
 	}
 	return "token:" + string(c.token[:])
 }
@@ -85,10 +89,11 @@ func (s *Service) authenticate(r *http.Request) (caller, error) {
 	if token == "" {
 		return caller{}, unauthorized()
 	}
-	return s.verify(token)
+	return s.verify(r, token)
 }
 
-func (s *Service) verify(token string) (caller, error) {
+// verify checks a token, and that it may be used where the request comes from.
+func (s *Service) verify(r *http.Request, token string) (caller, error) {
 	if len(token) > maxTokenBytes {
 		return caller{}, invalidToken("too long")
 	}
@@ -99,13 +104,21 @@ func (s *Service) verify(token string) (caller, error) {
 	case err != nil:
 		return caller{}, invalidToken(err.Error())
 	}
+	if !grant.AllowsOrigin(r.Header.Get("Origin")) {
+		return caller{}, NewProblem(http.StatusForbidden, "origin-not-allowed", "The token is not for pages of this origin.").
+			with("WWW-Authenticate", challenge+insufficient)
+	}
+	if !grant.AllowsAddress(s.bases.client(r)) {
+		return caller{}, NewProblem(http.StatusForbidden, "address-not-allowed", "The token is not for clients of this address.").
+			with("WWW-Authenticate", challenge+insufficient)
+	}
 	return caller{grant: grant, token: sha256.Sum256([]byte(token))}, nil
 }
 
 // authorizeSession checks the right to use a session's URL. The URL is a capability, so
 // a request without a header may (unless Config.RequireBearer), but a header that is
 // there must hold: the token the session was made with, even after it expired, or a
-// valid one of the same subject with the session's right. sess is nil if the URL leads
+// valid one of the same issuer and subject with the session's right. sess is nil if the URL leads
 // nowhere.
 func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess *Session) error {
 	if s.verifier == nil {
@@ -124,11 +137,11 @@ func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess 
 	if sess != nil && len(token) <= maxTokenBytes && sess.madeBy(sha256.Sum256([]byte(token))) {
 		return nil
 	}
-	c, err := s.verify(token)
+	c, err := s.verify(r, token)
 	if err != nil {
 		return err
 	}
-	if !c.grant.Allows(k.Action(), stream) || sess != nil && sess.caller.grant.Subject != c.grant.Subject {
+	if !c.grant.Allows(k.Action(), stream) || sess != nil && !sess.sameSubject(c.grant) {
 		return Forbidden(k.Action())
 	}
 	return nil
@@ -136,6 +149,11 @@ func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess 
 
 func (s *Session) madeBy(token tokenHash) bool {
 	return s.caller.token != tokenHash{} && subtle.ConstantTimeCompare(s.caller.token[:], token[:]) == 1
+}
+
+func (s *Session) sameSubject(g auth.Grant) bool {
+	own := s.caller.grant
+	return own.Issuer == g.Issuer && own.Subject == g.Subject
 }
 
 func unauthorized() *Problem {
@@ -151,5 +169,5 @@ func invalidToken(reason string) *Problem {
 // Forbidden returns the 403 for a valid token that lacks the action (RFC 6750 §3.1).
 func Forbidden(a auth.Action) *Problem {
 	return NewProblem(http.StatusForbidden, "not-allowed", "The token does not allow "+string(a)+" here.").
-		with("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="`+string(a)+`"`)
+		with("WWW-Authenticate", challenge+insufficient+`, scope="`+string(a)+`"`)
 }

@@ -58,7 +58,7 @@ const (
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
 	Replaced  Reason = "replaced"        // another publisher took the name over
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
-	Expired   Reason = "token-expired"   // the grant it was made with ended
+	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
 	Shutdown  Reason = "shutdown"        // the node closes
 )
 
@@ -158,9 +158,12 @@ func (s *Session) Owns(c io.Closer) {
 	})
 }
 
-// endWithGrant lets the session end when the grant it was made with does.
+// Limits returns what the token that made the session bounds.
+func (s *Session) Limits() auth.Limits { return s.caller.grant.Limits }
+
+// endWithGrant lets the session end when the grant it was made with says.
 func (s *Session) endWithGrant() {
-	end := s.caller.grant.Expires
+	end := s.caller.grant.Ends(s.created)
 	if end.IsZero() {
 		return
 	}

@@ -34,8 +34,16 @@ func (r *Registry) shareOutLocked(s *stream) {
 	r.share.divide(r.cfg.Caps.Node, r.subs)
 }
 
+// Limit bounds what this subscriber is sent, in bits per second, besides the caps; 0: no
+// more than they do. Call it once, before the subscriber is connected.
+func (s *Subscription) Limit(bitrate int64) { s.limit.Store(bitrate) }
+
+// capped tells whether anything bounds the subscriber.
+func (s *Subscription) capped() bool { return !s.stream.reg.cfg.Caps.none() || s.limit.Load() > 0 }
+
 // cap is what the subscriber may be sent now; 0: no bound.
 func (s *Subscription) cap() int64 {
 	r := s.stream.reg
-	return lesser(lesser(r.cfg.Caps.Session, s.stream.share.each.Load()), r.share.each.Load())
+	own := lesser(r.cfg.Caps.Session, s.limit.Load())
+	return lesser(lesser(own, s.stream.share.each.Load()), r.share.each.Load())
 }

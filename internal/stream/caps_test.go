@@ -32,3 +32,25 @@ func TestCapsAreSharedOut(t *testing.T) {
 	}
 	want(900)
 }
+
+// TestLimitOfOneSubscriber: it bounds that one only, with caps and without.
+func TestLimitOfOneSubscriber(t *testing.T) {
+	for _, caps := range []Caps{{}, {Session: 900}} {
+		r := NewRegistry(Config{Caps: caps})
+		defer r.Close()
+		a, err := r.Subscribe("a", &nullSink{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := r.Subscribe("a", &nullSink{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for limit, want := range map[int64]int64{0: caps.Session, 500: 500, 5000: lesser(5000, caps.Session)} {
+			a.Limit(limit)
+			if a.cap() != want || a.capped() != (want > 0) || b.cap() != caps.Session || b.capped() != (caps.Session > 0) {
+				t.Errorf("limit %d with %+v: %d, %d", limit, caps, a.cap(), b.cap())
+			}
+		}
+	}
+}

@@ -241,7 +241,7 @@ func (s *shard) serve(sub *Subscription) {
 	if live := sub.stream.live.Load(); live != sub.pub {
 		s.follow(sub, live)
 	}
-	if r := sub.stream.reg; !r.cfg.Caps.none() {
+	if sub.capped() {
 		sub.core.SetCap(sub.cap())
 	}
 	now := time.Now()

@@ -16,6 +16,7 @@ type Subscription struct {
 	sink   Sink
 	closed atomic.Bool
 	counts atomic.Pointer[SubscriptionCounts]
+	limit  atomic.Int64 // see Limit
 
 	selection atomic.Pointer[forwarder.Selection] // the last; nil: none was made
 	choosing  atomic.Bool                         // it waits in the shard's mailbox
