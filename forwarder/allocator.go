@@ -13,6 +13,7 @@ type allocator struct {
 	high    time.Time // since when a better one fits
 	starved time.Time // since when none fits
 	up      time.Time // of the last step up
+	down    time.Time // of the last step down, or pause
 	over    time.Time // since when far more is sent than there is
 	penalty time.Duration
 	paused  bool
@@ -62,7 +63,7 @@ func (a *allocator) move(now time.Time, l ladder, i int, limit int64) int {
 			a.low = now
 		}
 		if cost-cost/stepDownMargin > limit || now.Sub(a.low) >= stepDownHold {
-			a.low = time.Time{}
+			a.low, a.down = time.Time{}, now
 			a.stumble(now)
 			return max(l.fit(limit), 0)
 		}
@@ -116,7 +117,7 @@ func (a *allocator) starve(now time.Time, l ladder, limit int64) {
 		hold = starveShort // nothing will make it fit
 	}
 	if now.Sub(a.starved) >= hold {
-		a.paused, a.starved = true, time.Time{}
+		a.paused, a.starved, a.down = true, time.Time{}, now
 	}
 }
 

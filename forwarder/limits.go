@@ -306,6 +306,10 @@ const (
 	squeezeMargin = 3
 	squeezeHold   = 500 * time.Millisecond
 
+	// congestedFor after a step down nothing from before the last keyframe is sent again:
+	// the network is busy with what came too fast.
+	congestedFor = 4 * time.Second
+
 	// firstEstimate is what a network is taken to carry until it has been heard of, where
 	// there is a choice: most carry that, and the next better layer is a second away.
 	firstEstimate = 1_000_000

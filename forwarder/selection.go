@@ -187,9 +187,10 @@ func (s *Subscriber) estimated(before int64) {
 	}
 }
 
-// congested tells whether the network carries less than was sent.
+// congested tells whether the network lately turned out to carry less than was sent. Loss
+// alone does not tell: radio loses packets too, and those must be sent again.
 func (s *Subscriber) congested() bool {
-	if s.wide.est == nil {
+	if s.wide.est == nil || s.wide.now.Sub(s.alloc.down) > congestedFor {
 		return false
 	}
 	limit := s.wide.est.Limit()
