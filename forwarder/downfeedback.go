@@ -98,14 +98,15 @@ func (d *DownTrack) noteAsked(seq uint16) {
 }
 
 // requestKeyframe is the subscriber's keyframe request. An encoder that ignores
-// requests cannot help: the track starts again from the last keyframe, once.
+// requests cannot help: the track starts again from the last keyframe, once. One that
+// pauses shows nothing newer by that.
 func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 	d.counts.KeyframeRequests++
 	if d.enc == nil || d.kind != codec.Video {
 		return
 	}
 	key := d.enc.Keyframe()
-	again := d.state != showing && d.enc.IgnoresRequests() && key != nil && key != d.restarted
+	again := d.state != showing && d.enc.IgnoresRequests() && d.enc.sending(now) && key != nil && key != d.restarted
 	if again && now.Sub(d.seg.start) > restartGrace {
 		d.restarted = key
 		d.counts.Restarts++

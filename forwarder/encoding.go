@@ -122,6 +122,13 @@ func (e *Encoding) Active(now time.Time) bool {
 	return p != nil && !e.Ended() && now.Sub(p.At) < activeWindow
 }
 
+// sending tells whether packets come as usual: sooner than [Encoding.Active] it shows that
+// the encoding pauses.
+func (e *Encoding) sending(now time.Time) bool {
+	p := e.edge.Load()
+	return p != nil && !e.Ended() && now.Sub(p.At) < max(keyframeInterval, 2*e.FrameInterval())
+}
+
 // liveTimestamp is the RTP timestamp that arrives at now, by the newest packet.
 func (e *Encoding) liveTimestamp(now time.Time) uint32 {
 	p := e.edge.Load()
