@@ -10,7 +10,7 @@ import (
 // layerRelation is the Link relation of WHEP's layer selection extension.
 const layerRelation = "urn:ietf:params:whep:ext:core:layer"
 
-// ErrNoLayers: the server lets its subscribers choose no layers.
+// ErrNoLayers is returned where the server lets its subscribers choose no layers.
 var ErrNoLayers = errors.New("the server offers no choice of layers")
 
 // SelectLayer asks the server for one encoding by its RID, or, with "", to choose by
