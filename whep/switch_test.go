@@ -1,9 +1,11 @@
 package whep_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/whippet-media/whippet/internal/client"
 	"github.com/whippet-media/whippet/internal/signaling/signalingtest"
 )
 
@@ -71,6 +73,25 @@ func TestE84_SelectedLayerVanishes(t *testing.T) {
 		}
 		if got := n.shown(t, session); got.Current.RID == "x" || got.selection != `{"rid":"x"}` {
 			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// TestE76_ClientSelects: our own client asks as the extension has it.
+func TestE76_ClientSelects(t *testing.T) {
+	runPlay(t, func(t *testing.T, n *playNode) {
+		n.publishRungs(t, 0)
+		player := n.Play(t, "live")
+		time.Sleep(5 * time.Second)
+		session := signalingtest.PathOf(t, player.URL())
+		for rid, want := range map[string]string{"a": `{"rid":"a"}`, "": `{}`} {
+			if err := player.SelectLayer(t.Context(), rid); err != nil || n.shown(t, session).selection != want {
+				t.Errorf("%q: %v, %s", rid, err, n.shown(t, session).selection)
+			}
+		}
+		var problem *client.ProblemError
+		if err := player.SelectLayer(t.Context(), "none"); !errors.As(err, &problem) || problem.Status != 422 {
+			t.Errorf("an encoding that is not there: %v", err)
 		}
 	})
 }

@@ -32,7 +32,7 @@ func TestPublishAndPlay(t *testing.T) {
 	}()
 	video, audio := filepath.Join(t.TempDir(), "v.h264"), filepath.Join(t.TempDir(), "a.ogg")
 	status, out, err := command(t, vars{}, "", "play", base+"/whep/live", "--token="+token, "--duration=5s", "--json",
-		"--output-video="+video, "--output-audio="+audio)
+		"--output-video="+video, "--output-audio="+audio, "--layer=h") // which never comes
 	if status != 0 {
 		t.Fatalf("play ended with %d: %s\n%s", status, err, out)
 	}

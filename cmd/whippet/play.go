@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type PlayCmd struct {
 	Codecs      []string      `name:"codecs" placeholder:"CODEC" help:"Offer these codecs only, best first, e.g. h264,opus."`
 	NoVideo     bool          `name:"no-video" help:"Do not ask for video."`
 	NoAudio     bool          `name:"no-audio" help:"Do not ask for sound."`
+	Layer       string        `name:"layer" placeholder:"RID" help:"Ask for this simulcast encoding, once it is there; without it the server chooses."`
 	Timeout     time.Duration `name:"timeout" default:"15s" placeholder:"TIME" help:"Fail when no media has come after this time; 0 waits for ever."`
 }
 
@@ -86,7 +88,7 @@ func (c *PlayCmd) watch(ctx context.Context, con *console, p *client.Player) err
 	if c.Timeout > 0 {
 		timeout = time.After(c.Timeout)
 	}
-	last := p.Stats()
+	last, selected := p.Stats(), c.Layer == ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -101,8 +103,28 @@ func (c *PlayCmd) watch(ctx context.Context, con *console, p *client.Player) err
 			now := p.Stats()
 			c.print(con.Out, newPlayLine(last, now))
 			last = now
+			if !selected {
+				var err error
+				if selected, err = c.selectLayer(ctx, p); err != nil {
+					return err
+				}
+			}
 		}
 	}
+}
+
+// selectLayer asks for the layer and tells whether it is selected. One that is not there
+// may come.
+func (c *PlayCmd) selectLayer(ctx context.Context, p *client.Player) (bool, error) {
+	err := p.SelectLayer(ctx, c.Layer)
+	var problem *client.ProblemError
+	switch {
+	case errors.As(err, &problem) && problem.Status == http.StatusUnprocessableEntity, ctx.Err() != nil:
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("--layer: %w", err)
+	}
+	return true, nil
 }
 
 // A playLine is what came over the last second.
