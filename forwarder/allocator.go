@@ -17,6 +17,8 @@ type allocator struct {
 	over    time.Time // since when far more is sent than there is
 	penalty time.Duration
 	paused  bool
+	blind   bool      // there are no probes
+	tried   time.Time // when a rung was tried without them; at first, when it began
 	enc     *Encoding // the current rung's
 	layer   layerID
 }
@@ -38,13 +40,16 @@ func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit int64) (i 
 		}
 		i = max(l.fit(limit), 0)
 		a.low, a.high = time.Time{}, time.Time{}
-	default:
+	case !a.trying(now):
 		i = a.move(now, l, i, limit)
 	}
-	a.enc, a.layer = l[i].enc, l[i].layer
-	if !fixed {
+	if !fixed && !a.trying(now) {
 		a.starve(now, l, limit)
 	}
+	if a.blind && !fixed {
+		i = a.try(now, l, i)
+	}
+	a.enc, a.layer = l[i].enc, l[i].layer
 	switch {
 	case a.paused:
 		return -1, l[0].cost()
@@ -86,11 +91,35 @@ func (a *allocator) move(now time.Time, l ladder, i int, limit int64) int {
 	return better
 }
 
+// trying tells whether what was tried last is still on trial.
+func (a *allocator) trying(now time.Time) bool { return a.blind && now.Sub(a.tried) < tryGrace }
+
+// try goes a rung up, or ends a pause, where nothing can tell beforehand whether that
+// fits: without a stream of retransmissions there are no probes.
+func (a *allocator) try(now time.Time, l ladder, i int) int {
+	if a.tried.IsZero() {
+		a.tried = now
+	}
+	since := a.tried
+	if a.down.After(since) {
+		since = a.down
+	}
+	if now.Sub(since) < tryInterval+a.penalty || !a.paused && i == len(l)-1 {
+		return i
+	}
+	a.tried, a.up, a.low, a.starved = now, now, time.Time{}, time.Time{}
+	if a.paused {
+		a.paused = false
+		return 0
+	}
+	return i + 1
+}
+
 // stumble lengthens the wait for the next step up if the last one did not last.
 func (a *allocator) stumble(now time.Time) {
 	switch lasted := now.Sub(a.up); {
 	case a.up.IsZero():
-	case lasted < stepLasts:
+	case lasted < stepLasts || a.blind && lasted < tryGrace+stepLasts:
 		a.penalty = min(max(2*a.penalty, leastPenalty), mostPenalty)
 	case lasted > penaltyMemory:
 		a.penalty = 0

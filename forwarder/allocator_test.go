@@ -125,3 +125,26 @@ func TestAllocatorSaysWhatItWants(t *testing.T) {
 		}
 	}
 }
+
+// Where nothing can be probed, what may fit is tried, and tried less often in vain.
+func TestAllocatorTriesWithoutProbes(t *testing.T) {
+	c := newChooser()
+	c.a.Blind()
+	c.run(250_000, time.Second)
+	c.want(t, 0)
+	if at := c.run(250_000, time.Minute); at > forwarder.TryInterval {
+		t.Errorf("first tried after %v", at)
+	}
+	tries := c.switches
+	c.run(250_000, 5*time.Minute)
+	if c.switches < tries+4 || c.switches > tries+16 {
+		t.Errorf("%d switches in five minutes in vain", c.switches-tries)
+	}
+	c = newChooser()
+	c.a.Blind()
+	c.run(100_000, 5*time.Second)
+	c.want(t, -1)
+	if at := c.run(100_000, 20*time.Second); at < 0 {
+		t.Error("a pause does not end")
+	}
+}

@@ -111,6 +111,9 @@ func NewAllocator(costs ...int64) *Allocator {
 	return a
 }
 
+// Blind says that there are no probes.
+func (a *Allocator) Blind() { a.a.blind = true }
+
 // Choose returns the rung for a limit, -1 while video pauses.
 func (a *Allocator) Choose(now time.Time, limit int64) (int, int64) {
 	return a.a.choose(now, a.l, false, limit)
@@ -125,6 +128,8 @@ const (
 	MostPenalty  = mostPenalty
 	StarveHold   = starveHold
 	StarveShort  = starveShort
+	TryInterval  = tryInterval
+	TryGrace     = tryGrace
 	NoLimit      = noLimit
 )
 

@@ -306,6 +306,11 @@ const (
 	squeezeMargin = 3
 	squeezeHold   = 500 * time.Millisecond
 
+	// Without probes the next rung up is tried each tryInterval, and the penalty of tries in
+	// vain; for tryGrace nothing is concluded from it.
+	tryInterval = 10 * time.Second
+	tryGrace    = 2 * time.Second
+
 	// congestedFor after a step down nothing from before the last keyframe is sent again:
 	// the network is busy with what came too fast.
 	congestedFor = 4 * time.Second

@@ -79,7 +79,7 @@ func (s *Subscriber) allocate(now time.Time) {
 	if d == nil || s.pub == nil {
 		return
 	}
-	limit := s.limit(now)
+	limit := s.limit(d)
 	best, described := s.pub.Best(codec.Video), d.ids[codec.DependencyDescriptor] != 0
 	choice := best != nil && best.format.Name == codec.AV1 && !described
 	if s.wide.est == nil && s.cap == 0 && d.selection == (Selection{}) && !choice {
@@ -98,6 +98,7 @@ func (s *Subscriber) allocate(now time.Time) {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
+	s.alloc.blind = d.cfg.RTXSSRC == 0
 	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit)
 	s.want(want)
 	s.pace(now, d)
@@ -127,19 +128,42 @@ func (d *DownTrack) sends() int64 {
 
 func (d *DownTrack) aim(t target, pub *Publisher) { d.goal, d.goalOf = t, pub }
 
-// limit is what the network carries beside sound.
-func (s *Subscriber) limit(now time.Time) int64 {
-	limit := int64(noLimit)
-	if e := s.Estimate(); e > 0 {
-		limit = e
+// limit is what the network carries beside sound. An estimate that only says how little
+// was sent so far does not bound what is sent now.
+func (s *Subscriber) limit(d *DownTrack) int64 {
+	limit := s.carries()
+	if s.wide.est != nil && limit < noLimit && !s.bounded() {
+		limit = max(limit, d.sends())
 	}
 	if s.cap > 0 {
-		limit = min(limit, s.cap)
-	}
-	if a := s.Track(codec.Audio); a != nil && a.enc != nil && limit < noLimit {
-		limit = max(limit-a.enc.Bitrate()-audioOverhead, 0)
+		limit = min(limit, max(s.cap-s.sound(), 0))
 	}
 	return limit
+}
+
+// bounded tells whether the estimate is low because the network is full.
+func (s *Subscriber) bounded() bool {
+	switch s.wide.est.Limit() {
+	case LimitDelay, LimitLoss, LimitReceiver:
+		return true
+	}
+	return false
+}
+
+// sound is what the session's sound takes.
+func (s *Subscriber) sound() int64 {
+	if a := s.Track(codec.Audio); a != nil && a.enc != nil {
+		return a.enc.Bitrate() + audioOverhead
+	}
+	return 0
+}
+
+// carries is the estimate without sound's part; noLimit: it is not known.
+func (s *Subscriber) carries() int64 {
+	if e := s.Estimate(); e > 0 {
+		return max(e-s.sound(), 0)
+	}
+	return noLimit
 }
 
 // want tells the estimator what the next step up would take, all of it.
@@ -148,10 +172,7 @@ func (s *Subscriber) want(video int64) {
 		return
 	}
 	if video > 0 {
-		video += video / stepUpMargin * 2
-		if a := s.Track(codec.Audio); a != nil && a.enc != nil {
-			video += a.enc.Bitrate() + audioOverhead
-		}
+		video += video/stepUpMargin*2 + s.sound()
 	}
 	s.wide.est.Want(video)
 }
