@@ -116,7 +116,6 @@ func TestAllocatorPausesVideo(t *testing.T) {
 }
 
 func TestAllocatorSaysWhatItWants(t *testing.T) {
-	c := newChooser()
 	for limit, want := range map[int64]int64{250_000: 2_000_000, 700_000: 2_000_000, 3_000_000: 0} {
 		c = newChooser()
 		_, got := c.a.Choose(c.now, limit)

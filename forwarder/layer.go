@@ -294,8 +294,8 @@ func (m *mapping) number(o *OutPacket, id layerID, out *Output) {
 // describe replaces the packet's Dependency Descriptor where another frame number or the
 // active decode targets must be told. These are told with each frame: who misses one
 // would else be wrong until the next keyframe, where all are active unless it says so.
-func (o *OutPacket) describe(id layerID, out *Output) {
-	l := &o.Packet.Layering
+func (p *OutPacket) describe(id layerID, out *Output) {
+	l := &p.Packet.Layering
 	var active uint32
 	var targets uint8
 	if m := l.Masks; m != nil && m.Targets > 1 && l.Flags&codec.LayerStart != 0 {
@@ -304,14 +304,14 @@ func (o *OutPacket) describe(id layerID, out *Output) {
 			targets = m.Targets
 		}
 	}
-	if o.numbers.frame == l.FrameNumber && targets == 0 {
+	if p.numbers.frame == l.FrameNumber && targets == 0 {
 		return
 	}
-	for i := range o.Packet.Ext {
-		if e := &o.Packet.Ext[i]; e.Ext == codec.DependencyDescriptor {
+	for i := range p.Packet.Ext {
+		if e := &p.Packet.Ext[i]; e.Ext == codec.DependencyDescriptor {
 			n := len(out.scratch)
-			out.scratch = codec.AppendDescriptor(out.scratch, e.Data, o.numbers.frame, active, targets)
-			o.descriptor = out.scratch[n:len(out.scratch):len(out.scratch)]
+			out.scratch = codec.AppendDescriptor(out.scratch, e.Data, p.numbers.frame, active, targets)
+			p.descriptor = out.scratch[n:len(out.scratch):len(out.scratch)]
 		}
 	}
 }

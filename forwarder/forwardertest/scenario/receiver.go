@@ -33,7 +33,6 @@ type receiver struct {
 	missing map[uint16]*hole
 	broken  bool // waits for a keyframe
 	asked   time.Duration
-	frag    uint8
 
 	shown     []shown
 	mediaBits int64
