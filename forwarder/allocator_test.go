@@ -117,7 +117,7 @@ func TestAllocatorPausesVideo(t *testing.T) {
 
 func TestAllocatorSaysWhatItWants(t *testing.T) {
 	for limit, want := range map[int64]int64{250_000: 2_000_000, 700_000: 2_000_000, 3_000_000: 0} {
-		c = newChooser()
+		c := newChooser()
 		_, got := c.a.Choose(c.now, limit)
 		if got < want-want/10 || got > want {
 			t.Errorf("with %d it wants %d, want about %d", limit, got, want)

@@ -15,13 +15,14 @@ import (
 // What a change of the network may show, here on a machine that may be busy. The bars hold quiet
 // machines to about half of it.
 const (
-	downWithin = 5 * time.Second  // from a cap below what is shown to the layer that fits
-	upWithin   = 15 * time.Second // from the end of a cap to the top layer
-	staysFor   = 2 * time.Second  // how long a layer must be shown to count as chosen
-	steadyFor  = 5 * time.Second  // how long a steady link is looked at
+	downWithin  = 5 * time.Second  // from a cap below what is shown to the layer that fits
+	upWithin    = 15 * time.Second // from the end of a cap to the top layer
+	soundWithin = 9 * time.Second  // from a cap that carries sound alone until that comes well
+	staysFor    = 2 * time.Second  // how long a layer must be shown to count as chosen
+	steadyFor   = 5 * time.Second  // how long a steady link is looked at
 
 	mostStill         = 1500 // milliseconds without a new frame after a cap
-	mostStillAtChange = 750  // milliseconds from the last frame of one layer to the first of another
+	mostStillAtChange = 1200 // milliseconds from the last frame of one layer to the first of another
 
 	mostPLIs       = 3    // of a browser whose network changed: each is for a picture it cannot decode
 	mostUnrepaired = 0.01 // of the packets on a steady link
@@ -87,7 +88,7 @@ func followsLink(t *testing.T, w *harness.Watched, link *harness.Link) {
 func keepsSound(t *testing.T, w *harness.Watched, link *harness.Link) {
 	defer link.Uncap(t)
 	link.Cap(t, harness.ForSound)
-	time.Sleep(downWithin) // for the node to find out
+	time.Sleep(soundWithin) // for the node to find out, and the queue to get shorter
 	o := look(t, w, steadyFor/2)
 	lost := o.Since().Grown(func(p harness.Poll) int64 { return p.Lost })
 	verdict(t, "a link for sound alone", o, heard(o), most("packets of video sent in vain", float64(lost), mostInVain))
