@@ -92,22 +92,27 @@ func (l ladder) topTemporal(r *rung) uint8 {
 	return top
 }
 
-// within returns the rungs that a selection allows: of those it fixes all there are, else
-// the sensible ones. Where it allows none it counts for nothing, since what does not
-// exist any more must not leave a subscriber without a picture.
-func (l *ladders) within(sel *Selection) ladder {
+// within returns the rungs that a selection allows a subscriber, who has negotiated the
+// Dependency Descriptor or not: of those it fixes all there are, else the sensible ones.
+// Where it allows none it counts for nothing, since what does not exist any more must not
+// leave a subscriber without a picture.
+func (l *ladders) within(sel *Selection, described bool) ladder {
+	all, sensible := l.all.playable(described), l.sensible
+	if len(all) < len(l.all) {
+		sensible = all.sensible()
+	}
 	if *sel == (Selection{}) {
-		return l.sensible
+		return sensible
 	}
 	var some ladder
-	for _, r := range l.all {
+	for _, r := range all {
 		if sel.allows(&r) {
 			some = append(some, r)
 		}
 	}
 	switch {
 	case some == nil:
-		return l.sensible
+		return sensible
 	case sel.fixed():
 		return some
 	}

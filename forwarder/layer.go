@@ -137,8 +137,8 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 		s.id = layerOf(goal.spatial(), s.id.temporal())
 		s.refresh = d.enc.Keyframe()
 	}
-	if fresh && goal.temporal() < s.id.temporal() {
-		s.id = layerOf(s.id.spatial(), goal.temporal())
+	if down := layerOf(s.id.spatial(), goal.temporal()); fresh && down < s.id && (s.masks == nil || s.within(down)) {
+		s.id = down
 	}
 	if s.climbed {
 		return

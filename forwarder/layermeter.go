@@ -12,6 +12,7 @@ import (
 type layerMeter struct {
 	reader codec.LayerReader
 	set    codec.LayerSet
+	blind  bool // layers are told by a structure that was lost
 	since  time.Time
 	stream int                     // the encoding's place among the RIDs
 	target *codec.VideoLayersValue // the publisher's; nil: there are none
@@ -31,6 +32,7 @@ func (m *layerMeter) read(f codec.Format, info codec.Info, p *Packet) {
 		}
 	}
 	p.Layering = m.reader.Read(f, info, p.Payload, descriptor, p.Marker)
+	m.blind = descriptor != nil && p.Layering.Masks == nil
 	m.set = m.reader.Layers()
 }
 

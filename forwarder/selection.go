@@ -92,7 +92,7 @@ func (s *Subscriber) allocate(now time.Time) {
 	s.alloc.next = now.Add(allocateInterval)
 	var l ladder
 	if all := s.pub.ladders.Load(); all != nil {
-		l = all.within(&d.selection).playable(described)
+		l = all.within(&d.selection, described)
 	}
 	if len(l) == 0 {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)

@@ -167,7 +167,8 @@ func (e *Encoding) far(seq uint16) bool {
 
 // choose keeps the best encoding of a kind: the largest picture among those that
 // are active and have a keyframe, then the highest bitrate, with some hysteresis.
-// Those that never had a keyframe are asked for one: they cannot be chosen without.
+// Those that never had a keyframe are asked for one: they cannot be chosen without, nor
+// can layers of those whose structure was lost.
 func (p *Publisher) choose(now time.Time, kind codec.Kind) {
 	current := p.best[kind].Load()
 	best := current
@@ -196,7 +197,7 @@ func (p *Publisher) choose(now time.Time, kind codec.Kind) {
 // wishFirst asks for first keyframes, where they do not come by themselves.
 func (p *Publisher) wishFirst(now time.Time, kind codec.Kind) {
 	for _, e := range p.Encodings(kind) {
-		if e.Active(now) && !e.decodable() && now.Sub(e.since) >= firstKeyframe {
+		if e.Active(now) && (!e.decodable() || e.layers.blind) && now.Sub(e.since) >= firstKeyframe {
 			p.RequestKeyframe(e)
 		}
 	}

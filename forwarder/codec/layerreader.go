@@ -19,7 +19,8 @@ type LayerReader struct {
 // allocates only when a structure of layers appears or changes.
 //
 // The descriptor counts where there is one and its structure is known, else the
-// payload's own layer ids do. A packet without payload belongs to no frame; everybody
+// payload's own layer ids do, but for AV1, where everybody needs what comes before the
+// structure is known. A packet without payload belongs to no frame; everybody
 // needs it.
 func (r *LayerReader) Read(f Format, in Info, payload, descriptor []byte, marker bool) Layering {
 	l := Layering{Needed: AllLayers}
@@ -37,6 +38,8 @@ func (r *LayerReader) Read(f Format, in Info, payload, descriptor []byte, marker
 		r.described = true
 	} else if descriptor == nil {
 		r.described = false
+	} else if f.Name == AV1 { // what began an OBU may not have come before its fragment
+		l.Needed, l.Entry, l.Last, l.Spatial, l.Temporal = AllLayers, 0, 0, 0, 0
 	}
 	if marker {
 		l.Last = AllLayers

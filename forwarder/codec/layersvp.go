@@ -34,8 +34,9 @@ func (l *Layering) pictureID(id uint16, bits uint8) {
 
 // vp9Layers is what is known of a VP9 encoding's spatial layers.
 type vp9Layers struct {
-	seen     bool // a descriptor with layers came
-	told     bool // one with a structure came
+	seen     bool   // a descriptor with layers came
+	told     bool   // one with a structure came
+	toldAt   uint16 // picture id of the newest structure
 	picture  uint16
 	key      uint16             // picture id of the last keyframe
 	pictures uint32             // so far
@@ -121,6 +122,7 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 	if v.seen && d.PictureIDBits > 0 {
 		ahead := (d.PictureID - v.picture) & (1<<d.PictureIDBits - 1)
 		if ahead>>(d.PictureIDBits-1) != 0 {
+			v.lateStructure(d, in, payload)
 			return false
 		}
 		if ahead > 0 {
@@ -133,21 +135,45 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 		v.key, v.apart = d.PictureID, false
 	}
 	if d.SpatialLayers > 0 {
-		v.told = true
-		v.setTop(min(d.SpatialLayers, MaxSpatial) - 1)
-		v.sizes = d.layerSizes(payload)
+		v.structure(d, payload)
 	} else if sid > v.top {
 		v.setTop(sid)
 	}
-	if v.best != v.top && (!v.apart || v.top > v.best) {
-		v.bestWas = layerWas{v.best, v.pictures}
-		v.best, v.masks = v.top, [2]*LayerMasks{}
-	}
+	v.reach()
 	v.last[sid] = v.pictures
 	if d.NotReference && sid < v.top {
 		v.apart = true
 	}
 	return true
+}
+
+// lateStructure takes up a structure that came after packets of later pictures, if it is
+// the newest: it holds for them too.
+func (v *vp9Layers) lateStructure(d *VP9Descriptor, in Info, payload []byte) {
+	newer := (d.PictureID - v.toldAt) & (1<<d.PictureIDBits - 1)
+	if d.SpatialLayers == 0 || v.told && newer>>(d.PictureIDBits-1) != 0 {
+		return
+	}
+	if in.Keyframe {
+		v.key, v.apart = d.PictureID, false // who is apart shows with the next picture
+	}
+	v.structure(d, payload)
+	v.reach()
+}
+
+// structure takes up the structure of a descriptor.
+func (v *vp9Layers) structure(d *VP9Descriptor, payload []byte) {
+	v.told, v.toldAt = true, d.PictureID
+	v.setTop(min(d.SpatialLayers, MaxSpatial) - 1)
+	v.sizes = d.layerSizes(payload)
+}
+
+// reach lets the best follow the top where it can.
+func (v *vp9Layers) reach() {
+	if v.best != v.top && (!v.apart || v.top > v.best) {
+		v.bestWas = layerWas{v.best, v.pictures}
+		v.best, v.masks = v.top, [2]*LayerMasks{}
+	}
 }
 
 // ago returns how many pictures a descriptor's is behind the newest.

@@ -176,6 +176,9 @@ func (s *subscriber) within(u *upstream) *layer {
 	if !o.tellsLayers() {
 		return &l
 	}
+	if o.Codec == codec.AV1 && !s.negotiated[subDescriptorID] {
+		l.spatial = 0 // nothing tells it where another layer's frame ends
+	}
 	if sel.Exact {
 		if *sel.Spatial > l.spatial || *sel.Temporal > l.temporal {
 			return nil
@@ -213,7 +216,11 @@ func (p *publisher) named(rid string) *upstream {
 func (p *publisher) checkFallback(gone *upstream) {
 	w := p.w
 	since := w.now
-	w.after(fallbackWithin, func() {
+	within := fallbackWithin + w.opt.Up.Delay + w.opt.Up.Jitter
+	if w.opt.Up.Late > 0 {
+		within += lateBy // its last packet
+	}
+	w.after(within, func() {
 		if !gone.paused || p.gone || p.core.Ended() || w.pub != p || p.others(gone) == 0 {
 			return
 		}
