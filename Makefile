@@ -14,7 +14,7 @@ SHELL      := bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-unit test-web e2e bars soak fuzz lint format image-check clean
+.PHONY: help setup build test test-unit test-web e2e layers bars soak fuzz lint format image-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-web: ## tests of the pages' modules, in Node.js
 
 e2e: setup ## real clients: Chromium, FFmpeg, GStreamer, sockets
 	$(GO) test -tags e2e -count=1 -v -timeout 25m ./test/e2e | awk -f test/progress.awk
+
+layers: setup ## layers in Chromium behind capped links, all codecs; wants a quiet machine
+	LAYERS=all $(GO) test -tags e2e -run TestLayers -count=1 -v -timeout 25m ./test/e2e | awk -f test/progress.awk
 
 bars: setup ## measure the promised figures; writes dist/bars.json
 	$(GO) test -tags bars -count=1 -v -timeout 60m ./test/bars
