@@ -25,8 +25,8 @@ const (
 	mostStill         = 1500 // milliseconds without a new frame after a cap
 	mostStillAtChange = 1200 // milliseconds from the last frame of one layer to the first of another
 
-	mostPLIs       = 3    // of a browser whose network changed: each is for a picture it cannot decode
-	mostUnrepaired = 0.01 // of the packets on a steady link
+	mostPLIs       = 3       // of a browser whose network changed: each is for a picture it cannot decode
+	mostUnrepaired = 0.01    // of the packets on a steady link
 	slowLink       = 250_000 // bits per second
 	mostOfSlow     = 0.10
 	mostConcealed  = 0.10 // of the sound: made up because none had come
