@@ -139,7 +139,7 @@ func (t *told) mask(c *content, from *original) {
 	}
 	s := t.q.o.s.w.stream(c)
 	for at := p.content.frame().place + 1; at < c.frame().place; at++ {
-		if f := s.frames[at]; f != nil && f.in(t.active&^from.frame.entered()) && f.in(t.before) && !s.unclear(f.picture.number) {
+		if f := s.frames[at]; f != nil && f.in(t.active&^s.entered(c.picture)) && f.in(t.before) && !s.unclear(f.picture.number) {
 			t.q.fail("wire: active targets %b need picture %d layer %d/%d, which is left out", t.active, f.picture.number, f.spatial, f.temporal)
 		}
 	}
@@ -155,12 +155,18 @@ func (f *layerFrame) in(targets uint32) bool {
 	return false
 }
 
-// entered are the targets that may be entered with the frame: who left one may be back.
-func (f *layerFrame) entered() uint32 {
+// entered are the targets that may be entered with a picture: who left one may be back.
+func (s *upstream) entered(picture uint32) uint32 {
 	var targets uint32
-	for i, ind := range f.dependency.indications {
-		if ind == codec.Switch {
-			targets |= 1 << i
+	for spatial := range uint8(s.ladder.layers.Spatial) {
+		f := s.frames[place(picture, spatial)]
+		if f == nil {
+			continue
+		}
+		for i, ind := range f.dependency.indications {
+			if ind == codec.Switch {
+				targets |= 1 << i
+			}
 		}
 	}
 	return targets
