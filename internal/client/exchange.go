@@ -148,6 +148,10 @@ func (s *Session) useLinkedServers() {
 	if len(servers) == 0 {
 		return
 	}
+	select { // an agent that still gathers reads its servers meanwhile
+	case <-webrtc.GatheringCompletePromise(s.pc):
+	case <-time.After(time.Second):
+	}
 	config := s.pc.GetConfiguration()
 	config.ICEServers = append(servers, s.opts.ICEServers...)
 	if s.pc.SetConfiguration(config) != nil {
