@@ -7,8 +7,8 @@ const (
 	// that comes back through another node waits for at most.
 	leaseLife = 3 * time.Second
 
-	// renewEvery leaves two renewals to be lost before a lease is.
-	renewEvery = leaseLife / 3
+	// renewEvery, a third of leaseLife, leaves two renewals to be lost before a lease is.
+	renewEvery = time.Second
 
 	// floorLife is how long the epoch of a stream is remembered after its lease ended.
 	// Until then the directory's clock has gone on anyway; this is for clocks set back.
