@@ -165,6 +165,7 @@ func (ep *endpoint) post(c echo.Context) error {
 		return err
 	}
 	s := newSession(ep.Service, ep.kind, stream, caller)
+	s.address = ep.bases.client(c.Request())
 	if err := ep.table.reserve(s); err != nil {
 		return err
 	}
@@ -228,7 +229,7 @@ func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Open
 	if !ep.table.publish(s) {
 		return Overloaded("session-ended", "The session ended while it began. Try again.")
 	}
-	s.log.Info("session", "event", "created", "after", time.Since(s.created))
+	s.tell(Created, s.whence()...)
 	h := c.Response().Header()
 	h.Set("Location", s.URL(c.Request()))
 	h.Set("ETag", tag)
@@ -302,7 +303,7 @@ func (ep *endpoint) patch(c echo.Context, s *Session, by caller) error {
 		return NoSession()
 	}
 	if reply.body != nil {
-		s.log.Info("session", "event", "restarted", "after", time.Since(s.created))
+		s.tell(Restarted)
 	}
 	return reply.write(c)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -81,7 +82,11 @@ type Session struct {
 	caller  caller
 	log     *slog.Logger
 	created time.Time
+	address netip.Addr // of the client, as its POST came
 	ice     negotiation
+
+	telling sync.Mutex // held while an event is told, so that they come in order
+	silent  bool       // the last event was told; telling
 
 	// mu guards the fields below. Never held while anything is undone.
 	mu        sync.Mutex
@@ -176,7 +181,7 @@ func (s *Session) OnState(state rtc.State) {
 	case rtc.Connected:
 		s.onConnected()
 	case rtc.Disconnected:
-		s.log.Info("session", "event", "disconnected")
+		s.tell(Disconnected)
 	case rtc.Failed:
 		s.End(Failed)
 	case rtc.Closed:
@@ -192,11 +197,11 @@ func (s *Session) onConnected() {
 	}
 	s.mu.Unlock()
 	if !first {
-		s.log.Info("session", "event", "reconnected")
+		s.tell(Reconnected)
 		return
 	}
 	s.service.table.connected(s)
-	s.log.Info("session", "event", "connected", "after", time.Since(s.created))
+	s.tell(Connected)
 }
 
 // End ends the session soon and returns at once: it may be called from callbacks of
@@ -239,8 +244,8 @@ func (s *Session) finish(reason Reason) {
 	for i := len(undo) - 1; i >= 0; i-- {
 		undo[i](reason)
 	}
-	s.log.Info("session", "event", "ended", "reason", string(reason),
-		"connected", !connected.IsZero(), "after", time.Since(s.created))
+	s.tellNews(News{Event: Ended, Reason: reason, Connected: !connected.IsZero()},
+		"reason", string(reason), "connected", !connected.IsZero())
 }
 
 // ended tells whether the session's end has begun.
