@@ -99,13 +99,18 @@ func (s *Service) verify(r *http.Request, token string) (caller, error) {
 		return caller{}, invalidToken("too long")
 	}
 	now, from := time.Now(), s.bases.client(r)
+	if err := s.visitors.guess(from, now); err != nil {
+		return caller{}, err
+	}
 	grant, err := s.verifier.Verify(token, now)
 	switch {
 	case errors.Is(err, auth.ErrMissing):
 		return caller{}, unauthorized()
 	case err != nil:
+		s.visitors.failed(from, now)
 		return caller{}, invalidToken(err.Error())
 	case s.revocations.covers(grant, "", now):
+		s.visitors.failed(from, now)
 		return caller{}, tokenRevoked()
 	}
 	if !grant.AllowsOrigin(r.Header.Get("Origin")) {

@@ -65,6 +65,9 @@ func (s *Service) Register(e *echo.Echo, k Kind, o Opener, extensions ...Extensi
 // route tells a session's URL from its endpoint's, which may end in a slash: it is no
 // resource of its own, and redirects are not for POST.
 func (ep *endpoint) route(c echo.Context) error {
+	if err := ep.throttle(c.Request()); err != nil {
+		return err
+	}
 	switch t := ep.kind.target(c.Request()); {
 	case t.session == "":
 		return ep.serve(c)
@@ -73,6 +76,15 @@ func (ep *endpoint) route(c echo.Context) error {
 	default:
 		return ep.serveExtension(c, t)
 	}
+}
+
+// throttle counts a request that is to change something.
+func (ep *endpoint) throttle(r *http.Request) error {
+	switch r.Method {
+	case http.MethodOptions, http.MethodGet, http.MethodHead:
+		return nil
+	}
+	return ep.visitors.request(ep.bases.client(r), time.Now())
 }
 
 // drained reads what a refused request still has to send before it is answered.
@@ -157,14 +169,14 @@ func (ep *endpoint) post(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := ep.table.room(); err != nil { // before the work of reading an offer
+	s := newSession(ep.Service, ep.kind, stream, caller)
+	if err := ep.table.room(s); err != nil { // before the work of reading an offer
 		return err
 	}
 	offer, err := ep.readOffer(c)
 	if err != nil {
 		return err
 	}
-	s := newSession(ep.Service, ep.kind, stream, caller)
 	if err := ep.table.reserve(s); err != nil {
 		return err
 	}

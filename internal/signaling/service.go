@@ -54,6 +54,7 @@ type Service struct {
 	iceServers     iceServers
 	announce       func(auth.Revocation)
 	revocations    revocations
+	visitors       *visitors
 	limits         Limits
 	log            *slog.Logger
 	table          *table
@@ -89,6 +90,7 @@ func New(cfg Config) (*Service, error) {
 		bases:          bases,
 		iceServers:     ice,
 		announce:       cfg.Announce,
+		visitors:       newVisitors(limits),
 		limits:         limits,
 		log:            cfg.Log,
 		table:          newTable(limits),

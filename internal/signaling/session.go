@@ -53,6 +53,7 @@ type Reason string
 const (
 	Refused   Reason = "refused"         // its POST failed
 	Deleted   Reason = "deleted"         // DELETE
+	Crowded   Reason = "crowded-out"     // never connected, and gave way to another address
 	Unused    Reason = "never-connected" // reaped by the sweeper
 	Failed    Reason = "failed"          // DTLS refused, or consent lost
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
@@ -82,6 +83,8 @@ type Session struct {
 	log     *slog.Logger
 	created time.Time
 	ice     negotiation
+
+	quotas []string // keys of the tally it counts in; table.mu
 
 	// mu guards the fields below. Never held while anything is undone.
 	mu        sync.Mutex
