@@ -9,6 +9,8 @@ type Bounds struct {
 
 	MaxRequestRate int `name:"max-request-rate" default:"100" placeholder:"N" help:"Most POST, PATCH and DELETE requests a second from one address, ten times as many after a pause; 0: no limit."`
 	MaxFailureRate int `name:"max-failure-rate" default:"10" placeholder:"N" help:"The same for tokens that are not good. An address that tries more is not listened to for a while."`
+
+	MaxPublishBitrate string `name:"max-publish-bitrate" placeholder:"BITRATE" help:"Most bits per second of one publisher, e.g. 12M. Browsers are told and keep to it; a publisher that sends more for ten seconds is ended. Default: no limit."`
 }
 
 // ClientLimits are the checked Bounds: 0 is no limit, but of MaxUnconnected.
@@ -17,7 +19,8 @@ type ClientLimits struct {
 
 	MaxTokenSessions, MaxSubjectSessions, MaxAddressSessions int
 
-	MaxRequestRate, MaxFailureRate int // a second and address
+	MaxRequestRate, MaxFailureRate int   // a second and address
+	MaxPublishBitrate              int64 // bits per second
 }
 
 func (e *problems) bounds(b Bounds) ClientLimits {
@@ -28,5 +31,6 @@ func (e *problems) bounds(b Bounds) ClientLimits {
 		MaxAddressSessions: e.between("max-address-sessions", b.MaxAddressSessions, 0, maxSessions),
 		MaxRequestRate:     e.between("max-request-rate", b.MaxRequestRate, 0, maxRate),
 		MaxFailureRate:     e.between("max-failure-rate", b.MaxFailureRate, 0, maxRate),
+		MaxPublishBitrate:  e.bitrate("max-publish-bitrate", b.MaxPublishBitrate),
 	}
 }

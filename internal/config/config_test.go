@@ -78,7 +78,7 @@ func TestEverySettingArrives(t *testing.T) {
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
 		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k",
 		"--max-unconnected=9", "--max-token-sessions=1", "--max-subject-sessions=2", "--max-address-sessions=3",
-		"--max-request-rate=4", "--max-failure-rate=0", "--log-level=warn,signaling=debug", "--log-format=json")
+		"--max-request-rate=4", "--max-failure-rate=0", "--max-publish-bitrate=12M", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
 		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
 		Announce:  []config.Announce{{Host: "203.0.113.7"}, {Host: "2001:db8::7", Port: 9000}, {Host: "live.example"}},
@@ -98,7 +98,7 @@ func TestEverySettingArrives(t *testing.T) {
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
 		ClientLimits: config.ClientLimits{
 			MaxUnconnected: 9, MaxTokenSessions: 1, MaxSubjectSessions: 2, MaxAddressSessions: 3,
-			MaxRequestRate: 4,
+			MaxRequestRate: 4, MaxPublishBitrate: 12_000_000,
 		},
 		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}

@@ -132,7 +132,10 @@ func (n *Node) routes() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = n.sessions.HandleError
 	e.Use(n.sessions.CORS, n.sessions.Recover)
-	whip.New(whip.Config{Service: n.sessions, Transport: n.media, Streams: n.streams}).Register(e)
+	whip.New(whip.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		MaxBitrate: n.cfg.MaxPublishBitrate,
+	}).Register(e)
 	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
 		RequireLive: n.cfg.RejectAbsent,

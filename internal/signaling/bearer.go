@@ -166,6 +166,11 @@ func invalidToken(reason string) *Problem {
 		with("WWW-Authenticate", challenge+`, error="invalid_token", error_description="`+reason+`"`)
 }
 
+// beyondLimits returns the 403 for an offer of more than the token's limits allow.
+func beyondLimits(detail string) *Problem {
+	return NewProblem(http.StatusForbidden, "beyond-limits", detail).with("WWW-Authenticate", challenge+insufficient)
+}
+
 // Forbidden returns the 403 for a valid token that lacks the action (RFC 6750 §3.1).
 func Forbidden(a auth.Action) *Problem {
 	return NewProblem(http.StatusForbidden, "not-allowed", "The token does not allow "+string(a)+" here.").

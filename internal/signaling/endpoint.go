@@ -28,6 +28,8 @@ type Opening struct {
 	Peer   Peer
 	Local  rtc.Local
 	Tracks []sdp.AnswerTrack // of a subscriber, by index of the offer's sections
+
+	VideoBitrate int64 // what a publisher is told to keep to; 0: anything
 }
 
 // An endpoint is the HTTP side of one protocol.
@@ -177,6 +179,9 @@ func (ep *endpoint) post(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := restrict(ep.kind, offer, caller.grant.Limits); err != nil {
+		return err
+	}
 	if err := ep.table.reserve(s); err != nil {
 		return err
 	}
@@ -233,7 +238,7 @@ func (ep *endpoint) open(ctx context.Context, s *Session, offer *sdp.Offer) (Ope
 func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Opening) error {
 	answer := answerOf(o.Local)
 	answer.SessionID = randomNumber()
-	answer.Tracks = o.Tracks
+	answer.Tracks, answer.VideoBitrate = o.Tracks, o.VideoBitrate
 	body := offer.Answer(answer)
 	tag := s.ice.begin(offer, o.Peer)
 	s.begin()

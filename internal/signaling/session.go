@@ -61,6 +61,7 @@ const (
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
 	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
 	Revoked   Reason = "token-revoked"   // its token, its subject or its stream was
+	OverLimit Reason = "over-limit"      // it sends more than its token or the node allows
 	Kicked    Reason = "kicked"          // by an operator
 	Shutdown  Reason = "shutdown"        // the node closes
 )
@@ -68,7 +69,7 @@ const (
 // buried tells whether a client may still DELETE what ended for the reason: it closed
 // DTLS just before, or must learn that its token has ended.
 func (r Reason) buried() bool {
-	return r == PeerLeft || r == Expired || r == Revoked || r == Kicked
+	return r == PeerLeft || r == Expired || r == Revoked || r == OverLimit || r == Kicked
 }
 
 // A Session is one publisher or subscriber. Its Opener gives it what it holds while
