@@ -18,6 +18,10 @@ type Selection struct {
 
 	MaxSpatial, MaxTemporal *uint8 // the highest; nil: any
 	MaxWidth, MaxHeight     int    // in pixels; 0: any
+
+	// LimitWidth and LimitHeight are not the subscriber's wish but what it may have: where
+	// nothing is so small, the least there is. In pixels; 0: any.
+	LimitWidth, LimitHeight int
 }
 
 // A LayerStatus is one layer of an encoding as it is received.

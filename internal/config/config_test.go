@@ -55,7 +55,8 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		HTTP: ":8080", Admin: "127.0.0.1:9090", CORSOrigins: []string{"*"},
 		Tokens: config.Tokens{Audience: "whippet", Data: "/xdg/whippet"}, MaxSessions: 10_000, MaxSubscribers: 10_000,
-		Log: config.Log{Packages: map[string]slog.Level{}},
+		ClientLimits: config.ClientLimits{MaxUnconnected: 1000, MaxRequestRate: 100, MaxFailureRate: 10},
+		Log:          config.Log{Packages: map[string]slog.Level{}},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameSecret)); diff != "" {
 		t.Error(diff)
@@ -75,7 +76,9 @@ func TestEverySettingArrives(t *testing.T) {
 		"--jwt-key=a.pem,https://a.example=b=c.pem", "--jwt-key==d=e.pem", "--jwt-issuer=me", "--jwt-type=x+jwt",
 		"--jwks-url=https://b.example/?x=1", "--jwks-url=https://c.example=https://c.example/?x=http://y",
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
-		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k", "--log-level=warn,signaling=debug", "--log-format=json")
+		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k",
+		"--max-unconnected=9", "--max-token-sessions=1", "--max-subject-sessions=2", "--max-address-sessions=3",
+		"--max-request-rate=4", "--max-failure-rate=0", "--max-publish-bitrate=12M", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
 		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
 		Announce:  []config.Announce{{Host: "203.0.113.7"}, {Host: "2001:db8::7", Port: 9000}, {Host: "live.example"}},
@@ -93,6 +96,10 @@ func TestEverySettingArrives(t *testing.T) {
 		},
 		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
+		ClientLimits: config.ClientLimits{
+			MaxUnconnected: 9, MaxTokenSessions: 1, MaxSubjectSessions: 2, MaxAddressSessions: 3,
+			MaxRequestRate: 4, MaxPublishBitrate: 12_000_000,
+		},
 		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
 	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
@@ -175,6 +182,9 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--conflict=fight", []string{"--conflict", "takeover"}},
 		{"--absent=cry", []string{"--absent", "wait"}},
 		{"--max-sessions=0", []string{"--max-sessions", "from 1"}},
+		{"--max-request-rate=-1", []string{"--max-request-rate", "from 0"}},
+		{"--max-failure-rate=100001", []string{"--max-failure-rate", "to 100000"}},
+		{"--max-unconnected=0", []string{"--max-unconnected", "from 1"}},
 		{"--max-subscribers=0", []string{"--max-subscribers", "from 1"}},
 		{"--max-bitrate=5", []string{"--max-bitrate", "from 50k"}},
 		{"--max-bitrate=5T", []string{"--max-bitrate", "2500k"}},

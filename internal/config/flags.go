@@ -9,6 +9,7 @@ type Flags struct {
 	Network `embed:"" group:"Network"`
 	Access  `embed:"" group:"Access"`
 	Policy  `embed:"" group:"Streams"`
+	Bounds  `embed:"" group:"Clients"`
 	Logging `embed:"" group:"Logs"`
 }
 
