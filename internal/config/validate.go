@@ -36,6 +36,8 @@ func (f Flags) Config() (Config, error) {
 		MaxSessionBitrate: e.bitrate("max-session-bitrate", f.MaxSessionBitrate),
 		ICEServers:        e.iceServers("ice-server", f.ICEServer),
 		TURNSecret:        e.secret("turn-secret", f.TURNSecret, f.TURNSecretFile),
+		Webhooks:          e.webhooks(f.Hooks),
+		NodeName:          nodeName(f.NodeName),
 		Log:               e.log(f.LogLevel, f.LogFormat),
 	}
 	if f.Media != "" {
