@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 const (
 	// maxFileBytes bounds the YAML file and files with secrets: they have some
 	// lines, and a wrong path may name a device that never ends.
@@ -12,6 +14,13 @@ const (
 	// maxAnnounce bounds announced addresses: each is checked against each of the
 	// client's, and answers must stay under 8 KiB for OBS.
 	maxAnnounce = 16
+
+	// maxWebhooks bounds the receivers of events: each has a queue and goroutines.
+	maxWebhooks = 8
+
+	// minIdle and maxIdle bound --webhook-idle: streams are looked at once a second.
+	minIdle = time.Second
+	maxIdle = 24 * time.Hour
 
 	// maxSessions bounds --max-sessions: the media transport takes no more peers.
 	maxSessions = 20_000

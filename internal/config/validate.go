@@ -37,6 +37,8 @@ func (f Flags) Config() (Config, error) {
 		ClientLimits:      e.bounds(f.Bounds),
 		ICEServers:        e.iceServers("ice-server", f.ICEServer),
 		TURNSecret:        e.secret("turn-secret", f.TURNSecret, f.TURNSecretFile),
+		Webhooks:          e.webhooks(f.Hooks),
+		NodeName:          nodeName(f.NodeName),
 		Log:               e.log(f.LogLevel, f.LogFormat),
 	}
 	if f.Media != "" {

@@ -41,6 +41,9 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// HookTransport sends webhooks; nil: the network.
+	HookTransport http.RoundTripper
+
 	Logs    *Logs  // nil: nothing is logged
 	Version string // shown by /metrics
 }
@@ -52,6 +55,10 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	hooks    *hooks
+	refused  *refusalCounter
+	watching ticker // streams, for webhooks
+	telling  ticker // of refusals
 	play     *whep.Handler
 	public   http.Handler
 	admin    http.Handler
@@ -90,6 +97,7 @@ func (n *Node) start() error {
 		n.closeSockets() // they are still ours
 		return err
 	}
+	n.startHooks()
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		RequireBearer:  n.cfg.SessionToken,
@@ -102,6 +110,8 @@ func (n *Node) start() error {
 		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
 		Limits:         n.limits(),
 		Log:            n.deps.Logs.For("signaling"),
+		Observe:        n.hooks.session,
+		ObserveRefusal: n.refused.add,
 	})
 	return err
 }
@@ -204,5 +214,6 @@ func (n *Node) Close() {
 		if n.media != nil {
 			_ = n.media.Close()
 		}
+		n.closeHooks() // last: they tell of the ends
 	})
 }

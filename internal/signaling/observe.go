@@ -56,7 +56,7 @@ func (s *Session) tellNews(n News, attrs ...any) {
 	}
 	s.silent = n.Event == Ended
 	n.Session, n.After = s, time.Since(s.created)
-	s.log.Info("session", append([]any{"event", string(n.Event), "after", n.After}, attrs...)...)
+	s.log.Info("session", append([]any{"event", string(n.Event), "after", n.After.Round(time.Millisecond).Seconds()}, attrs...)...)
 	if s.service.observe != nil {
 		s.service.observe(n)
 	}
