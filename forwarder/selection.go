@@ -75,18 +75,17 @@ func (s *Subscriber) Estimate() int64 {
 
 // allocate sets the target of the video track.
 func (s *Subscriber) allocate(now time.Time) {
+	if now.Before(s.alloc.next) {
+		return
+	}
 	d := s.Track(codec.Video)
 	if d == nil || s.pub == nil {
 		return
 	}
-	limit := s.limit(d)
 	best, described := s.pub.Best(codec.Video), d.ids[codec.DependencyDescriptor] != 0
 	choice := best != nil && best.format.Name == codec.AV1 && !described
 	if s.wide.est == nil && s.cap == 0 && d.selection == (Selection{}) && !choice {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
-		return
-	}
-	if now.Before(s.alloc.next) {
 		return
 	}
 	s.alloc.next = now.Add(allocateInterval)
@@ -98,6 +97,7 @@ func (s *Subscriber) allocate(now time.Time) {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
+	limit := s.limit(d)
 	s.alloc.blind = d.cfg.RTXSSRC == 0
 	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit)
 	s.want(want)
