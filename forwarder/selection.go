@@ -103,7 +103,7 @@ func (s *Subscriber) allocate(now time.Time) {
 	}
 	limit := s.limit(d)
 	s.alloc.blind = d.cfg.RTXSSRC == 0
-	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit)
+	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit, d.sends())
 	s.want(want)
 	s.pace(now, d)
 	if i < 0 {
