@@ -97,7 +97,7 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 	for _, t := range cfg.Tracks {
 		p.tracks = append(p.tracks, &upTrack{PublisherTrack: t})
 		for id, ext := range t.Extensions {
-			if ext.Forwarded() {
+			if ext.Kept() {
 				p.ids = append(p.ids, forwardedID{id, ext})
 			}
 			switch ext {
