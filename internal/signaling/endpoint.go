@@ -165,7 +165,12 @@ func (ep *endpoint) post(c echo.Context) error {
 		return err
 	}
 	s := newSession(ep.Service, ep.kind, stream, caller)
+	s.address = ep.bases.client(c.Request())
 	if err := ep.table.reserve(s); err != nil {
+		return err
+	}
+	if err := ep.notRevoked(caller, ep.kind.Action(), stream); err != nil { // while the offer was read
+		s.end(Refused)
 		return err
 	}
 	opening, err := ep.open(c.Request().Context(), s, offer)
@@ -188,7 +193,7 @@ func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
 	if !who.grant.Allows(ep.kind.Action(), stream) {
 		return "", caller{}, Forbidden(ep.kind.Action())
 	}
-	return stream, who, nil
+	return stream, who, ep.notRevoked(who, ep.kind.Action(), stream)
 }
 
 func (ep *endpoint) readOffer(c echo.Context) (*sdp.Offer, error) {
@@ -220,11 +225,11 @@ func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Open
 	answer.Tracks = o.Tracks
 	body := offer.Answer(answer)
 	tag := s.ice.begin(offer, o.Peer)
-	s.endWithGrant()
+	s.begin()
 	if !ep.table.publish(s) {
 		return Overloaded("session-ended", "The session ended while it began. Try again.")
 	}
-	s.log.Info("session", "event", "created", "after", time.Since(s.created))
+	s.tell(Created, s.whence()...)
 	h := c.Response().Header()
 	h.Set("Location", s.URL(c.Request()))
 	h.Set("ETag", tag)
@@ -254,7 +259,8 @@ func (ep *endpoint) serveSession(c echo.Context) error {
 		return err
 	}
 	s := ep.table.lookup(ep.kind, stream, ep.kind.target(r).session)
-	if err := ep.authorizeSession(r, ep.kind, stream, s); err != nil {
+	caller, err := ep.authorizeSession(r, ep.kind, stream, s)
+	if err != nil {
 		return err
 	}
 	if s == nil || s.ended() && r.Method != http.MethodDelete {
@@ -264,7 +270,7 @@ func (ep *endpoint) serveSession(c echo.Context) error {
 	case http.MethodGet, http.MethodHead:
 		return c.NoContent(http.StatusNoContent)
 	case http.MethodPatch:
-		return ep.patch(c, s)
+		return ep.patch(c, s, caller)
 	case http.MethodDelete:
 		return ep.delete(c, s)
 	}
@@ -277,7 +283,9 @@ func NoSession() *Problem {
 		"The session has ended or never was. POST a new offer.")
 }
 
-func (ep *endpoint) patch(c echo.Context, s *Session) error {
+// patch applies a fragment. One that comes with another token of the session's subject
+// renews the session.
+func (ep *endpoint) patch(c echo.Context, s *Session, by caller) error {
 	r := c.Request()
 	if !HasType(r, typeFragment) {
 		return ep.wrongPatchType(r)
@@ -290,11 +298,12 @@ func (ep *endpoint) patch(c echo.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	s.renew(by)
 	if s.ended() {
 		return NoSession()
 	}
 	if reply.body != nil {
-		s.log.Info("session", "event", "restarted", "after", time.Since(s.created))
+		s.tell(Restarted)
 	}
 	return reply.write(c)
 }

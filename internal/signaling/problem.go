@@ -204,6 +204,7 @@ func (s *Service) HandleError(err error, c echo.Context) {
 	if !known {
 		s.log.Error("request failed", "method", c.Request().Method, "route", c.Path(), "error", err)
 	}
+	s.refused(c.Request(), p)
 	s.log.Debug("request refused", "method", c.Request().Method, "route", c.Path(), "status", p.Status, "code", p.Code)
 	if err := p.write(c); err != nil {
 		s.log.Debug("problem not delivered", "route", c.Path(), "error", err)

@@ -83,6 +83,9 @@ func (s *Source) WriteRTCP(compound []byte) error { return s.peer.Load().WriteRT
 // RTT returns the round-trip time to the publisher, 0 if it is not known yet.
 func (s *Source) RTT() time.Duration { return s.peer.Load().RTT() }
 
+// Began tells the session that media comes.
+func (s *Source) Began() { s.session.OnMedia() }
+
 // Close ends the publisher's session soon; the stream calls it when another publisher
 // took the name over. It does not block.
 func (s *Source) Close(error) { s.session.End(Replaced) }

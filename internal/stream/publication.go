@@ -140,6 +140,7 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 	if p.first.Load() == nil {
 		p.first.Store(&at)
 		p.stream.reg.watch.changed()
+		p.src.Began()
 	}
 	p.stream.touch()
 }

@@ -36,6 +36,8 @@ type Source interface {
 	WriteRTCP(b []byte) error
 	// RTT returns the round trip to the publisher; 0 if unknown.
 	RTT() time.Duration
+	// Began is called once, with the first media packet.
+	Began()
 	// Close ends the publisher's session because of reason. It returns at once.
 	Close(reason error)
 }
@@ -224,6 +226,7 @@ type Info struct {
 	Video       *forwarder.Encoding
 	Encodings   []*forwarder.Encoding // of video, in order of appearance
 	Diagnosis   []forwarder.Finding   // what is wrong with the publisher's media
+	Publication uint64                // the number of its publisher, another one for each; 0: there is none
 }
 
 // Live tells whether a publisher is sending.

@@ -47,6 +47,7 @@ func (s *stream) touch() {
 func (s *stream) infoLocked() Info {
 	info := Info{Name: s.name, Subscribers: s.subs}
 	if p := s.live.Load(); p != nil {
+		info.Publication = p.number
 		if first := p.first.Load(); first != nil {
 			info.Since = *first
 		}

@@ -1,0 +1,29 @@
+package relay
+
+import "time"
+
+const (
+	// leaseLife is how long a node that says nothing keeps a stream: what a publisher
+	// that comes back through another node waits for at most.
+	leaseLife = 3 * time.Second
+
+	// renewEvery, a third of leaseLife, leaves two renewals to be lost before a lease is.
+	renewEvery = time.Second
+
+	// floorLife is how long the epoch of a stream is remembered after its lease ended.
+	// Until then the directory's clock has gone on anyway; this is for clocks set back.
+	floorLife = 10 * time.Minute
+
+	// nodeLife is how long a node that says nothing is counted among the cluster's.
+	nodeLife = 5 * time.Second
+
+	// provisionalEpochs are less than any epoch of a directory, whose clock would have to
+	// stand in January 1970.
+	provisionalEpochs = 1 << 40
+
+	// minSweep is how many records a directory in memory keeps before it looks for old ones.
+	minSweep = 1024
+
+	// maxRenewals bounds the leases of one Renew: what a node of the largest size has.
+	maxRenewals = 20_000
+)
