@@ -180,6 +180,14 @@ func (p *Publisher) Held() []Held {
 	return all
 }
 
+// Resume says that packets come again over another link: what the last one did not answer
+// says nothing of this one.
+func (p *Publisher) Resume() {
+	for _, s := range p.order {
+		s.nack.revive()
+	}
+}
+
 // know takes what is known of an encoding before its first packet.
 func (e *Encoding) know(k KnownEncoding) {
 	e.ext.near = k.Number

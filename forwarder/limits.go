@@ -339,9 +339,12 @@ const (
 	// older than linkFresh tells its age; it leaves at linkPace bits per second at most,
 	// half of what a socket's buffer takes in 40 ms, so that a group of pictures of 3 MB
 	// is over in 125 ms and live packets go between.
-	linkProbe = 200 * time.Millisecond
-	linkFresh = 20 * time.Millisecond
-	linkPace  = 200_000_000
+	// Without a word from the far end for linkSilence it has ended: that has a new link by
+	// then.
+	linkProbe   = 200 * time.Millisecond
+	linkSilence = 3 * time.Second
+	linkFresh   = 20 * time.Millisecond
+	linkPace    = 200_000_000
 
 	// maxBegun encodings' names are remembered, for none to be given twice: a publisher
 	// that begins a new one each second has them for a quarter of an hour.

@@ -41,12 +41,13 @@ type Tap struct {
 	pacer   Pacer        // of what is not fresh
 	leaving bool         // the publisher has gone: what is left is sent
 
-	heard     time.Time // when the far end last said anything; zero: never
-	probeAt   time.Time
-	reportAt  time.Time
-	goodbyes  []uint32 // encodings that have ended and all of which was sent
-	counts    TapCounts
-	firstPull bool
+	heard    time.Time // when the far end last said anything, or the first pull
+	probeAt  time.Time
+	reportAt time.Time
+	goodbyes []uint32 // encodings that have ended and all of which was sent
+	counts   TapCounts
+	pulled   bool
+	silent   bool // the far end has said nothing for linkSilence
 }
 
 // NewTap returns a tap of pub that has sent nothing yet.
@@ -62,14 +63,14 @@ func NewTap(pub *Publisher, cfg TapConfig) *Tap {
 // with another one, or none, it ends once what is left is sent.
 func (t *Tap) SetPublisher(pub *Publisher) { t.leaving = t.leaving || pub != t.pub }
 
-// Misfit tells whether the tap has ended: only another link can carry the stream's media.
-func (t *Tap) Misfit() bool { return t.leaving && len(t.streams) == 0 && t.firstPull }
+// Misfit tells whether the tap has ended, or its far end says nothing: only another link
+// can carry the stream's media.
+func (t *Tap) Misfit() bool {
+	return t.silent || t.leaving && len(t.streams) == 0 && t.pulled
+}
 
 // Counts returns the counters.
 func (t *Tap) Counts() TapCounts { return t.counts }
-
-// Heard returns when the far end last said anything; zero: never.
-func (t *Tap) Heard() time.Time { return t.heard }
 
 // Blocked does nothing: what could not be sent will be asked for.
 func (t *Tap) Blocked(uint32, *Output) {}
@@ -78,7 +79,10 @@ func (t *Tap) Blocked(uint32, *Output) {}
 // soon.
 func (t *Tap) Pull(now time.Time, out *Output) {
 	t.pacer.Set(now, linkPace)
-	t.firstPull = true
+	if !t.pulled {
+		t.pulled, t.heard = true, now
+	}
+	t.silent = now.Sub(t.heard) > linkSilence
 	t.follow(now)
 	for _, s := range t.streams {
 		t.pull(now, s, out)

@@ -410,3 +410,23 @@ func TestLinkIsAlive(t *testing.T) {
 		t.Errorf("%v without a word", longest)
 	}
 }
+
+// TestLinkEndsWithoutAWord: an origin does not send to an edge that is gone.
+func TestLinkEndsWithoutAWord(t *testing.T) {
+	s := newSimulcaster(t)
+	h := newHop(t, s.up, s.during(start, time.Second))
+	send := every20(s, &h.now)
+	h.run(10*time.Second, send)
+	if h.tap.Misfit() {
+		t.Fatal("the tap ended though its far end reports")
+	}
+	h.loss = 1
+	h.run(1900*time.Millisecond, send) // the last report is up to a second old
+	if h.tap.Misfit() {
+		t.Error("the tap ended too soon")
+	}
+	h.run(1200*time.Millisecond, send)
+	if !h.tap.Misfit() {
+		t.Error("the tap did not end")
+	}
+}
