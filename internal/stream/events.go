@@ -49,10 +49,10 @@ func (s *Subscription) Refresh() {
 // choose hands the last selection to the core.
 func (s *shard) choose(sub *Subscription) {
 	sub.choosing.Store(false) // first: a selection that comes now is posted again
-	if sub.core == nil {
+	if sub.core == nil || sub.player == nil {
 		return // it left
 	}
-	sub.core.Select(*sub.selection.Load())
+	sub.player.Select(*sub.selection.Load())
 	if sub.joined {
 		s.serve(sub)
 	}

@@ -15,6 +15,8 @@ type Claim struct {
 	made   time.Time
 	bounds Bounds // set before Start; Registry.mu
 
+	relayed bool // its publisher is on another node; constant
+
 	mu  sync.Mutex
 	pub *Publication // once started
 	end bool
@@ -68,10 +70,11 @@ func (c *Claim) Release() {
 
 // A Publication is a publisher's media on its way into a stream.
 type Publication struct {
-	stream *stream
-	src    Source
-	number uint64                    // of the node's publications, from 1
-	first  atomic.Pointer[time.Time] // of the first packet
+	stream  *stream
+	src     Source
+	relayed bool                      // see Registry.ClaimLink
+	number  uint64                    // of the node's publications, from 1
+	first   atomic.Pointer[time.Time] // of the first packet
 
 	due deadline[*Publication] // when it is to be told something; reporter.mu
 
@@ -92,7 +95,7 @@ type Publication struct {
 func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 	cfg.Budget = c.stream.reg.budget
 	p := &Publication{
-		stream: c.stream, src: src, number: c.stream.reg.publications.Add(1), up: forwarder.NewPublisher(cfg),
+		stream: c.stream, src: src, relayed: c.relayed, number: c.stream.reg.publications.Add(1), up: forwarder.NewPublisher(cfg),
 	}
 	p.due = newDeadline(p)
 	p.overseer.bounds = c.bounds

@@ -17,6 +17,7 @@ type Subscription struct {
 	closed atomic.Bool
 	counts atomic.Pointer[SubscriptionCounts]
 	limit  atomic.Int64 // see Limit
+	link   bool         // see Registry.Link; constant
 
 	width, height int // see LimitSize
 
@@ -27,7 +28,9 @@ type Subscription struct {
 	waiting int // feedback in the shard's mailbox; shard.mu
 
 	// owned by the shard
-	core   *forwarder.Subscriber
+	core   receiver
+	player *forwarder.Subscriber // the same, of a subscriber
+	tap    *forwarder.Tap        // the same, of a link
 	pub    *Publication
 	joined bool
 	wanted time.Time               // the core's deadline; zero: none
@@ -44,6 +47,8 @@ type SubscriptionCounts struct {
 	RTT          time.Duration
 	Choice       forwarder.Choice // of the video track
 	Estimate     int64            // bits per second; 0: not known
+
+	Link forwarder.TapCounts // of a link; then the others are zero
 }
 
 // Subscribe adds a subscriber to a stream, which need not have a publisher. It
@@ -55,10 +60,8 @@ func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.Subscrib
 // SubscribeWithin is Subscribe for one that may only be among so many of the stream; 0: as
 // many as others.
 func (r *Registry) SubscribeWithin(name string, most int, sink Sink, tracks []forwarder.SubscriberTrack) (*Subscription, error) {
-	sub := &Subscription{
-		sink: sink,
-		core: forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: rand.Uint64()}),
-	}
+	player := forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: rand.Uint64()})
+	sub := &Subscription{sink: sink, core: player, player: player}
 	sub.due = newDeadline(sub)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,14 +75,19 @@ func (r *Registry) SubscribeWithin(name string, most int, sink Sink, tracks []fo
 		return nil, ErrStreamFull
 	}
 	s := r.getLocked(name)
-	sub.stream, sub.member = s, s.place()
 	s.subs++
 	r.subs++
 	r.shareOutLocked(s)
+	r.placeLocked(s, sub)
+	return sub, nil
+}
+
+// placeLocked gives a subscription its shard.
+func (r *Registry) placeLocked(s *stream, sub *Subscription) {
+	sub.stream, sub.member = s, s.place()
 	sub.member.shard.load.Add(1)
 	sub.member.placed++
-	sub.member.shard.bind(sink, r.cfg.NewBatch)
-	return sub, nil
+	sub.member.shard.bind(sub.sink, r.cfg.NewBatch)
 }
 
 // crowd is how many subscribers of one stream are kept together on a shard: each shard
@@ -136,10 +144,14 @@ func (s *Subscription) Close() {
 	s.member.shard.post(message{kind: leave, sub: s})
 	r := s.stream.reg
 	r.mu.Lock()
-	s.stream.subs--
+	defer r.mu.Unlock()
 	s.member.placed--
-	r.subs--
-	r.shareOutLocked(s.stream)
+	if s.link {
+		s.stream.links--
+	} else {
+		s.stream.subs--
+		r.subs--
+		r.shareOutLocked(s.stream)
+	}
 	r.dropLocked(s.stream)
-	r.mu.Unlock()
 }
