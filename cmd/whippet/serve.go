@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/node"
 	"github.com/whippet-media/whippet/internal/rtc"
@@ -47,7 +48,11 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 		}
 		defer set.Close()
 		keys.warnings = append(keys.warnings, set.Warnings()...)
-		check = set
+		static, err := cfg.StreamKeySet()
+		if err != nil {
+			return err
+		}
+		check = authz.Any(static, set)
 	}
 	host, err := node.Open(ctx, cfg, check, logs, con.Version)
 	if err != nil {

@@ -25,9 +25,12 @@ type Config struct {
 	Open bool // no tokens: anyone may publish and play
 	Tokens
 
+	StreamKeys []StreamKey // fixed keys besides tokens; nil on an open node
+
 	SessionToken   bool // session URLs need a token, too
 	LenientIfMatch bool // a PATCH may come without If-Match
 	BareToken      bool // Authorization may be the token without a scheme
+	QueryToken     bool // the token may be in the URL
 
 	Takeover     bool // a second publisher replaces the first; else it is refused
 	RejectAbsent bool // a subscriber without a publisher is refused; else it waits

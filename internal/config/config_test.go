@@ -91,7 +91,8 @@ func TestEverySettingArrives(t *testing.T) {
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
 		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k",
 		"--max-unconnected=9", "--max-token-sessions=1", "--max-subject-sessions=2", "--max-address-sessions=3",
-		"--max-request-rate=4", "--max-failure-rate=0", "--max-publish-bitrate=12M",
+		"--max-request-rate=4", "--stream-key=cam-1:publish=0123456789abcdef,cam-1:play=fedcba9876543210", "--lenient=if-match,bearer,query",
+		"--max-failure-rate=0", "--max-publish-bitrate=12M",
 		"--webhook=https://a.example/x?k=v,subscriber+auth.refused@cam-*=http://b.example/", "--webhook-secret="+whsec("1")+" "+whsec("2")+","+whsec("3"),
 		"--webhook-idle=90s", "--node-name=n1", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
@@ -109,6 +110,11 @@ func TestEverySettingArrives(t *testing.T) {
 				{Issuer: "me", Place: "https://b.example/?x=1"}, {Issuer: "https://c.example", Place: "https://c.example/?x=http://y"},
 			},
 		},
+		StreamKeys: []config.StreamKey{
+			{Stream: "cam-1", Action: "publish", Key: config.NewSecret("0123456789abcdef")},
+			{Stream: "cam-1", Action: "play", Key: config.NewSecret("fedcba9876543210")},
+		},
+		LenientIfMatch: true, BareToken: true, QueryToken: true,
 		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
 		ClientLimits: config.ClientLimits{
@@ -220,6 +226,12 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--jwt-key=" + strings.Repeat("a,", 64) + "a", []string{"--jwt-key", "65 values"}},
 		{"--conflict=fight", []string{"--conflict", "takeover"}},
 		{"--absent=cry", []string{"--absent", "wait"}},
+		{"--stream-key=cam-1=0123456789abcdef", []string{"--stream-key", "STREAM:publish=KEY"}},
+		{"--stream-key=cam-1:publish=short", []string{"--stream-key", "cam-1", "openssl"}},
+		{"--stream-key=cam-*:play=0123456789abcdef", []string{"--stream-key", "cam-*"}},
+		{"--stream-key=cam-1:admin=0123456789abcdef", []string{"--stream-key", "admin"}},
+		{"--stream-key=a:play=0123456789abcdef,a:publish=0123456789abcdef", []string{"--stream-key", "twice"}},
+		{"--stream-key-file=/none", []string{"--stream-key-file", "/none"}},
 		{"--max-sessions=0", []string{"--max-sessions", "from 1"}},
 		{"--max-request-rate=-1", []string{"--max-request-rate", "from 0"}},
 		{"--max-failure-rate=100001", []string{"--max-failure-rate", "to 100000"}},

@@ -37,8 +37,11 @@ type Access struct {
 	Auth string `name:"auth" default:"token" enum:"token,open" placeholder:"token|open" help:"token: publishing and playing need a token. open: anyone who reaches the node may do both."`
 	Keys `embed:""`
 
+	StreamKey     []string `name:"stream-key" placeholder:"STREAM:ACTION=KEY" help:"Fixed keys for encoders and players that cannot have tokens: cam-1:publish=KEY, cam-1:play=OTHERKEY, of 16 letters at least."`
+	StreamKeyFile string   `name:"stream-key-file" placeholder:"FILE" help:"File with such keys, one a line."`
+
 	SessionAuth string   `name:"session-auth" default:"url" enum:"url,token" placeholder:"url|token" help:"What changing and ending a session needs. url: its unguessable URL, and if a token is sent, a good one. token: a token in any case."`
-	Lenient     []string `name:"lenient" placeholder:"WHAT" help:"What clients may leave out against the standard. if-match: the If-Match of a PATCH. bearer: the word Bearer before a token."`
+	Lenient     []string `name:"lenient" placeholder:"WHAT" help:"What clients may leave out against the standard. if-match: the If-Match of a PATCH. bearer: the word Bearer before a token. query: the header; the token may be in the URL, as access_token or token, where others may see it."`
 }
 
 // Keys holds the settings that make and check tokens. The token command has them too.

@@ -44,7 +44,8 @@ func (f Flags) Config() (Config, error) {
 	if f.Media != "" {
 		c.Media = e.address("media", f.Media)
 	}
-	c.LenientIfMatch, c.BareToken = e.lenient(f.Lenient)
+	e.lenient(&c, f.Lenient)
+	c.StreamKeys = e.streamKeys(f.StreamKey, f.StreamKeyFile)
 	c.Tokens = e.tokens(f.Keys)
 	e.together(c)
 	return c, e.err()
@@ -178,18 +179,19 @@ func (e *problems) between(flag string, n, low, high int) int {
 	return n
 }
 
-func (e *problems) lenient(values []string) (ifMatch, bearer bool) {
+func (e *problems) lenient(c *Config, values []string) {
 	for _, v := range values {
 		switch strings.TrimSpace(v) {
 		case "if-match":
-			ifMatch = true
+			c.LenientIfMatch = true
 		case "bearer":
-			bearer = true
+			c.BareToken = true
+		case "query":
+			c.QueryToken = true
 		default:
-			e.add("lenient", "%q is not known; write if-match, bearer or both", v)
+			e.add("lenient", "%q is not known; write if-match, bearer, query or several of them", v)
 		}
 	}
-	return ifMatch, bearer
 }
 
 // secret reads a secret given as value or as file. White space around it is not

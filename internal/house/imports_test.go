@@ -22,6 +22,7 @@ func down() map[string][]string {
 		"forwarder/forwardertest/scenario": append([]string{"forwarder/forwardertest/link"}, core...),
 		"forwarder/forwardertest/link":     {},
 
+		"internal/authz":   {"auth"},
 		"internal/keys":    {"auth"},
 		"internal/metrics": {},
 		"internal/quiet":   {},
@@ -44,13 +45,13 @@ func down() map[string][]string {
 		"whip": append([]string{"auth", "internal/signaling"}, media...),
 
 		"internal/node": append([]string{
-			"auth", "internal/config", "internal/metrics", "internal/signaling",
+			"auth", "internal/authz", "internal/config", "internal/metrics", "internal/signaling",
 			"internal/udp", "internal/web", "internal/webhook", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
 		"internal/nodetest": {"auth", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
 
-		"cmd": {"auth", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
+		"cmd": {"auth", "internal/authz", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}
 }
 

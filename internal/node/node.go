@@ -102,6 +102,7 @@ func (n *Node) start() error {
 		Verifier:       n.deps.Verifier,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
+		QueryToken:     n.cfg.QueryToken,
 		LenientIfMatch: n.cfg.LenientIfMatch,
 		CORSOrigins:    n.cfg.CORSOrigins,
 		PublicURL:      n.cfg.PublicURL,

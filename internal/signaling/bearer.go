@@ -69,6 +69,34 @@ func bearer(h http.Header, bare bool) (string, error) {
 	return strings.Trim(token, " \t\r\n"), nil
 }
 
+// token takes the token out of a request: the header's, or where that is allowed the one
+// in its URL (RFC 6750 §2.3). Two of them are a Problem (§2), none is "".
+func (s *Service) token(r *http.Request) (string, error) {
+	inURL := s.queryTokens(r)
+	if len(inURL) == 0 {
+		return bearer(r.Header, s.bareToken)
+	}
+	if len(inURL) > 1 || len(r.Header.Values("Authorization")) > 0 {
+		return "", NewProblem(http.StatusBadRequest, "invalid-request", "Send one token, in the header or in the URL.").
+			with("WWW-Authenticate", challenge+`, error="invalid_request"`)
+	}
+	return strings.Trim(inURL[0], " \t\r\n"), nil
+}
+
+// queryTokens returns the tokens in the URL, if they count.
+func (s *Service) queryTokens(r *http.Request) []string {
+	if !s.queryToken || r.URL.RawQuery == "" {
+		return nil
+	}
+	q := r.URL.Query()
+	return append(q["access_token"], q["token"]...)
+}
+
+// presents tells whether the request has something that may be a token.
+func (s *Service) presents(r *http.Request) bool {
+	return len(r.Header.Values("Authorization")) > 0 || len(s.queryTokens(r)) > 0
+}
+
 // Grant returns what the sender of a request may do: on an open node publish and play
 // everything, else what its bearer token says. An error is a *Problem with a challenge.
 // For handlers outside of sessions; see also [Forbidden].
@@ -83,7 +111,7 @@ func (s *Service) authenticate(r *http.Request) (caller, error) {
 	if s.verifier == nil {
 		return caller{grant: auth.Anyone(), from: s.bases.client(r)}, nil
 	}
-	token, err := bearer(r.Header, s.bareToken)
+	token, err := s.token(r)
 	if err != nil {
 		return caller{}, err
 	}
@@ -133,10 +161,10 @@ func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess 
 	if s.verifier == nil {
 		return caller{}, nil
 	}
-	if len(r.Header.Values("Authorization")) == 0 && !s.requireBearer {
+	if !s.presents(r) && !s.requireBearer {
 		return caller{}, nil
 	}
-	token, err := bearer(r.Header, s.bareToken)
+	token, err := s.token(r)
 	if err != nil {
 		return caller{}, err
 	}

@@ -18,6 +18,9 @@ type Config struct {
 	RequireBearer bool
 	// BareToken takes an Authorization header without a scheme for the token.
 	BareToken bool
+	// QueryToken takes a token from the URL's query, as access_token or token, where there
+	// is no header. Such URLs end up in logs of proxies and histories of browsers.
+	QueryToken bool
 	// LenientIfMatch lets a PATCH without If-Match through, for clients that never
 	// send one. RFC 9725 §4.3.1 wants 428.
 	LenientIfMatch bool
@@ -55,6 +58,7 @@ type Service struct {
 	verifier       Verifier
 	requireBearer  bool
 	bareToken      bool
+	queryToken     bool
 	lenientIfMatch bool
 	cors           corsPolicy
 	bases          bases
@@ -94,6 +98,7 @@ func New(cfg Config) (*Service, error) {
 		verifier:       cfg.Verifier,
 		requireBearer:  cfg.RequireBearer,
 		bareToken:      cfg.BareToken,
+		queryToken:     cfg.QueryToken,
 		lenientIfMatch: cfg.LenientIfMatch,
 		cors:           cors,
 		bases:          bases,
