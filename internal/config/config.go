@@ -25,6 +25,7 @@ type Config struct {
 	Open bool // no tokens: anyone may publish and play
 	Tokens
 
+	AuthURL    string      // service that decides about other tokens; "": none
 	StreamKeys []StreamKey // fixed keys besides tokens; nil on an open node
 
 	SessionToken   bool // session URLs need a token, too

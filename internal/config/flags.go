@@ -37,6 +37,8 @@ type Access struct {
 	Auth string `name:"auth" default:"token" enum:"token,open" placeholder:"token|open" help:"token: publishing and playing need a token. open: anyone who reaches the node may do both."`
 	Keys `embed:""`
 
+	AuthURL string `name:"auth-url" placeholder:"URL" help:"Service that decides about what no key of this node checks: it gets a POST with action, stream, token and address, and allows with 200 or 204. Without an answer in three seconds everything is refused."`
+
 	StreamKey     []string `name:"stream-key" placeholder:"STREAM:ACTION=KEY" help:"Fixed keys for encoders and players that cannot have tokens: cam-1:publish=KEY, cam-1:play=OTHERKEY, of 16 letters at least."`
 	StreamKeyFile string   `name:"stream-key-file" placeholder:"FILE" help:"File with such keys, one a line."`
 

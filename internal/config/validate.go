@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/whippet-media/whippet/internal/authz"
 )
 
 // Config checks the settings and returns all mistakes at once, one a line, each
@@ -27,6 +29,7 @@ func (f Flags) Config() (Config, error) {
 		TLS:               e.tls(f.TLSCert, f.TLSKey),
 		Open:              f.Auth == "open",
 		SessionToken:      f.SessionAuth == "token",
+		AuthURL:           e.authURL(f.AuthURL),
 		Takeover:          f.Conflict == "takeover",
 		RejectAbsent:      f.Absent == "reject",
 		MaxSessions:       e.between("max-sessions", f.MaxSessions, 1, maxSessions),
@@ -66,6 +69,9 @@ func (e *problems) together(c Config) {
 		e.add("admin", "%s is the address of --http; choose another port", c.Admin)
 	}
 	turn := slices.ContainsFunc(c.ICEServers, isTURN)
+	if c.Open && c.AuthURL != "" {
+		e.add("auth-url", "nobody is asked on an open node; leave out --auth=open")
+	}
 	switch {
 	case turn && c.TURNSecret.Empty():
 		e.add("turn-secret", "TURN servers in --ice-server need it; give --turn-secret or --turn-secret-file")
@@ -177,6 +183,16 @@ func (e *problems) between(flag string, n, low, high int) int {
 		e.add(flag, "%d is out of range; write a number from %d to %d", n, low, high)
 	}
 	return n
+}
+
+func (e *problems) authURL(s string) string {
+	if s == "" {
+		return ""
+	}
+	if err := authz.CheckURL(s); err != nil {
+		e.add("auth-url", "%v", err)
+	}
+	return s
 }
 
 func (e *problems) lenient(c *Config, values []string) {

@@ -36,7 +36,7 @@ func down() map[string][]string {
 		"internal/bench":  {"internal/quiet"}, // a far end too
 
 		"internal/webhook":   {},
-		"internal/config":    {"auth", "internal/webhook"},
+		"internal/config":    {"auth", "internal/authz", "internal/webhook"},
 		"internal/rtc":       append([]string{"internal/quiet", "internal/udp"}, core...),
 		"internal/stream":    core,
 		"internal/signaling": append([]string{"auth"}, media...),

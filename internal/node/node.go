@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/pion/transport/v4"
 
+	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
@@ -55,6 +57,7 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	authz    *authz.Client // nil: nobody is asked
 	hooks    *hooks
 	refused  *refusalCounter
 	watching ticker // streams, for webhooks
@@ -98,8 +101,13 @@ func (n *Node) start() error {
 		return err
 	}
 	n.startHooks()
+	authoriser, err := n.startAuthoriser()
+	if err != nil {
+		return err
+	}
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
+		Authoriser:     authoriser,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
 		QueryToken:     n.cfg.QueryToken,
@@ -115,6 +123,18 @@ func (n *Node) start() error {
 		ObserveRefusal: n.refused.add,
 	})
 	return err
+}
+
+// startAuthoriser returns who decides about tokens that are not ours; nil: nobody does.
+func (n *Node) startAuthoriser() (signaling.Authoriser, error) {
+	if n.cfg.AuthURL == "" {
+		return nil, nil //nolint:nilnil // as Config.Authoriser has it
+	}
+	var err error
+	if n.authz, err = authz.New(n.cfg.AuthURL); err != nil {
+		return nil, fmt.Errorf("--auth-url: %w", err)
+	}
+	return n.authz, nil
 }
 
 // limits are those of the settings, and what only tests set.
@@ -208,6 +228,9 @@ func (n *Node) Close() {
 	n.close.Do(func() {
 		if n.sessions != nil {
 			n.sessions.Close()
+		}
+		if n.authz != nil {
+			n.authz.Close()
 		}
 		if n.streams != nil {
 			n.streams.Close()

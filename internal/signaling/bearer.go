@@ -2,7 +2,6 @@ package signaling
 
 import (
 	"crypto/sha256"
-	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -101,13 +100,13 @@ func (s *Service) presents(r *http.Request) bool {
 // everything, else what its bearer token says. An error is a *Problem with a challenge.
 // For handlers outside of sessions; see also [Forbidden].
 func (s *Service) Grant(r *http.Request) (auth.Grant, error) {
-	c, err := s.authenticate(r)
+	c, err := s.authenticate(r, use{})
 	return c.grant, err
 }
 
 // authenticate finds out who sends the request. On an open node everyone may publish
 // and play, and the header is not looked at.
-func (s *Service) authenticate(r *http.Request) (caller, error) {
+func (s *Service) authenticate(r *http.Request, u use) (caller, error) {
 	if s.verifier == nil {
 		return caller{grant: auth.Anyone(), from: s.bases.client(r)}, nil
 	}
@@ -115,31 +114,15 @@ func (s *Service) authenticate(r *http.Request) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	if token == "" {
-		return caller{}, unauthorized()
-	}
-	return s.verify(r, token)
+	return s.verify(r, token, u)
 }
 
 // verify checks a token, and that it may be used where the request comes from.
-func (s *Service) verify(r *http.Request, token string) (caller, error) {
-	if len(token) > maxTokenBytes {
-		return caller{}, invalidToken("too long")
-	}
-	now, from := time.Now(), s.bases.client(r)
-	if err := s.visitors.guess(from, now); err != nil {
+func (s *Service) verify(r *http.Request, token string, u use) (caller, error) {
+	from := s.bases.client(r)
+	grant, err := s.decide(r, token, from, u)
+	if err != nil {
 		return caller{}, err
-	}
-	grant, err := s.verifier.Verify(token, now)
-	switch {
-	case errors.Is(err, auth.ErrMissing):
-		return caller{}, unauthorized()
-	case err != nil:
-		s.visitors.failed(from, now)
-		return caller{}, invalidToken(err.Error())
-	case s.revocations.covers(grant, "", now):
-		s.visitors.failed(from, now)
-		return caller{}, tokenRevoked()
 	}
 	if !grant.AllowsOrigin(r.Header.Get("Origin")) {
 		return caller{}, NewProblem(http.StatusForbidden, "origin-not-allowed", "The token is not for pages of this origin.").
@@ -149,7 +132,11 @@ func (s *Service) verify(r *http.Request, token string) (caller, error) {
 		return caller{}, NewProblem(http.StatusForbidden, "address-not-allowed", "The token is not for clients of this address.").
 			with("WWW-Authenticate", challenge+insufficient)
 	}
-	return caller{grant: grant, token: sha256.Sum256([]byte(token)), from: from}, nil
+	c := caller{grant: grant, from: from}
+	if token != "" {
+		c.token = sha256.Sum256([]byte(token))
+	}
+	return c, nil
 }
 
 // authorizeSession checks the right to use a session's URL. The URL is a capability, so
@@ -168,13 +155,10 @@ func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess 
 	if err != nil {
 		return caller{}, err
 	}
-	if token == "" {
-		return caller{}, unauthorized()
-	}
-	if sess != nil && len(token) <= maxTokenBytes && sess.madeBy(sha256.Sum256([]byte(token))) {
+	if sess != nil && token != "" && len(token) <= maxTokenBytes && sess.madeBy(sha256.Sum256([]byte(token))) {
 		return caller{}, nil
 	}
-	c, err := s.verify(r, token)
+	c, err := s.verify(r, token, use{k.Action(), stream})
 	if err != nil {
 		return caller{}, err
 	}

@@ -137,7 +137,7 @@ func (ep *endpoint) offerICEServers(c echo.Context) {
 	if err != nil {
 		return
 	}
-	caller, err := ep.authenticate(c.Request())
+	caller, err := ep.authenticate(c.Request(), use{}) // never asks the Authoriser
 	if err != nil || !caller.grant.Allows(ep.kind.Action(), name) {
 		return
 	}
@@ -198,13 +198,13 @@ func (ep *endpoint) post(c echo.Context) error {
 
 // admit decides whether the request may make a session of the stream it names.
 func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
-	who, err := ep.authenticate(c.Request())
+	stream, wrong := ep.streamName(c.Request())
+	who, err := ep.authenticate(c.Request(), use{ep.kind.Action(), stream})
 	if err != nil {
 		return "", caller{}, err
 	}
-	stream, err := ep.streamName(c.Request())
-	if err != nil {
-		return "", caller{}, err
+	if wrong != nil { // told only to those who may be here
+		return "", caller{}, wrong
 	}
 	if !who.grant.Allows(ep.kind.Action(), stream) {
 		return "", caller{}, Forbidden(ep.kind.Action())

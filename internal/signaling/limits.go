@@ -41,6 +41,9 @@ const (
 	// oldest half-open sessions are connected or reaped.
 	retryOverload = 5 * time.Second
 
+	// retryAuthoriser is what a request is told to wait that nobody decided about.
+	retryAuthoriser = 2 * time.Second
+
 	// sweepInterval is how often half-open sessions are looked at. A session may
 	// live that much longer than ConnectTimeout.
 	sweepInterval = time.Second

@@ -3,6 +3,7 @@ package signaling
 import (
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/whippet-media/whippet/auth"
 )
@@ -13,6 +14,9 @@ type Config struct {
 	// Verifier checks tokens. Nil: anyone may publish and play, and Authorization
 	// headers are not looked at.
 	Verifier Verifier
+	// Authoriser is asked about what the Verifier does not know. Nil: nobody is. On an open
+	// node it is not asked.
+	Authoriser Authoriser
 	// RequireBearer demands a token for session URLs too. Otherwise the URL itself is
 	// enough, as players that send none with PATCH and DELETE need it.
 	RequireBearer bool
@@ -56,6 +60,7 @@ type Config struct {
 // around them.
 type Service struct {
 	verifier       Verifier
+	authoriser     Authoriser
 	requireBearer  bool
 	bareToken      bool
 	queryToken     bool
@@ -64,6 +69,7 @@ type Service struct {
 	bases          bases
 	iceServers     iceServers
 	announce       func(auth.Revocation)
+	undecided      atomic.Bool // the Authoriser could not decide lately
 	revocations    revocations
 	visitors       *visitors
 	limits         Limits
@@ -96,6 +102,7 @@ func New(cfg Config) (*Service, error) {
 	limits := cfg.Limits.withDefaults()
 	return &Service{
 		verifier:       cfg.Verifier,
+		authoriser:     cfg.Authoriser,
 		requireBearer:  cfg.RequireBearer,
 		bareToken:      cfg.BareToken,
 		queryToken:     cfg.QueryToken,
