@@ -163,6 +163,9 @@ func (n *Node) Media() *rtc.Transport { return n.media }
 // Sessions returns how many sessions there are, and how many never connected.
 func (n *Node) Sessions() (all, halfOpen int) { return n.sessions.Sessions() }
 
+// Signaling returns the node's sessions, to look at, end and revoke them.
+func (n *Node) Signaling() *signaling.Service { return n.sessions }
+
 // EndEvents tells subscribers who listen to events to begin a new session elsewhere, and
 // ends their event streams: those are responses that would never end by themselves.
 // Sessions go on until Close.

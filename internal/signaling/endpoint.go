@@ -168,6 +168,10 @@ func (ep *endpoint) post(c echo.Context) error {
 	if err := ep.table.reserve(s); err != nil {
 		return err
 	}
+	if err := ep.notRevoked(caller, ep.kind.Action(), stream); err != nil { // while the offer was read
+		s.end(Refused)
+		return err
+	}
 	opening, err := ep.open(c.Request().Context(), s, offer)
 	if err != nil {
 		return err
@@ -188,7 +192,7 @@ func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
 	if !who.grant.Allows(ep.kind.Action(), stream) {
 		return "", caller{}, Forbidden(ep.kind.Action())
 	}
-	return stream, who, nil
+	return stream, who, ep.notRevoked(who, ep.kind.Action(), stream)
 }
 
 func (ep *endpoint) readOffer(c echo.Context) (*sdp.Offer, error) {
@@ -220,7 +224,7 @@ func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Open
 	answer.Tracks = o.Tracks
 	body := offer.Answer(answer)
 	tag := s.ice.begin(offer, o.Peer)
-	s.endWithGrant()
+	s.begin()
 	if !ep.table.publish(s) {
 		return Overloaded("session-ended", "The session ended while it began. Try again.")
 	}
@@ -254,7 +258,8 @@ func (ep *endpoint) serveSession(c echo.Context) error {
 		return err
 	}
 	s := ep.table.lookup(ep.kind, stream, ep.kind.target(r).session)
-	if err := ep.authorizeSession(r, ep.kind, stream, s); err != nil {
+	caller, err := ep.authorizeSession(r, ep.kind, stream, s)
+	if err != nil {
 		return err
 	}
 	if s == nil || s.ended() && r.Method != http.MethodDelete {
@@ -264,7 +269,7 @@ func (ep *endpoint) serveSession(c echo.Context) error {
 	case http.MethodGet, http.MethodHead:
 		return c.NoContent(http.StatusNoContent)
 	case http.MethodPatch:
-		return ep.patch(c, s)
+		return ep.patch(c, s, caller)
 	case http.MethodDelete:
 		return ep.delete(c, s)
 	}
@@ -277,7 +282,9 @@ func NoSession() *Problem {
 		"The session has ended or never was. POST a new offer.")
 }
 
-func (ep *endpoint) patch(c echo.Context, s *Session) error {
+// patch applies a fragment. One that comes with another token of the session's subject
+// renews the session.
+func (ep *endpoint) patch(c echo.Context, s *Session, by caller) error {
 	r := c.Request()
 	if !HasType(r, typeFragment) {
 		return ep.wrongPatchType(r)
@@ -290,6 +297,7 @@ func (ep *endpoint) patch(c echo.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	s.renew(by)
 	if s.ended() {
 		return NoSession()
 	}

@@ -7,3 +7,6 @@ func (s *Service) Entries() int {
 	defer t.mu.Unlock()
 	return len(t.live) + len(t.ending) + len(t.halfOpen) + len(t.urls) + len(t.graves)
 }
+
+// MaxRevocations is the bound of the revocations in force.
+const MaxRevocations = maxRevocations

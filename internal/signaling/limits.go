@@ -57,6 +57,10 @@ const (
 	// maxTokenBytes bounds a bearer token before it is hashed or verified.
 	maxTokenBytes = 8 << 10
 
+	// maxRevocations bounds the revocations a node keeps, of some 300 bytes each. One a
+	// minute for a week fits.
+	maxRevocations = 10_000
+
 	// turnLife is how long TURN credentials work: longer than sessions are
 	// expected to, since some TURN servers refuse to refresh with expired ones.
 	turnLife = 24 * time.Hour

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,7 +12,8 @@ import (
 // Reason.buried: OBS sends it right after DTLS was closed.
 const graveLife = 5 * time.Second
 
-// closers is how many sessions end at the same time when the node closes.
+// closers is how many sessions end at the same time when the node closes or tokens are
+// revoked.
 const closers = 32
 
 // A table holds the sessions of a node: counts them, finds them by URL, and ends those
@@ -25,7 +27,7 @@ type table struct {
 	// a session ends.
 	mu       sync.Mutex
 	closed   bool
-	live     map[*Session]bool   // reserved ones included
+	live     map[string]*Session // by public id, reserved ones included
 	ending   map[*Session]bool   // gone from live, what they hold not yet given back
 	halfOpen map[*Session]bool   // of these, those not yet connected
 	urls     map[string]*Session // those a URL finds, graves included
@@ -36,7 +38,7 @@ func newTable(l Limits) *table {
 	t := &table{
 		limits:   l,
 		stop:     make(chan struct{}),
-		live:     map[*Session]bool{},
+		live:     map[string]*Session{},
 		ending:   map[*Session]bool{},
 		halfOpen: map[*Session]bool{},
 		urls:     map[string]*Session{},
@@ -53,7 +55,7 @@ func (t *table) reserve(s *Session) error {
 	if err := t.roomLocked(); err != nil {
 		return err
 	}
-	t.live[s] = true
+	t.live[s.public] = s
 	t.halfOpen[s] = true
 	return nil
 }
@@ -118,7 +120,7 @@ func (t *table) connected(s *Session) {
 func (t *table) remove(s *Session, reason Reason) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.live, s)
+	delete(t.live, s.public)
 	delete(t.halfOpen, s)
 	t.ending[s] = true
 	if reason.buried() && !t.closed && t.urls[s.id] == s && len(t.graves) < t.limits.HalfOpen {
@@ -174,22 +176,26 @@ func (t *table) close() {
 	t.mu.Lock()
 	first := !t.closed
 	t.closed = true
-	all := slices.AppendSeq(slices.Collect(maps.Keys(t.live)), maps.Keys(t.ending))
+	all := slices.AppendSeq(slices.Collect(maps.Values(t.live)), maps.Keys(t.ending))
 	t.mu.Unlock()
 	if first {
 		close(t.stop)
 	}
 	t.sweep.Wait()
-	endAll(all)
+	endAll(all, Shutdown)
 }
 
-func endAll(sessions []*Session) {
+// endAll ends sessions, waits for their ends, and returns how many had not ended yet.
+func endAll(sessions []*Session, reason Reason) int {
 	work := make(chan *Session)
 	var wg sync.WaitGroup
+	var ended atomic.Int64
 	for range min(closers, len(sessions)) {
 		wg.Go(func() {
 			for s := range work {
-				s.End(Shutdown) // unless it ends already
+				if s.end(reason) {
+					ended.Add(1)
+				}
 				<-s.done
 			}
 		})
@@ -199,6 +205,21 @@ func endAll(sessions []*Session) {
 	}
 	close(work)
 	wg.Wait()
+	return int(ended.Load())
+}
+
+// all returns the live sessions, reserved ones included.
+func (t *table) all() []*Session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.live))
+}
+
+// find returns the live session of a public id; nil if there is none.
+func (t *table) find(public string) *Session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.live[public]
 }
 
 // counts returns how many sessions live and how many of them are half-open.
