@@ -57,7 +57,7 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 		return signaling.Opening{}, busy()
 	}
 	source.Feed(publication)
-	return signaling.Opening{Peer: peer, Local: peer.Local()}, nil
+	return signaling.Opening{Peer: peer, Local: peer.Local(), Publication: publication}, nil
 }
 
 // claim takes the stream's name, or tells the client that it is taken.

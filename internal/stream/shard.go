@@ -306,6 +306,7 @@ func (s *shard) publishCounts(sub *Subscription) {
 	if t := sub.core.Track(codec.Video); t != nil {
 		c.Video = t.Counts()
 	}
+	c.Bitrate = sub.meter.measure(c.At, c.Audio.Bytes+c.Video.Bytes)
 	sub.counts.Store(c)
 }
 

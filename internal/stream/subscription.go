@@ -32,6 +32,8 @@ type Subscription struct {
 	due    deadline[*Subscription] // when the shard wakes for it at the latest
 	again  bool
 	told   bool // the sink was closed because of a misfit
+
+	meter meter
 }
 
 // SubscriptionCounts are a subscriber's counters, at most a second old.
@@ -42,6 +44,7 @@ type SubscriptionCounts struct {
 	RTT          time.Duration
 	Choice       forwarder.Choice // of the video track
 	Estimate     int64            // bits per second; 0: not known
+	Bitrate      int64            // bits of payload per second that were sent lately
 }
 
 // Subscribe adds a subscriber to a stream, which need not have a publisher. It
@@ -57,7 +60,7 @@ func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.Subscrib
 	if r.closed {
 		return nil, ErrClosed
 	}
-	if s := r.streams[name]; r.subs >= r.cfg.MaxNode || s != nil && s.subs >= r.cfg.MaxSubscribers {
+	if s := r.streams[name]; r.subs >= r.cfg.MaxNode || s != nil && s.subs >= s.maxSubscribers() {
 		return nil, ErrFull
 	}
 	s := r.getLocked(name)

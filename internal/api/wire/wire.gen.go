@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -363,8 +364,11 @@ type Layer struct {
 	Width *int `json:"width,omitempty"`
 }
 
-// LayerSelection What a subscriber is to get of its video. `{}`: the node chooses
-type LayerSelection struct {
+// LayerRequest What a subscriber wants of its video. Members that are not known are passed over.
+type LayerRequest struct {
+	// EncodingID The same for older players
+	EncodingID *string `json:"encodingId,omitempty"`
+
 	// MaxHeight Pixels
 	MaxHeight          *int `json:"maxHeight,omitempty"`
 	MaxSpatialLayerID  *int `json:"maxSpatialLayerId,omitempty"`
@@ -373,10 +377,37 @@ type LayerSelection struct {
 	// MaxWidth Pixels
 	MaxWidth *int `json:"maxWidth,omitempty"`
 
+	// MediaID The video section: its index in the offer, or its mid; absent: the first that carries video
+	MediaID *LayerRequest_MediaID `json:"mediaId,omitempty"`
+
 	// Rid One encoding
 	Rid             *string `json:"rid,omitempty"`
 	SpatialLayerID  *int    `json:"spatialLayerId,omitempty"`
 	TemporalLayerID *int    `json:"temporalLayerId,omitempty"`
+}
+
+// LayerRequestMediaID0 defines model for LayerRequest.MediaID.0.
+type LayerRequestMediaID0 = string
+
+// LayerRequestMediaID1 defines model for LayerRequest.MediaID.1.
+type LayerRequestMediaID1 = int
+
+// LayerRequest_MediaID The video section: its index in the offer, or its mid; absent: the first that carries video
+type LayerRequest_MediaID struct {
+	union json.RawMessage
+}
+
+// Layers defines model for Layers.
+type Layers struct {
+	// Current What a subscriber is sent; without rid, ids and size while it is sent no video
+	Current Sent    `json:"current"`
+	Layers  []Layer `json:"layers"`
+
+	// MediaID Index of the video section in the offer; absent without video
+	MediaID *string `json:"mediaId,omitempty"`
+
+	// Selection What a subscriber wants of its video. Members that are not known are passed over.
+	Selection LayerRequest `json:"selection"`
 }
 
 // Load defines model for Load.
@@ -479,11 +510,11 @@ type PublisherStatistics struct {
 	LastPacket *time.Time `json:"lastPacket,omitempty"`
 
 	// Late Packets further behind than is kept
-	Late      int64 `json:"late"`
-	Malformed int64 `json:"malformed"`
+	Late int64 `json:"late"`
 
-	// Missing Packets that never came or not yet
-	Missing int64 `json:"missing"`
+	// Lost Packets that did not come by themselves, repaired ones among them
+	Lost      int64 `json:"lost"`
+	Malformed int64 `json:"malformed"`
 
 	// Nacks Packets that were asked for again
 	Nacks int64 `json:"nacks"`
@@ -608,16 +639,6 @@ type SessionState string
 
 // SessionKind defines model for SessionKind.
 type SessionKind string
-
-// SessionLayer defines model for SessionLayer.
-type SessionLayer struct {
-	// Current What a subscriber is sent; without rid, ids and size while it is sent no video
-	Current Sent    `json:"current"`
-	Layers  []Layer `json:"layers"`
-
-	// Selection What a subscriber is to get of its video. `{}`: the node chooses
-	Selection LayerSelection `json:"selection"`
-}
 
 // SessionPage defines model for SessionPage.
 type SessionPage struct {
@@ -877,15 +898,18 @@ type ListSessionsParams struct {
 
 // ResetStreamSettingsParams defines parameters for ResetStreamSettings.
 type ResetStreamSettingsParams struct {
-	// IfMatch The ETag of the settings that are changed, or `*`
-	IfMatch IfMatch `json:"If-Match"`
+	// IfMatch The ETag of the settings that are changed, or `*`; without it: 428
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // ChangeStreamSettingsParams defines parameters for ChangeStreamSettings.
 type ChangeStreamSettingsParams struct {
-	// IfMatch The ETag of the settings that are changed, or `*`
-	IfMatch IfMatch `json:"If-Match"`
+	// IfMatch The ETag of the settings that are changed, or `*`; without it: 428
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
+
+// ChangeLogLevelsJSONRequestBody defines body for ChangeLogLevels for application/json ContentType.
+type ChangeLogLevelsJSONRequestBody = LogLevels
 
 // ChangeLogLevelsApplicationMergePatchPlusJSONRequestBody defines body for ChangeLogLevels for application/merge-patch+json ContentType.
 type ChangeLogLevelsApplicationMergePatchPlusJSONRequestBody = LogLevels
@@ -894,10 +918,75 @@ type ChangeLogLevelsApplicationMergePatchPlusJSONRequestBody = LogLevels
 type RevokeJSONRequestBody = RevocationRequest
 
 // SelectSessionLayerJSONRequestBody defines body for SelectSessionLayer for application/json ContentType.
-type SelectSessionLayerJSONRequestBody = LayerSelection
+type SelectSessionLayerJSONRequestBody = LayerRequest
+
+// ChangeStreamSettingsJSONRequestBody defines body for ChangeStreamSettings for application/json ContentType.
+type ChangeStreamSettingsJSONRequestBody = StreamSettings
 
 // ChangeStreamSettingsApplicationMergePatchPlusJSONRequestBody defines body for ChangeStreamSettings for application/merge-patch+json ContentType.
 type ChangeStreamSettingsApplicationMergePatchPlusJSONRequestBody = StreamSettings
+
+// AsLayerRequestMediaID0 returns the union data inside the LayerRequest_MediaID as a LayerRequestMediaID0
+func (t LayerRequest_MediaID) AsLayerRequestMediaID0() (LayerRequestMediaID0, error) {
+	var body LayerRequestMediaID0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLayerRequestMediaID0 overwrites any union data inside the LayerRequest_MediaID as the provided LayerRequestMediaID0
+func (t *LayerRequest_MediaID) FromLayerRequestMediaID0(v LayerRequestMediaID0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLayerRequestMediaID0 performs a merge with any union data inside the LayerRequest_MediaID, using the provided LayerRequestMediaID0
+func (t *LayerRequest_MediaID) MergeLayerRequestMediaID0(v LayerRequestMediaID0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLayerRequestMediaID1 returns the union data inside the LayerRequest_MediaID as a LayerRequestMediaID1
+func (t LayerRequest_MediaID) AsLayerRequestMediaID1() (LayerRequestMediaID1, error) {
+	var body LayerRequestMediaID1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLayerRequestMediaID1 overwrites any union data inside the LayerRequest_MediaID as the provided LayerRequestMediaID1
+func (t *LayerRequest_MediaID) FromLayerRequestMediaID1(v LayerRequestMediaID1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeLayerRequestMediaID1 performs a merge with any union data inside the LayerRequest_MediaID, using the provided LayerRequestMediaID1
+func (t *LayerRequest_MediaID) MergeLayerRequestMediaID1(v LayerRequestMediaID1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t LayerRequest_MediaID) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *LayerRequest_MediaID) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -914,7 +1003,7 @@ type ServerInterface interface {
 	// (GET /api/v1/nodes/{id})
 	GetNode(ctx echo.Context, id NodeID) error
 	// GetDocument Get this document
-	// (GET /api/v1/openapi.json)
+	// (GET /api/v1/openapi.yaml)
 	GetDocument(ctx echo.Context) error
 	// ListRevocations List what was revoked
 	// (GET /api/v1/revocations)
@@ -1443,7 +1532,7 @@ func (w *ServerInterfaceWrapper) ResetStreamSettings(ctx echo.Context) error {
 	var params ResetStreamSettingsParams
 
 	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
+	// ------------- Optional header parameter "If-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
 		var IfMatch IfMatch
 		n := len(valueList)
@@ -1451,14 +1540,12 @@ func (w *ServerInterfaceWrapper) ResetStreamSettings(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
 		}
 
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
 		if err != nil {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1497,7 +1584,7 @@ func (w *ServerInterfaceWrapper) ChangeStreamSettings(ctx echo.Context) error {
 	var params ChangeStreamSettingsParams
 
 	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
+	// ------------- Optional header parameter "If-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
 		var IfMatch IfMatch
 		n := len(valueList)
@@ -1505,14 +1592,12 @@ func (w *ServerInterfaceWrapper) ChangeStreamSettings(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
 		}
 
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
 		if err != nil {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
 		}
 
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+		params.IfMatch = &IfMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1592,6 +1677,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/log-levels", wrapper.GetLogLevels, options.OperationMiddlewares["getLogLevels"]...)
 	router.PATCH(options.BaseURL+"/api/v1/log-levels", wrapper.ChangeLogLevels, options.OperationMiddlewares["changeLogLevels"]...)
 	router.POST(options.BaseURL+"/api/v1/self-test", wrapper.SelfTest, options.OperationMiddlewares["selfTest"]...)
-	router.GET(options.BaseURL+"/api/v1/openapi.json", wrapper.GetDocument, options.OperationMiddlewares["getDocument"]...)
+	router.GET(options.BaseURL+"/api/v1/openapi.yaml", wrapper.GetDocument, options.OperationMiddlewares["getDocument"]...)
 
 }
