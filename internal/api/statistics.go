@@ -19,7 +19,7 @@ func (h *Handler) GetSessionStatistics(c echo.Context, name wire.Stream, id wire
 	if err != nil {
 		return err
 	}
-	m := s.Media()
+	m := s.Parts()
 	out := wire.SessionStatistics{At: stamp(time.Now()), Timeline: timeline(s)}
 	if m.Peer != nil {
 		out.Transport = transport(m.Peer.Stats())

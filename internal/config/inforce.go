@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // A Setting is one setting in force, for those who may see how the node runs.
@@ -16,7 +17,8 @@ type Setting struct {
 }
 
 // InForce lists the settings in their order, without what is secret in them: values of
-// flags that may come from a file of their own, and passwords and queries of URLs.
+// flags that may come from a file of their own, passwords and queries of URLs, and the
+// paths of those that are capabilities.
 func (f Flags) InForce() []Setting {
 	return listed(reflect.ValueOf(f), Names())
 }
@@ -30,51 +32,56 @@ func listed(v reflect.Value, names map[string]bool) []Setting {
 			continue
 		}
 		name := field.Tag.Get("name")
-		values := written(v.Field(i))
-		s := Setting{
-			Name: name, Secret: names[name+"-file"],
-			Changed: strings.Join(values, ",") != field.Tag.Get("default"),
+		usual := field.Tag.Get("default")
+		values := written(v.Field(i), usual)
+		if d, err := time.ParseDuration(usual); err == nil {
+			usual = d.String()
 		}
+		s := Setting{Name: name, Secret: names[name+"-file"], Changed: strings.Join(values, ",") != usual}
 		for _, value := range values {
-			s.Values = append(s.Values, shown(value, s.Secret))
+			switch {
+			case s.Secret:
+				s.Values = append(s.Values, hidden)
+			case !strings.Contains(value, "://"):
+				s.Values = append(s.Values, value)
+			default:
+				s.Values = append(s.Values, shownURL(value, name == "webhook"))
+			}
 		}
 		all = append(all, s)
 	}
 	return all
 }
 
-// written returns a setting as it is given: none for "".
-func written(v reflect.Value) []string {
+// written returns a setting as it is given: none for one that is not set.
+func written(v reflect.Value, usual string) []string {
 	if list, ok := v.Interface().([]string); ok {
 		return list
 	}
-	if text := fmt.Sprint(v.Interface()); text != "" {
-		return []string{text}
+	if usual == "" && v.IsZero() {
+		return nil
 	}
-	return nil
+	return []string{fmt.Sprint(v.Interface())}
 }
 
-// shown hides what is secret in a value.
-func shown(value string, secret bool) string {
-	if secret {
-		return hidden
-	}
-	label, place := "", value // [ISSUER=]URL
-	if before, after, ok := strings.Cut(value, "="); ok && strings.Contains(after, "://") && !strings.Contains(before, "?") {
-		label, place = before+"=", after
+// shownURL hides what is secret in a URL with a label and = in front of it, or without.
+func shownURL(value string, path bool) string {
+	label, place := cutURL(value)
+	if label != "" {
+		label += "="
 	}
 	u, err := url.Parse(place)
-	if err != nil && strings.Contains(place, "://") {
-		return hidden
-	}
-	if err != nil || u.Scheme == "" || u.Host == "" || u.User == nil && u.RawQuery == "" {
-		return value
+	if err != nil || u.Host == "" {
+		return label + hidden
 	}
 	if u.User != nil {
 		u.User = url.User(hidden)
 	}
 	if u.RawQuery != "" {
 		u.RawQuery = hidden
+	}
+	if path && strings.Trim(u.Path, "/") != "" {
+		u.Path, u.RawPath = "/"+hidden, ""
 	}
 	return label + strings.ReplaceAll(u.String(), url.PathEscape(hidden), hidden)
 }

@@ -71,10 +71,19 @@ func TestInForceHidesSecrets(t *testing.T) {
 		"us=https://" + word + "@keys.example/set":             "us=https://[hidden]@keys.example/set",
 		"https://keys.example/set?a=" + word:                   "https://keys.example/set?[hidden]",
 		"https://keys.example/set":                             "https://keys.example/set",
-		"us=https://keys.example:99x/" + word:                  "[hidden]",
+		"us=https://keys.example:99x/" + word:                  "us=[hidden]",
 	} {
 		got := inForce(t, "--jwks-url", given)["jwks-url"].Values
 		if len(got) != 1 || got[0] != want || strings.Contains(got[0], word) {
+			t.Errorf("%s: %q", given, got)
+		}
+	}
+	for given, want := range map[string]string{
+		"https://app.example/" + word:                        "https://app.example/[hidden]",
+		"publish@cam-*=https://app.example/" + word + "?q=1": "publish@cam-*=https://app.example/[hidden]?[hidden]",
+		"http://127.0.0.1:9000":                              "http://127.0.0.1:9000",
+	} {
+		if got := inForce(t, "--webhook", given)["webhook"].Values; len(got) != 1 || got[0] != want {
 			t.Errorf("%s: %q", given, got)
 		}
 	}

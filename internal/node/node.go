@@ -48,6 +48,9 @@ type Deps struct {
 	// Checks are further ones of the self-test, of what the node is made by.
 	Checks []api.Check
 
+	// HookTransport sends webhooks; nil: the network.
+	HookTransport http.RoundTripper
+
 	Logs    *Logs  // nil: nothing is logged
 	Version string // shown by /metrics and the API
 }
@@ -61,6 +64,10 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	hooks    *hooks
+	refused  *refusalCounter
+	watching ticker // streams, for webhooks
+	telling  ticker // of refusals
 	play     *whep.Handler
 	api      *api.Handler
 	public   http.Handler
@@ -105,8 +112,7 @@ func (n *Node) start() error {
 		n.closeSockets() // they are still ours
 		return err
 	}
-	limits := n.deps.Limits
-	limits.Sessions = n.cfg.MaxSessions
+	n.startHooks()
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		Open:           n.cfg.Open,
@@ -118,10 +124,24 @@ func (n *Node) start() error {
 		TrustedProxies: n.cfg.TrustedProxies,
 		ICEServers:     n.cfg.ICEServers,
 		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
-		Limits:         limits,
+		Limits:         n.limits(),
 		Log:            n.deps.Logs.For("signaling"),
+		Observe:        n.hooks.session,
+		ObserveRefusal: n.refused.add,
 	})
 	return err
+}
+
+// limits are those of the settings, and what only tests set.
+func (n *Node) limits() signaling.Limits {
+	l := n.deps.Limits
+	l.Sessions = n.cfg.MaxSessions
+	if n.cfg.MaxUnconnected > 0 {
+		l.HalfOpen = n.cfg.MaxUnconnected
+	}
+	l.TokenSessions, l.SubjectSessions, l.AddressSessions = n.cfg.MaxTokenSessions, n.cfg.MaxSubjectSessions, n.cfg.MaxAddressSessions
+	l.RequestRate, l.FailureRate = n.cfg.MaxRequestRate, n.cfg.MaxFailureRate
+	return l
 }
 
 func (n *Node) closeSockets() {
@@ -138,7 +158,10 @@ func (n *Node) routes() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = n.sessions.HandleError
 	e.Use(n.sessions.CORS, n.sessions.Recover)
-	whip.New(whip.Config{Service: n.sessions, Transport: n.media, Streams: n.streams}).Register(e)
+	whip.New(whip.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		MaxBitrate: n.cfg.MaxPublishBitrate,
+	}).Register(e)
 	n.play.Register(e)
 	if n.cfg.PublicAPI {
 		e.Any(api.Prefix+"*", echo.WrapHandler(n.api))
@@ -210,5 +233,6 @@ func (n *Node) Close() {
 		if n.media != nil {
 			_ = n.media.Close()
 		}
+		n.closeHooks() // last: they tell of the ends
 	})
 }

@@ -42,6 +42,13 @@ type Config struct {
 
 	Limits Limits
 	Log    *slog.Logger // nil: nothing is logged
+
+	// Observe is shown the events of all sessions, those of one in order and one at a
+	// time, and ObserveRefusal the requests refused for their tokens. Calls come from any
+	// goroutine and must neither block nor end a session before they return. Nil: nobody
+	// looks.
+	Observe        func(News)
+	ObserveRefusal func(Refusal)
 }
 
 // A Service is what the endpoints of a node share: the sessions, and the rules of HTTP
@@ -57,9 +64,12 @@ type Service struct {
 	iceServers     iceServers
 	announce       func(auth.Revocation)
 	revocations    revocations
+	visitors       *visitors
 	limits         Limits
 	log            *slog.Logger
 	table          *table
+	observe        func(News)
+	observeRefusal func(Refusal)
 }
 
 // New checks the configuration and starts the sweeper of sessions. Close it.
@@ -93,9 +103,12 @@ func New(cfg Config) (*Service, error) {
 		bases:          bases,
 		iceServers:     ice,
 		announce:       cfg.Announce,
+		visitors:       newVisitors(limits),
 		limits:         limits,
 		log:            cfg.Log,
 		table:          newTable(limits),
+		observe:        cfg.Observe,
+		observeRefusal: cfg.ObserveRefusal,
 	}, nil
 }
 

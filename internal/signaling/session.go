@@ -54,6 +54,7 @@ type Reason string
 const (
 	Refused   Reason = "refused"         // its POST failed
 	Deleted   Reason = "deleted"         // DELETE
+	Crowded   Reason = "crowded-out"     // never connected, and gave way to another address
 	Unused    Reason = "never-connected" // reaped by the sweeper
 	Failed    Reason = "failed"          // DTLS refused, or consent lost
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
@@ -61,6 +62,7 @@ const (
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
 	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
 	Revoked   Reason = "token-revoked"   // its token, its subject or its stream was
+	OverLimit Reason = "over-limit"      // it sends more than its token or the node allows
 	Kicked    Reason = "kicked"          // by an operator
 	Shutdown  Reason = "shutdown"        // the node closes
 )
@@ -68,7 +70,7 @@ const (
 // buried tells whether a client may still DELETE what ended for the reason: it closed
 // DTLS just before, or must learn that its token has ended.
 func (r Reason) buried() bool {
-	return r == PeerLeft || r == Expired || r == Revoked || r == Kicked
+	return r == PeerLeft || r == Expired || r == Revoked || r == OverLimit || r == Kicked
 }
 
 // A Session is one publisher or subscriber. Its Opener gives it what it holds while
@@ -86,9 +88,14 @@ type Session struct {
 	agent   string        // what the client says it is
 	state   atomic.Uint32 // an rtc.State
 
+	quotas []string // keys of the tally it counts in; table.mu
+
+	telling sync.Mutex // held while an event is told, so that they come in order
+	silent  bool       // the last event was told; telling
+
 	// mu guards the fields below. Never held while anything is undone.
 	mu        sync.Mutex
-	media     Media
+	parts     Parts
 	undo      []func(Reason)
 	connected time.Time // zero while half-open
 	reason    Reason    // "" while alive
@@ -181,7 +188,7 @@ func (s *Session) OnState(state rtc.State) {
 	case rtc.Connected:
 		s.onConnected()
 	case rtc.Disconnected:
-		s.log.Info("session", "event", "disconnected")
+		s.tell(Disconnected)
 	case rtc.Failed:
 		s.End(Failed)
 	case rtc.Closed:
@@ -197,11 +204,11 @@ func (s *Session) onConnected() {
 	}
 	s.mu.Unlock()
 	if !first {
-		s.log.Info("session", "event", "reconnected")
+		s.tell(Reconnected)
 		return
 	}
 	s.service.table.connected(s)
-	s.log.Info("session", "event", "connected", "after", time.Since(s.created))
+	s.tell(Connected)
 }
 
 // End ends the session soon and returns at once: it may be called from callbacks of
@@ -244,8 +251,8 @@ func (s *Session) finish(reason Reason) {
 	for i := len(undo) - 1; i >= 0; i-- {
 		undo[i](reason)
 	}
-	s.log.Info("session", "event", "ended", "reason", string(reason),
-		"connected", !connected.IsZero(), "after", time.Since(s.created))
+	s.tellNews(News{Event: Ended, Reason: reason, Connected: !connected.IsZero()},
+		"reason", string(reason), "connected", !connected.IsZero())
 }
 
 // ended tells whether the session's end has begun.

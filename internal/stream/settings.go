@@ -74,8 +74,3 @@ func (s *stream) set() Settings {
 	}
 	return Settings{}
 }
-
-// maxSubscribers is how many subscribers the stream may have.
-func (s *stream) maxSubscribers() int {
-	return int(lesser(int64(s.reg.cfg.MaxSubscribers), int64(s.set().MaxSubscribers)))
-}

@@ -7,27 +7,27 @@ import (
 	"github.com/whippet-media/whippet/internal/stream"
 )
 
-// A Media is what a session carries, for those who look on. Its fields are safe for
+// Parts are what a session is made of, for those who look on. Its fields are safe for
 // concurrent use; what they count stays readable after the session's end.
-type Media struct {
+type Parts struct {
 	Peer         *rtc.Peer            // nil before the session's POST succeeded, and in tests without one
 	Publication  *stream.Publication  // of a publisher
 	Subscription *stream.Subscription // of a subscriber
 }
 
-// Media returns what the session carries; the zero Media while its POST is answered.
-func (s *Session) Media() Media {
+// Parts returns what the session is made of; the zero Parts while its POST is answered.
+func (s *Session) Parts() Parts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.media
+	return s.parts
 }
 
-// carry notes what the session's opener made, before any URL finds the session.
-func (s *Session) carry(o Opening) {
+// build notes what the session's opener made, before any URL finds the session.
+func (s *Session) build(o Opening) {
 	peer, _ := o.Peer.(*rtc.Peer)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.media = Media{Peer: peer, Publication: o.Publication, Subscription: o.Subscription}
+	s.parts = Parts{Peer: peer, Publication: o.Publication, Subscription: o.Subscription}
 }
 
 // State returns how the session's connection stands: Connecting, Connected, Disconnected,
