@@ -11,12 +11,14 @@ import (
 // A Config says how a node's endpoints behave. The zero Config is an open node that
 // any page may use, with default limits. It must not change after New.
 type Config struct {
-	// Verifier checks tokens. Nil: anyone may publish and play, and Authorization
-	// headers are not looked at.
+	// Verifier checks tokens. Nil: nobody has one, and the node is open.
 	Verifier Verifier
 	// Authoriser is asked about what the Verifier does not know. Nil: nobody is. On an open
 	// node it is not asked.
 	Authoriser Authoriser
+	// Open lets anyone publish and play; Authorization headers of those who do are not
+	// looked at. Operators need a token all the same.
+	Open bool
 	// RequireBearer demands a token for session URLs too. Otherwise the URL itself is
 	// enough, as players that send none with PATCH and DELETE need it.
 	RequireBearer bool
@@ -61,6 +63,7 @@ type Config struct {
 type Service struct {
 	verifier       Verifier
 	authoriser     Authoriser
+	open           bool
 	requireBearer  bool
 	bareToken      bool
 	queryToken     bool
@@ -103,6 +106,7 @@ func New(cfg Config) (*Service, error) {
 	return &Service{
 		verifier:       cfg.Verifier,
 		authoriser:     cfg.Authoriser,
+		open:           cfg.Open || cfg.Verifier == nil,
 		requireBearer:  cfg.RequireBearer,
 		bareToken:      cfg.BareToken,
 		queryToken:     cfg.QueryToken,
