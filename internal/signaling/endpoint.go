@@ -151,8 +151,23 @@ func Empty(c echo.Context, status int) error {
 	return nil
 }
 
-// post makes a session. Who may do so is decided before anything is read or looked up.
+// post makes a session, or says why not.
 func (ep *endpoint) post(c echo.Context) error {
+	posted := time.Now()
+	err := ep.begin(c, posted)
+	if ep.observePost != nil {
+		code := ""
+		if err != nil {
+			p, _ := problemOf(err)
+			code = p.Code
+		}
+		ep.observePost(ep.kind, code)
+	}
+	return err
+}
+
+// begin makes a session. Who may do so is decided before anything is read or looked up.
+func (ep *endpoint) begin(c echo.Context, posted time.Time) error {
 	stream, caller, err := ep.admit(c)
 	if err != nil {
 		return err
@@ -165,7 +180,8 @@ func (ep *endpoint) post(c echo.Context) error {
 		return err
 	}
 	s := newSession(ep.Service, ep.kind, stream, caller)
-	s.address = ep.bases.client(c.Request())
+	s.address, s.trace = ep.bases.client(c.Request()), traceOf(c.Request())
+	s.timeline.Posted = posted
 	if err := ep.table.reserve(s); err != nil {
 		return err
 	}
@@ -225,6 +241,7 @@ func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Open
 	if !ep.table.publish(s) {
 		return Overloaded("session-ended", "The session ended while it began. Try again.")
 	}
+	s.answered(o.Peer)
 	s.tell(Created, s.whence()...)
 	h := c.Response().Header()
 	h.Set("Location", s.URL(c.Request()))

@@ -41,6 +41,9 @@ type Config struct {
 	// looks.
 	Observe        func(News)
 	ObserveRefusal func(Refusal)
+	// ObservePost is shown how each POST for a session was answered: the code of the
+	// problem, "" for 201.
+	ObservePost func(k Kind, code string)
 }
 
 // A Service is what the endpoints of a node share: the sessions, and the rules of HTTP
@@ -58,6 +61,7 @@ type Service struct {
 	table          *table
 	observe        func(News)
 	observeRefusal func(Refusal)
+	observePost    func(Kind, string)
 }
 
 // New checks the configuration and starts the sweeper of sessions. Close it.
@@ -94,6 +98,7 @@ func New(cfg Config) (*Service, error) {
 		table:          newTable(limits),
 		observe:        cfg.Observe,
 		observeRefusal: cfg.ObserveRefusal,
+		observePost:    cfg.ObservePost,
 	}, nil
 }
 

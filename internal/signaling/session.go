@@ -78,6 +78,7 @@ type Session struct {
 	caller  caller
 	log     *slog.Logger
 	created time.Time
+	trace   Trace
 	address netip.Addr // of the client, as its POST came
 	ice     negotiation
 
@@ -86,6 +87,8 @@ type Session struct {
 
 	// mu guards the fields below. Never held while anything is undone.
 	mu        sync.Mutex
+	timeline  Timeline
+	prober    prober // nil before the answer, or if its peer is none
 	undo      []func(Reason)
 	connected time.Time // zero while half-open
 	reason    Reason    // "" while alive
@@ -195,6 +198,7 @@ func (s *Session) onConnected() {
 	first := s.connected.IsZero()
 	if first {
 		s.connected = time.Now()
+		s.timeline.DTLS = s.connected
 	}
 	s.mu.Unlock()
 	if !first {
@@ -236,7 +240,10 @@ func (s *Session) claimEnd(reason Reason) bool {
 // finish undoes what the session was given. Whoever closes the table waits for it.
 func (s *Session) finish(reason Reason) {
 	s.service.table.remove(s, reason)
+	progress := s.Timeline() // before its peer is closed
 	s.mu.Lock()
+	s.timeline = progress
+	s.timeline.Ended = time.Now()
 	undo, connected := s.undo, s.connected
 	s.undo = nil
 	s.mu.Unlock()

@@ -17,6 +17,9 @@ type stream struct {
 
 	share share // of Caps.Stream
 
+	*account
+	apart bool // it is the stream's own; Registry.mu
+
 	// guarded by Registry.mu
 	claim *Claim
 	subs  int

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
 // A Subscription is one subscriber of a stream. Its methods are safe for
@@ -32,6 +33,8 @@ type Subscription struct {
 	due    deadline[*Subscription] // when the shard wakes for it at the latest
 	again  bool
 	told   bool // the sink was closed because of a misfit
+	sent   bool // the sink knows that the first packet was sent
+	shown  bool // the same of the first keyframe
 }
 
 // SubscriptionCounts are a subscriber's counters, at most a second old.
@@ -42,6 +45,22 @@ type SubscriptionCounts struct {
 	RTT          time.Duration
 	Choice       forwarder.Choice // of the video track
 	Estimate     int64            // bits per second; 0: not known
+	Measures     forwarder.Measures
+}
+
+// take reads the core's counters. Only the shard calls it.
+func (s *Subscription) take(now time.Time) *SubscriptionCounts {
+	c := &SubscriptionCounts{
+		At: now, Session: s.core.Counts(), RTT: s.core.RTT(), Choice: s.core.Choice(),
+		Estimate: s.core.Estimate(), Measures: s.core.Measure(now),
+	}
+	if t := s.core.Track(codec.Audio); t != nil {
+		c.Audio = t.Counts()
+	}
+	if t := s.core.Track(codec.Video); t != nil {
+		c.Video = t.Counts()
+	}
+	return c
 }
 
 // Subscribe adds a subscriber to a stream, which need not have a publisher. It
