@@ -75,6 +75,7 @@ func TestEverySettingArrives(t *testing.T) {
 		"--jwt-key=a.pem,https://a.example=b=c.pem", "--jwt-key==d=e.pem", "--jwt-issuer=me", "--jwt-type=x+jwt",
 		"--jwks-url=https://b.example/?x=1", "--jwks-url=https://c.example=https://c.example/?x=http://y",
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
+		"--metrics-streams=50", "--trace-endpoint=http://127.0.0.1:4318", "--trace-share=0.25",
 		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
 		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
@@ -93,6 +94,7 @@ func TestEverySettingArrives(t *testing.T) {
 		},
 		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
+		MetricsStreams: 50, Trace: config.Trace{Endpoint: "http://127.0.0.1:4318/v1/traces", Share: 0.25},
 		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
 	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
@@ -182,6 +184,11 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--max-stream-bitrate=-1M", []string{"--max-stream-bitrate", "2500k"}},
 		{"--max-session-bitrate=1e9k", []string{"--max-session-bitrate", "2500k"}},
 		{"--max-sessions=many", []string{"--max-sessions"}},
+		{"--metrics-streams=1001", []string{"--metrics-streams", "0 to 1000"}},
+		{"--trace-endpoint=127.0.0.1:4318", []string{"--trace-endpoint", "/v1/traces"}},
+		{"--trace-endpoint=http://me:secret@host/v1/traces", []string{"--trace-endpoint", "/v1/traces"}},
+		{"--trace-share=1.5", []string{"--trace-share", "0 to 1"}},
+		{"--trace-share=NaN", []string{"--trace-share", "0 to 1"}},
 		{"--ice-server=stun.example", []string{"--ice-server", "stun:stun.example:3478"}},
 		{"--ice-server=turn:t.example", []string{"--turn-secret"}},
 		{"--turn-secret=x", []string{"--ice-server"}},

@@ -16,6 +16,10 @@ const (
 	// maxSessions bounds --max-sessions: the media transport takes no more peers.
 	maxSessions = 20_000
 
+	// maxMetricsStreams bounds --metrics-streams: as many series as a Prometheus server
+	// takes from a target without being told to.
+	maxMetricsStreams = 1000
+
 	// minBitrate and maxBitrate bound bitrates: less carries not even sound, more is no
 	// network's.
 	minBitrate = 50_000

@@ -57,11 +57,13 @@ type Node struct {
 	admin    http.Handler
 	draining atomic.Bool
 	close    sync.Once
+
+	instruments *metrics.Instruments
 }
 
 // New starts a node. It takes over the sockets of d, also when it fails. Close it.
 func New(cfg config.Config, d Deps) (*Node, error) {
-	n := &Node{cfg: cfg, deps: d}
+	n := &Node{cfg: cfg, deps: d, instruments: metrics.NewInstruments()}
 	if err := n.start(); err != nil {
 		n.Close()
 		return nil, err
@@ -79,6 +81,8 @@ func (n *Node) start() error {
 		MaxNode:        n.cfg.MaxSessions,
 		MaxSubscribers: n.cfg.MaxSubscribers,
 		Caps:           stream.Caps{Session: n.cfg.MaxSessionBitrate, Stream: n.cfg.MaxStreamBitrate, Node: n.cfg.MaxBitrate},
+		CountApart:     n.cfg.MetricsStreams,
+		Left:           n.left,
 		Logger:         n.deps.Logs.For("stream"),
 		NewBatch:       func() stream.Batch { return n.media.NewBatch() },
 	})
@@ -104,6 +108,9 @@ func (n *Node) start() error {
 		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
 		Limits:         limits,
 		Log:            n.deps.Logs.For("signaling"),
+		Observe:        n.measure,
+		ObserveMedia:   n.measureMedia,
+		ObservePost:    func(k signaling.Kind, code string) { n.instruments.Posted(k.String(), code) },
 	})
 	return err
 }

@@ -1,7 +1,6 @@
 package signaling
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -18,7 +17,6 @@ const (
 	Created      Event = "created"      // its POST was answered with 201
 	Connected    Event = "connected"    // ICE and DTLS are done
 	Media        Event = "media"        // a publisher's first media packet came
-	Keyframe     Event = "keyframe"     // its first keyframe came; the first was sent to a subscriber
 	Disconnected Event = "disconnected" // its network is silent
 	Reconnected  Event = "reconnected"  // it is not silent any more
 	Restarted    Event = "restarted"    // a PATCH restarted ICE
@@ -58,15 +56,14 @@ func (s *Session) tellNews(n News, attrs ...any) {
 	}
 	s.silent = n.Event == Ended
 	n.Session, n.After = s, time.Since(s.created)
-	level := slog.LevelInfo
-	if n.Event == Keyframe {
-		level = slog.LevelDebug // the shard tells, for each subscriber
-	}
-	s.log.Log(context.Background(), level, "session", append([]any{"event", string(n.Event), "after", n.After}, attrs...)...)
+	s.log.Info("session", append([]any{"event", string(n.Event), "after", n.After}, attrs...)...)
 	if s.service.observe != nil {
 		s.service.observe(n)
 	}
 }
+
+// OnMedia notes a publisher's first media packet. It does not block.
+func (s *Session) OnMedia() { s.tell(Media) }
 
 // Kind returns whether the session is a publisher's or a subscriber's.
 func (s *Session) Kind() Kind { return s.kind }

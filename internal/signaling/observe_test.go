@@ -67,11 +67,11 @@ func TestEventsOfASession(t *testing.T) {
 			time.Sleep(time.Second)
 			s.OnState(state)
 		}
-		s.OnBegin(time.Now(), false)
+		s.OnMedia()
 		s.OnState(rtc.Closed)
 		synctest.Wait()
 		s.OnState(rtc.Connected)
-		s.OnBegin(time.Now(), false)
+		s.OnMedia()
 		a.want(t, "whip live created", "whip live connected", "whip live disconnected", "whip live reconnected",
 			"whip live media", "whip live ended peer-left true")
 		if s.Subject() != "camera" {

@@ -44,6 +44,10 @@ type Config struct {
 	// ObservePost is shown how each POST for a session was answered: the code of the
 	// problem, "" for 201.
 	ObservePost func(k Kind, code string)
+	// ObserveMedia is told when the first packet of media of a session came or was sent,
+	// and when its first keyframe was: see [Timeline]. Calls come from those who carry
+	// media: they must not block, or take a lock of the registry.
+	ObserveMedia func(s *Session, keyframe bool)
 }
 
 // A Service is what the endpoints of a node share: the sessions, and the rules of HTTP
@@ -62,6 +66,7 @@ type Service struct {
 	observe        func(News)
 	observeRefusal func(Refusal)
 	observePost    func(Kind, string)
+	observeMedia   func(*Session, bool)
 }
 
 // New checks the configuration and starts the sweeper of sessions. Close it.
@@ -99,6 +104,7 @@ func New(cfg Config) (*Service, error) {
 		observe:        cfg.Observe,
 		observeRefusal: cfg.ObserveRefusal,
 		observePost:    cfg.ObservePost,
+		observeMedia:   cfg.ObserveMedia,
 	}, nil
 }
 

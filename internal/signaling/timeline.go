@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/internal/rtc"
+	"github.com/whippet-media/whippet/internal/stream"
 )
 
 // A Timeline says when a session passed each step of its set-up. The zero Time: not yet,
@@ -17,6 +18,7 @@ type Timeline struct {
 	DTLS     time.Time // the keys were there
 	Packet   time.Time // the first packet of media came from a publisher, or was sent to a subscriber
 	Keyframe time.Time // the same of the first keyframe of video
+	Live     time.Time // since when the publisher that these are of sends
 	Ended    time.Time
 }
 
@@ -53,27 +55,22 @@ func (s *Session) answered(p Peer) {
 	s.prober, _ = p.(prober)
 }
 
-// mark notes a step once, and reports whether it was the first time.
-func (s *Session) mark(step *time.Time, at time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !step.IsZero() {
-		return false
+// OnBegin notes that media begins, the first packet or the first keyframe. It does not
+// block, and takes no lock that anybody holds while they wait for a shard.
+func (s *Session) OnBegin(b stream.Beginning) {
+	step := &s.timeline.Packet
+	if b.Keyframe {
+		step = &s.timeline.Keyframe
 	}
-	*step = at
-	return true
-}
-
-// OnBegin notes the first packet of media, or the first keyframe of video. It does not
-// block.
-func (s *Session) OnBegin(at time.Time, keyframe bool) {
-	switch {
-	case keyframe:
-		if s.mark(&s.timeline.Keyframe, at) {
-			s.tell(Keyframe)
-		}
-	case s.mark(&s.timeline.Packet, at) && s.kind == WHIP:
-		s.tell(Media)
+	s.mu.Lock()
+	first := step.IsZero()
+	if first {
+		*step = b.At
+		s.timeline.Live = b.Live
+	}
+	s.mu.Unlock()
+	if first && s.service.observeMedia != nil {
+		s.service.observeMedia(s, b.Keyframe)
 	}
 }
 

@@ -84,7 +84,12 @@ func (s *Source) WriteRTCP(compound []byte) error { return s.peer.Load().WriteRT
 func (s *Source) RTT() time.Duration { return s.peer.Load().RTT() }
 
 // Began tells the session that media comes.
-func (s *Source) Began(at time.Time, keyframe bool) { s.session.OnBegin(at, keyframe) }
+func (s *Source) Began(b stream.Beginning) {
+	s.session.OnBegin(b)
+	if !b.Keyframe {
+		s.session.OnMedia()
+	}
+}
 
 // Close ends the publisher's session soon; the stream calls it when another publisher
 // took the name over. It does not block.
@@ -172,7 +177,7 @@ func (s *Sink) Bind(b stream.Batch) {
 }
 
 // Began tells the session that media is sent.
-func (s *Sink) Began(at time.Time, keyframe bool) { s.session.OnBegin(at, keyframe) }
+func (s *Sink) Began(b stream.Beginning) { s.session.OnBegin(b) }
 
 // Close ends the subscriber's session soon; the stream calls it when it can serve the
 // subscriber no more. It does not block.

@@ -153,11 +153,11 @@ func (p *Publication) began(at time.Time) {
 	if p.first.Load() == nil {
 		p.first.Store(&at)
 		p.stream.reg.watch.changed()
-		p.src.Began(at, false)
+		p.src.Began(Beginning{At: at, Live: at})
 	}
 	if best := p.up.Best(codec.Video); best != nil && best.Keyframe() != nil {
 		p.shown = true
-		p.src.Began(at, true)
+		p.src.Began(Beginning{At: at, Keyframe: true, Live: *p.first.Load()})
 	}
 }
 

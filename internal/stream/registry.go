@@ -36,11 +36,18 @@ type Source interface {
 	WriteRTCP(b []byte) error
 	// RTT returns the round trip to the publisher; 0 if unknown.
 	RTT() time.Duration
-	// Began is called with the first media packet, and with the first keyframe of video:
-	// when it came, and which of the two it is.
-	Began(at time.Time, keyframe bool)
+	// Began is called when media begins, at most once for each of the two.
+	Began(b Beginning)
 	// Close ends the publisher's session because of reason. It returns at once.
 	Close(reason error)
+}
+
+// A Beginning is the first packet of media that a publisher sent or a subscriber was sent,
+// or the first of a keyframe.
+type Beginning struct {
+	At       time.Time
+	Keyframe bool
+	Live     time.Time // when the publisher's own first packet came
 }
 
 // A Batch holds back what the Sinks of one shard write, until Flush.
@@ -56,9 +63,10 @@ type Sink interface {
 	WriteRTP(p *forwarder.OutPacket) error
 	// WriteRTCP sends a compound RTCP packet; b is borrowed.
 	WriteRTCP(b []byte) error
-	// Began is called when the first packet of media was sent, and when the first
-	// keyframe's was: at what time, and which of the two it is.
-	Began(at time.Time, keyframe bool)
+	// Began is called when media begins, at most once for each of the two. The shard
+	// waits: nothing may be locked that is held by who waits for a shard, or for the
+	// Registry.
+	Began(b Beginning)
 	// Close ends the subscriber's session because of reason. It returns at once.
 	Close(reason error)
 }

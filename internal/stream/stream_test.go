@@ -25,10 +25,10 @@ type source struct {
 	reason error
 }
 
-func (s *source) WriteRTCP([]byte) error           { s.rtcp++; return nil }
-func (s *source) RTT() time.Duration               { return 0 }
-func (s *source) Began(_ time.Time, keyframe bool) { s.began = append(s.began, keyframe) }
-func (s *source) Close(reason error)               { s.reason = reason }
+func (s *source) WriteRTCP([]byte) error { s.rtcp++; return nil }
+func (s *source) RTT() time.Duration     { return 0 }
+func (s *source) Began(b Beginning)      { s.began = append(s.began, b.Keyframe) }
+func (s *source) Close(reason error)     { s.reason = reason }
 
 // sink is a subscriber that keeps numbers. It is read after synctest.Wait.
 type sink struct {
@@ -47,10 +47,10 @@ func (s *sink) WriteRTP(p *forwarder.OutPacket) error {
 	s.seqs = append(s.seqs, p.Seq)
 	return nil
 }
-func (s *sink) WriteRTCP([]byte) error           { return nil }
-func (s *sink) Bind(Batch)                       {}
-func (s *sink) Began(_ time.Time, keyframe bool) { s.began = append(s.began, keyframe) }
-func (s *sink) Close(reason error)               { s.reason = reason }
+func (s *sink) WriteRTCP([]byte) error { return nil }
+func (s *sink) Bind(Batch)             {}
+func (s *sink) Began(b Beginning)      { s.began = append(s.began, b.Keyframe) }
+func (s *sink) Close(reason error)     { s.reason = reason }
 
 func publisherConfig() forwarder.PublisherConfig {
 	return forwarder.PublisherConfig{Tracks: []forwarder.PublisherTrack{{
@@ -333,7 +333,7 @@ type nullSink struct{ n int }
 func (s *nullSink) WriteRTP(*forwarder.OutPacket) error { s.n++; return nil }
 func (s *nullSink) WriteRTCP([]byte) error              { return nil }
 func (s *nullSink) Bind(Batch)                          {}
-func (s *nullSink) Began(time.Time, bool)               {}
+func (s *nullSink) Began(Beginning)                     {}
 func (s *nullSink) Close(error)                         {}
 
 // TestDeliveryDoesNotAllocate holds the whole pass of a shard to its budget: 0

@@ -151,13 +151,17 @@ func (s *shard) closeCounts(sub *Subscription) {
 
 // began tells the sink that media begins, as soon as it does.
 func (s *shard) began(sub *Subscription) {
+	var live time.Time
+	if sub.pub != nil && sub.pub.first.Load() != nil {
+		live = *sub.pub.first.Load()
+	}
 	packet, keyframe := sub.core.Began()
 	if !packet.IsZero() && !sub.sent {
 		sub.sent = true
-		sub.sink.Began(packet, false)
+		sub.sink.Began(Beginning{At: packet, Live: live})
 	}
 	if !keyframe.IsZero() {
 		sub.shown = true
-		sub.sink.Began(keyframe, true)
+		sub.sink.Began(Beginning{At: keyframe, Keyframe: true, Live: live})
 	}
 }
