@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // Flags are the settings of a node as the command line has them, for kong. The
 // tags are the one place for names, defaults and help texts. [Flags.Config] checks
 // them.
@@ -9,6 +11,8 @@ type Flags struct {
 	Network  `embed:"" group:"Network"`
 	Access   `embed:"" group:"Access"`
 	Policy   `embed:"" group:"Streams"`
+	Bounds   `embed:"" group:"Clients"`
+	Hooks    `embed:"" group:"Webhooks"`
 	Watching `embed:"" group:"Metrics and traces"`
 	Logging  `embed:"" group:"Logs"`
 }
@@ -68,6 +72,15 @@ type Watching struct {
 
 	TraceEndpoint string  `name:"trace-endpoint" placeholder:"URL" help:"Send traces of sessions' beginnings here, as OTLP over HTTP, e.g. http://127.0.0.1:4318/v1/traces. Default: there are no traces."`
 	TraceShare    float64 `name:"trace-share" default:"1" placeholder:"SHARE" help:"Part of the sessions that are traced, 0 to 1. A POST with a traceparent header says itself whether it is."`
+}
+
+// Hooks holds the settings about webhooks.
+type Hooks struct {
+	Webhook           []string      `name:"webhook" placeholder:"[EVENTS[@STREAMS]=]URL" help:"Send events to these URLs, see docs/webhooks.md. EVENTS are publish, subscriber, stream, diagnosis, auth or all, with + between them; without them all but subscriber. STREAMS is a name in which * stands for anything: publish@cam-*=https://app.example/hook."`
+	WebhookSecret     string        `name:"webhook-secret" placeholder:"SECRET" help:"What signs events: whsec_ and the base64 of 24 to 64 random bytes. One for all URLs, or one for each, with commas or lines between them; two with a space between them both sign."`
+	WebhookSecretFile string        `name:"webhook-secret-file" placeholder:"FILE" help:"File that holds --webhook-secret."`
+	WebhookIdle       time.Duration `name:"webhook-idle" default:"1m" placeholder:"TIME" help:"A live stream that had no subscriber for so long is idle, which is an event."`
+	NodeName          string        `name:"node-name" placeholder:"NAME" help:"What this node is called in events. Default: the name of the machine."`
 }
 
 // Logging holds the settings about logs.

@@ -41,6 +41,9 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// HookTransport sends webhooks; nil: the network.
+	HookTransport http.RoundTripper
+
 	Logs    *Logs  // nil: nothing is logged
 	Version string // shown by /metrics
 }
@@ -52,6 +55,10 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	hooks    *hooks
+	refused  *refusalCounter
+	watching ticker // streams, for webhooks
+	telling  ticker // of refusals
 	play     *whep.Handler
 	public   http.Handler
 	admin    http.Handler
@@ -94,8 +101,7 @@ func (n *Node) start() error {
 		n.closeSockets() // they are still ours
 		return err
 	}
-	limits := n.deps.Limits
-	limits.Sessions = n.cfg.MaxSessions
+	n.startHooks()
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		RequireBearer:  n.cfg.SessionToken,
@@ -106,13 +112,29 @@ func (n *Node) start() error {
 		TrustedProxies: n.cfg.TrustedProxies,
 		ICEServers:     n.cfg.ICEServers,
 		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
-		Limits:         limits,
+		Limits:         n.limits(),
 		Log:            n.deps.Logs.For("signaling"),
-		Observe:        n.measure,
+		Observe: func(news signaling.News) {
+			n.measure(news)
+			n.hooks.session(news)
+		},
+		ObserveRefusal: n.refused.add,
 		ObserveMedia:   n.measureMedia,
 		ObservePost:    func(k signaling.Kind, code string) { n.instruments.Posted(k.String(), code) },
 	})
 	return err
+}
+
+// limits are those of the settings, and what only tests set.
+func (n *Node) limits() signaling.Limits {
+	l := n.deps.Limits
+	l.Sessions = n.cfg.MaxSessions
+	if n.cfg.MaxUnconnected > 0 {
+		l.HalfOpen = n.cfg.MaxUnconnected
+	}
+	l.TokenSessions, l.SubjectSessions, l.AddressSessions = n.cfg.MaxTokenSessions, n.cfg.MaxSubjectSessions, n.cfg.MaxAddressSessions
+	l.RequestRate, l.FailureRate = n.cfg.MaxRequestRate, n.cfg.MaxFailureRate
+	return l
 }
 
 func (n *Node) closeSockets() {
@@ -129,7 +151,10 @@ func (n *Node) routes() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = n.sessions.HandleError
 	e.Use(n.sessions.CORS, n.sessions.Recover)
-	whip.New(whip.Config{Service: n.sessions, Transport: n.media, Streams: n.streams}).Register(e)
+	whip.New(whip.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		MaxBitrate: n.cfg.MaxPublishBitrate,
+	}).Register(e)
 	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
 		RequireLive: n.cfg.RejectAbsent,
@@ -170,6 +195,9 @@ func (n *Node) Media() *rtc.Transport { return n.media }
 // Sessions returns how many sessions there are, and how many never connected.
 func (n *Node) Sessions() (all, halfOpen int) { return n.sessions.Sessions() }
 
+// Signaling returns the node's sessions, to look at, end and revoke them.
+func (n *Node) Signaling() *signaling.Service { return n.sessions }
+
 // EndEvents tells subscribers who listen to events to begin a new session elsewhere, and
 // ends their event streams: those are responses that would never end by themselves.
 // Sessions go on until Close.
@@ -195,5 +223,6 @@ func (n *Node) Close() {
 		if n.media != nil {
 			_ = n.media.Close()
 		}
+		n.closeHooks() // last: they tell of the ends
 	})
 }

@@ -200,7 +200,7 @@ func (s *shard) leave(sub *Subscription) {
 	}
 	m.count.Store(int32(len(m.subs)))
 	s.due.remove(&sub.due)
-	sub.core = nil
+	sub.core, sub.player, sub.tap = nil, nil, nil
 	sub.pub = nil
 }
 
@@ -246,8 +246,8 @@ func (s *shard) serve(sub *Subscription) {
 	if live := sub.stream.live.Load(); live != sub.pub {
 		s.follow(sub, live)
 	}
-	if sub.capped() {
-		sub.core.SetCap(sub.cap())
+	if sub.player != nil && sub.capped() {
+		sub.player.SetCap(sub.cap())
 	}
 	now := time.Now()
 	s.out.Reset()
@@ -260,7 +260,7 @@ func (s *shard) serve(sub *Subscription) {
 	s.schedule(sub, s.out.Deadline, now)
 	if sub.core.Misfit() && !sub.told {
 		sub.told = true
-		sub.sink.Close(ErrFormat)
+		sub.sink.Close(sub.misfit())
 	}
 }
 

@@ -151,11 +151,15 @@ func (s *shard) closeCounts(sub *Subscription) {
 
 // began tells the sink that media begins, as soon as it does.
 func (s *shard) began(sub *Subscription) {
+	if sub.player == nil {
+		sub.shown = true // a link: its far end sees for itself
+		return
+	}
 	var live time.Time
 	if sub.pub != nil && sub.pub.first.Load() != nil {
 		live = *sub.pub.first.Load()
 	}
-	packet, keyframe := sub.core.Began()
+	packet, keyframe := sub.player.Began()
 	if !packet.IsZero() && !sub.sent {
 		sub.sent = true
 		sub.sink.Began(Beginning{At: packet, Live: live})
