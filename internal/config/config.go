@@ -49,8 +49,10 @@ type Config struct {
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
 
-	Webhooks Webhooks
-	NodeName string // never empty
+	MetricsStreams int // streams with series of their own in /metrics
+	Trace          Trace
+	Webhooks       Webhooks
+	NodeName       string // never empty
 
 	Log Log
 
@@ -62,6 +64,15 @@ type TLS struct{ Cert, Key string }
 
 // On tells whether HTTPS is served.
 func (t TLS) On() bool { return t.Cert != "" }
+
+// A Trace says where traces go. The zero Trace: nowhere.
+type Trace struct {
+	Endpoint string  // http or https URL of an OTLP receiver; "": there are no traces
+	Share    float64 // of the sessions whose POST does not say, 0 to 1
+}
+
+// On tells whether there are traces.
+func (t Trace) On() bool { return t.Endpoint != "" }
 
 // An Announce is one value of --announce.
 type Announce struct {

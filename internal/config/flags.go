@@ -8,12 +8,13 @@ import "time"
 type Flags struct {
 	File string `name:"config" placeholder:"FILE" help:"YAML file with settings; its keys are the names of these flags."`
 
-	Network `embed:"" group:"Network"`
-	Access  `embed:"" group:"Access"`
-	Policy  `embed:"" group:"Streams"`
-	Bounds  `embed:"" group:"Clients"`
-	Hooks   `embed:"" group:"Webhooks"`
-	Logging `embed:"" group:"Logs"`
+	Network  `embed:"" group:"Network"`
+	Access   `embed:"" group:"Access"`
+	Policy   `embed:"" group:"Streams"`
+	Bounds   `embed:"" group:"Clients"`
+	Hooks    `embed:"" group:"Webhooks"`
+	Watching `embed:"" group:"Metrics and traces"`
+	Logging  `embed:"" group:"Logs"`
 }
 
 // Network holds the settings about addresses.
@@ -69,6 +70,14 @@ type Policy struct {
 	MaxBitrate        string `name:"max-bitrate" placeholder:"BITRATE" help:"Most bits per second to all subscribers of the node together, e.g. 900M; each gets the best layers that fit its even part. Default: no limit."`
 	MaxStreamBitrate  string `name:"max-stream-bitrate" placeholder:"BITRATE" help:"The same for all subscribers of one stream."`
 	MaxSessionBitrate string `name:"max-session-bitrate" placeholder:"BITRATE" help:"Most bits per second to one subscriber, e.g. 2500k."`
+}
+
+// Watching holds the settings about metrics and traces.
+type Watching struct {
+	MetricsStreams int `name:"metrics-streams" default:"0" placeholder:"N" help:"Streams that have series of their own in /metrics, a dozen each; further ones are summed up as (other). 0: none have."`
+
+	TraceEndpoint string  `name:"trace-endpoint" placeholder:"URL" help:"Send traces of sessions' beginnings here, as OTLP over HTTP, e.g. http://127.0.0.1:4318/v1/traces. Default: there are no traces."`
+	TraceShare    float64 `name:"trace-share" default:"1" placeholder:"SHARE" help:"Part of the sessions that are traced, 0 to 1. A POST with a traceparent header says itself whether it is."`
 }
 
 // Hooks holds the settings about webhooks.

@@ -42,6 +42,8 @@ func (f Flags) Config() (Config, error) {
 		ClientLimits:      e.bounds(f.Bounds),
 		ICEServers:        e.iceServers("ice-server", f.ICEServer),
 		TURNSecret:        e.secret("turn-secret", f.TURNSecret, f.TURNSecretFile),
+		Trace:             e.trace(f.TraceEndpoint, f.TraceShare),
+		MetricsStreams:    e.between("metrics-streams", f.MetricsStreams, 0, maxMetricsStreams),
 		Webhooks:          e.webhooks(f.Hooks),
 		NodeName:          nodeName(f.NodeName),
 		Log:               e.log(f.LogLevel, f.LogFormat),
@@ -54,6 +56,25 @@ func (f Flags) Config() (Config, error) {
 	c.Tokens = e.tokens(f.Keys)
 	e.together(c)
 	return c, e.err()
+}
+
+// trace checks where traces go.
+func (e *problems) trace(endpoint string, share float64) Trace {
+	if !(share >= 0 && share <= 1) {
+		e.add("trace-share", "%v is out of range; write a number from 0 to 1", share)
+	}
+	if endpoint == "" {
+		return Trace{}
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		e.add("trace-endpoint", "this is no address of a receiver; write http(s)://host:port/v1/traces")
+	}
+	if err == nil && (u.Path == "" || u.Path == "/") {
+		u.Path = "/v1/traces" // where OTLP over HTTP goes unless said otherwise
+		endpoint = u.String()
+	}
+	return Trace{Endpoint: endpoint, Share: share}
 }
 
 // problems collects mistakes; its methods return the checked value.

@@ -118,7 +118,9 @@ func (h *Host) traffic() metrics.Traffic {
 	t := metrics.Traffic{
 		PacketsRead: s.PacketsRead, BytesRead: s.BytesRead,
 		PacketsWritten: s.PacketsWritten, BytesWritten: s.BytesWritten,
-		Reads: s.Reads, Batches: s.Batches, Runs: s.OffloadRuns, RunPackets: s.OffloadPackets,
+		Reads: s.Reads, Batches: s.Batches,
+		ReadSizes:  metrics.Sizes{Bounds: udp.SizeBounds(), Counts: s.ReadSizes[:]},
+		BatchSizes: metrics.Sizes{Bounds: udp.SizeBounds(), Counts: s.SendSizes[:]}, Runs: s.OffloadRuns, RunPackets: s.OffloadPackets,
 		CoalescedPackets: s.CoalescedPackets, KernelDrops: s.KernelDrops, Truncated: s.Truncated,
 		WriteErrors: s.WriteErrors, Refusals: make(map[string]uint64),
 		Sending: s.Sending.String(), Receiving: s.Receiving.String(),

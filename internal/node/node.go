@@ -77,11 +77,13 @@ type Node struct {
 	admin    http.Handler
 	draining atomic.Bool
 	close    sync.Once
+
+	instruments *metrics.Instruments
 }
 
 // New starts a node. It takes over the sockets of d, also when it fails. Close it.
 func New(cfg config.Config, d Deps) (*Node, error) {
-	n := &Node{cfg: cfg, deps: d, id: rand.Text()[:idLetters], started: time.Now()}
+	n := &Node{cfg: cfg, deps: d, id: rand.Text()[:idLetters], started: time.Now(), instruments: metrics.NewInstruments()}
 	if err := n.start(); err != nil {
 		n.Close()
 		return nil, err
@@ -104,6 +106,8 @@ func (n *Node) start() error {
 		MaxNode:        n.cfg.MaxSessions,
 		MaxSubscribers: n.cfg.MaxSubscribers,
 		Caps:           stream.Caps{Session: n.cfg.MaxSessionBitrate, Stream: n.cfg.MaxStreamBitrate, Node: n.cfg.MaxBitrate},
+		CountApart:     n.cfg.MetricsStreams,
+		Left:           n.left,
 		Logger:         n.deps.Logs.For("stream"),
 		NewBatch:       func() stream.Batch { return n.media.NewBatch() },
 	})
@@ -135,8 +139,13 @@ func (n *Node) start() error {
 		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
 		Limits:         n.limits(),
 		Log:            n.deps.Logs.For("signaling"),
-		Observe:        n.hooks.session,
+		Observe: func(news signaling.News) {
+			n.measure(news)
+			n.hooks.session(news)
+		},
 		ObserveRefusal: n.refused.add,
+		ObserveMedia:   n.measureMedia,
+		ObservePost:    func(k signaling.Kind, code string) { n.instruments.Posted(k.String(), code) },
 	})
 	return err
 }

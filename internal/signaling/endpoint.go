@@ -170,8 +170,23 @@ func Empty(c echo.Context, status int) error {
 	return nil
 }
 
-// post makes a session. Who may do so is decided before anything is read or looked up.
+// post makes a session, or says why not.
 func (ep *endpoint) post(c echo.Context) error {
+	posted := time.Now()
+	err := ep.begin(c, posted)
+	if ep.observePost != nil {
+		code := ""
+		if err != nil {
+			p, _ := problemOf(err)
+			code = p.Code
+		}
+		ep.observePost(ep.kind, code)
+	}
+	return err
+}
+
+// begin makes a session. Who may do so is decided before anything is read or looked up.
+func (ep *endpoint) begin(c echo.Context, posted time.Time) error {
 	stream, caller, err := ep.admit(c)
 	if err != nil {
 		return err
@@ -185,6 +200,8 @@ func (ep *endpoint) post(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.trace = traceOf(c.Request())
+	s.timeline.Posted = posted
 	if err := restrict(ep.kind, offer, caller.grant.Limits); err != nil {
 		return err
 	}
@@ -252,6 +269,7 @@ func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Open
 	if !ep.table.publish(s) {
 		return Overloaded("session-ended", "The session ended while it began. Try again.")
 	}
+	s.answered(o.Peer)
 	s.tell(Created, s.whence()...)
 	h := c.Response().Header()
 	h.Set("Location", s.URL(c.Request()))

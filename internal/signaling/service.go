@@ -56,6 +56,13 @@ type Config struct {
 	// looks.
 	Observe        func(News)
 	ObserveRefusal func(Refusal)
+	// ObservePost is shown how each POST for a session was answered: the code of the
+	// problem, "" for 201.
+	ObservePost func(k Kind, code string)
+	// ObserveMedia is told when the first packet of media of a session came or was sent,
+	// and when its first keyframe was: see [Timeline]. Calls come from those who carry
+	// media: they must not block, or take a lock of the registry.
+	ObserveMedia func(s *Session, keyframe bool)
 }
 
 // A Service is what the endpoints of a node share: the sessions, and the rules of HTTP
@@ -80,6 +87,8 @@ type Service struct {
 	table          *table
 	observe        func(News)
 	observeRefusal func(Refusal)
+	observePost    func(Kind, string)
+	observeMedia   func(*Session, bool)
 }
 
 // New checks the configuration and starts the sweeper of sessions. Close it.
@@ -121,6 +130,8 @@ func New(cfg Config) (*Service, error) {
 		table:          newTable(limits),
 		observe:        cfg.Observe,
 		observeRefusal: cfg.ObserveRefusal,
+		observePost:    cfg.ObservePost,
+		observeMedia:   cfg.ObserveMedia,
 	}, nil
 }
 
