@@ -18,6 +18,10 @@ type Selection struct {
 
 	MaxSpatial, MaxTemporal *uint8 // the highest; nil: any
 	MaxWidth, MaxHeight     int    // in pixels; 0: any
+
+	// LimitWidth and LimitHeight are not the subscriber's wish but what it may have: where
+	// nothing is so small, the least there is. In pixels; 0: any.
+	LimitWidth, LimitHeight int
 }
 
 // A LayerStatus is one layer of an encoding as it is received.
@@ -75,18 +79,17 @@ func (s *Subscriber) Estimate() int64 {
 
 // allocate sets the target of the video track.
 func (s *Subscriber) allocate(now time.Time) {
+	if now.Before(s.alloc.next) {
+		return
+	}
 	d := s.Track(codec.Video)
 	if d == nil || s.pub == nil {
 		return
 	}
-	limit := s.limit(d)
 	best, described := s.pub.Best(codec.Video), d.ids[codec.DependencyDescriptor] != 0
 	choice := best != nil && best.format.Name == codec.AV1 && !described
 	if s.wide.est == nil && s.cap == 0 && d.selection == (Selection{}) && !choice {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
-		return
-	}
-	if now.Before(s.alloc.next) {
 		return
 	}
 	s.alloc.next = now.Add(allocateInterval)
@@ -98,8 +101,9 @@ func (s *Subscriber) allocate(now time.Time) {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
+	limit := s.limit(d)
 	s.alloc.blind = d.cfg.RTXSSRC == 0
-	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit)
+	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit, d.sends())
 	s.want(want)
 	s.pace(now, d)
 	if i < 0 {

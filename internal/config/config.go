@@ -38,6 +38,8 @@ type Config struct {
 	// Bits per second to all subscribers, to those of a stream, to one; 0: no limit.
 	MaxBitrate, MaxStreamBitrate, MaxSessionBitrate int64
 
+	ClientLimits
+
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
 

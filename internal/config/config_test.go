@@ -58,7 +58,8 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		HTTP: ":8080", Admin: "127.0.0.1:9090", CORSOrigins: []string{"*"},
 		Tokens: config.Tokens{Audience: "whippet", Data: "/xdg/whippet"}, MaxSessions: 10_000, MaxSubscribers: 10_000,
-		Webhooks: config.Webhooks{Idle: time.Minute}, NodeName: hostname(t),
+		ClientLimits: config.ClientLimits{MaxUnconnected: 1000, MaxRequestRate: 100, MaxFailureRate: 10},
+		Webhooks:     config.Webhooks{Idle: time.Minute}, NodeName: hostname(t),
 		Log: config.Log{Packages: map[string]slog.Level{}},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameSecret)); diff != "" {
@@ -89,6 +90,8 @@ func TestEverySettingArrives(t *testing.T) {
 		"--jwks-url=https://b.example/?x=1", "--jwks-url=https://c.example=https://c.example/?x=http://y",
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
 		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k",
+		"--max-unconnected=9", "--max-token-sessions=1", "--max-subject-sessions=2", "--max-address-sessions=3",
+		"--max-request-rate=4", "--max-failure-rate=0", "--max-publish-bitrate=12M",
 		"--webhook=https://a.example/x?k=v,subscriber+auth.refused@cam-*=http://b.example/", "--webhook-secret="+whsec("1")+" "+whsec("2")+","+whsec("3"),
 		"--webhook-idle=90s", "--node-name=n1", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
@@ -108,6 +111,10 @@ func TestEverySettingArrives(t *testing.T) {
 		},
 		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
+		ClientLimits: config.ClientLimits{
+			MaxUnconnected: 9, MaxTokenSessions: 1, MaxSubjectSessions: 2, MaxAddressSessions: 3,
+			MaxRequestRate: 4, MaxPublishBitrate: 12_000_000,
+		},
 		Webhooks: config.Webhooks{Idle: 90 * time.Second, Receivers: []config.Webhook{
 			{Host: "a.example", URL: config.NewSecret("https://a.example/x?k=v"), Types: webhook.Usual(), Secrets: []config.Secret{raw("1"), raw("2")}},
 			{
@@ -214,6 +221,9 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--conflict=fight", []string{"--conflict", "takeover"}},
 		{"--absent=cry", []string{"--absent", "wait"}},
 		{"--max-sessions=0", []string{"--max-sessions", "from 1"}},
+		{"--max-request-rate=-1", []string{"--max-request-rate", "from 0"}},
+		{"--max-failure-rate=100001", []string{"--max-failure-rate", "to 100000"}},
+		{"--max-unconnected=0", []string{"--max-unconnected", "from 1"}},
 		{"--max-subscribers=0", []string{"--max-subscribers", "from 1"}},
 		{"--max-bitrate=5", []string{"--max-bitrate", "from 50k"}},
 		{"--max-bitrate=5T", []string{"--max-bitrate", "2500k"}},

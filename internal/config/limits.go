@@ -25,6 +25,9 @@ const (
 	// maxSessions bounds --max-sessions: the media transport takes no more peers.
 	maxSessions = 20_000
 
+	// maxRate bounds rates of requests: no node answers more.
+	maxRate = 100_000
+
 	// minBitrate and maxBitrate bound bitrates: less carries not even sound, more is no
 	// network's.
 	minBitrate = 50_000

@@ -34,6 +34,7 @@ func (f Flags) Config() (Config, error) {
 		MaxBitrate:        e.bitrate("max-bitrate", f.MaxBitrate),
 		MaxStreamBitrate:  e.bitrate("max-stream-bitrate", f.MaxStreamBitrate),
 		MaxSessionBitrate: e.bitrate("max-session-bitrate", f.MaxSessionBitrate),
+		ClientLimits:      e.bounds(f.Bounds),
 		ICEServers:        e.iceServers("ice-server", f.ICEServer),
 		TURNSecret:        e.secret("turn-secret", f.TURNSecret, f.TURNSecretFile),
 		Webhooks:          e.webhooks(f.Hooks),

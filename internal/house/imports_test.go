@@ -25,6 +25,7 @@ func down() map[string][]string {
 		"internal/keys":    {"auth"},
 		"internal/metrics": {},
 		"internal/quiet":   {},
+		"relay":            {},
 		"internal/sdp":     codec,
 		"internal/udp":     {},
 		"internal/web":     {},

@@ -98,8 +98,6 @@ func (n *Node) start() error {
 		return err
 	}
 	n.startHooks()
-	limits := n.deps.Limits
-	limits.Sessions = n.cfg.MaxSessions
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		RequireBearer:  n.cfg.SessionToken,
@@ -110,12 +108,24 @@ func (n *Node) start() error {
 		TrustedProxies: n.cfg.TrustedProxies,
 		ICEServers:     n.cfg.ICEServers,
 		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
-		Limits:         limits,
+		Limits:         n.limits(),
 		Log:            n.deps.Logs.For("signaling"),
 		Observe:        n.hooks.session,
 		ObserveRefusal: n.refused.add,
 	})
 	return err
+}
+
+// limits are those of the settings, and what only tests set.
+func (n *Node) limits() signaling.Limits {
+	l := n.deps.Limits
+	l.Sessions = n.cfg.MaxSessions
+	if n.cfg.MaxUnconnected > 0 {
+		l.HalfOpen = n.cfg.MaxUnconnected
+	}
+	l.TokenSessions, l.SubjectSessions, l.AddressSessions = n.cfg.MaxTokenSessions, n.cfg.MaxSubjectSessions, n.cfg.MaxAddressSessions
+	l.RequestRate, l.FailureRate = n.cfg.MaxRequestRate, n.cfg.MaxFailureRate
+	return l
 }
 
 func (n *Node) closeSockets() {
@@ -132,7 +142,10 @@ func (n *Node) routes() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = n.sessions.HandleError
 	e.Use(n.sessions.CORS, n.sessions.Recover)
-	whip.New(whip.Config{Service: n.sessions, Transport: n.media, Streams: n.streams}).Register(e)
+	whip.New(whip.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		MaxBitrate: n.cfg.MaxPublishBitrate,
+	}).Register(e)
 	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
 		RequireLive: n.cfg.RejectAbsent,
@@ -172,6 +185,9 @@ func (n *Node) Media() *rtc.Transport { return n.media }
 
 // Sessions returns how many sessions there are, and how many never connected.
 func (n *Node) Sessions() (all, halfOpen int) { return n.sessions.Sessions() }
+
+// Signaling returns the node's sessions, to look at, end and revoke them.
+func (n *Node) Signaling() *signaling.Service { return n.sessions }
 
 // EndEvents tells subscribers who listen to events to begin a new session elsewhere, and
 // ends their event streams: those are responses that would never end by themselves.

@@ -117,6 +117,8 @@ func limitProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, rtc.ErrClosed), errors.Is(err, stream.ErrClosed):
 		return Closing()
+	case errors.Is(err, stream.ErrStreamFull):
+		return Overloaded("stream-full", "The stream has as many subscribers as it may. Try again later.")
 	case errors.Is(err, rtc.ErrTooManyPeers), errors.Is(err, stream.ErrFull):
 		return nodeFull()
 	}

@@ -3,6 +3,8 @@ package signaling
 import (
 	"log/slog"
 	"net/netip"
+
+	"github.com/whippet-media/whippet/auth"
 )
 
 // A Config says how a node's endpoints behave. The zero Config is an open node that
@@ -32,6 +34,10 @@ type Config struct {
 	ICEServers []string
 	TURNSecret string
 
+	// Announce is told each revocation made at this node, for other nodes to learn. It
+	// must not block. Nil: nobody is told.
+	Announce func(auth.Revocation)
+
 	Limits Limits
 	Log    *slog.Logger // nil: nothing is logged
 
@@ -53,6 +59,9 @@ type Service struct {
 	cors           corsPolicy
 	bases          bases
 	iceServers     iceServers
+	announce       func(auth.Revocation)
+	revocations    revocations
+	visitors       *visitors
 	limits         Limits
 	log            *slog.Logger
 	table          *table
@@ -89,6 +98,8 @@ func New(cfg Config) (*Service, error) {
 		cors:           cors,
 		bases:          bases,
 		iceServers:     ice,
+		announce:       cfg.Announce,
+		visitors:       newVisitors(limits),
 		limits:         limits,
 		log:            cfg.Log,
 		table:          newTable(limits),

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -54,18 +53,24 @@ type Reason string
 const (
 	Refused   Reason = "refused"         // its POST failed
 	Deleted   Reason = "deleted"         // DELETE
+	Crowded   Reason = "crowded-out"     // never connected, and gave way to another address
 	Unused    Reason = "never-connected" // reaped by the sweeper
 	Failed    Reason = "failed"          // DTLS refused, or consent lost
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
 	Replaced  Reason = "replaced"        // another publisher took the name over
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
 	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
+	Revoked   Reason = "token-revoked"   // its token, its subject or its stream was
+	OverLimit Reason = "over-limit"      // it sends more than its token or the node allows
+	Kicked    Reason = "kicked"          // by an operator
 	Shutdown  Reason = "shutdown"        // the node closes
 )
 
 // buried tells whether a client may still DELETE what ended for the reason: it closed
 // DTLS just before, or must learn that its token has ended.
-func (r Reason) buried() bool { return r == PeerLeft || r == Expired }
+func (r Reason) buried() bool {
+	return r == PeerLeft || r == Expired || r == Revoked || r == OverLimit || r == Kicked
+}
 
 // A Session is one publisher or subscriber. Its Opener gives it what it holds while
 // its POST is answered; see the package comment for its life.
@@ -78,8 +83,9 @@ type Session struct {
 	caller  caller
 	log     *slog.Logger
 	created time.Time
-	address netip.Addr // of the client, as its POST came
 	ice     negotiation
+
+	quotas []string // keys of the tally it counts in; table.mu
 
 	telling sync.Mutex // held while an event is told, so that they come in order
 	silent  bool       // the last event was told; telling
@@ -89,7 +95,11 @@ type Session struct {
 	undo      []func(Reason)
 	connected time.Time // zero while half-open
 	reason    Reason    // "" while alive
-	deleted   bool      // the client got its 200
+	latest    caller    // whose token renewed the session last; that of its POST at first
+	started   bool      // its POST has succeeded
+	ends      time.Time // at the latest; zero: never by itself
+	timer     *time.Timer
+	deleted   bool // the client got its 200
 	done      chan struct{}
 }
 
@@ -102,6 +112,7 @@ func newSession(s *Service, k Kind, stream string, c caller) *Session {
 		kind:    k,
 		stream:  stream,
 		caller:  c,
+		latest:  c,
 		log:     s.log.With("session", public, "stream", stream, "kind", k.String()),
 		created: time.Now(),
 		done:    make(chan struct{}),
@@ -165,16 +176,6 @@ func (s *Session) Owns(c io.Closer) {
 
 // Limits returns what the token that made the session bounds.
 func (s *Session) Limits() auth.Limits { return s.caller.grant.Limits }
-
-// endWithGrant lets the session end when the grant it was made with says.
-func (s *Session) endWithGrant() {
-	end := s.caller.grant.Ends(s.created)
-	if end.IsZero() {
-		return
-	}
-	timer := time.AfterFunc(time.Until(end), func() { s.End(Expired) })
-	s.OnEnd(func(Reason) { timer.Stop() })
-}
 
 // OnState is for the Handler of the session's peer. It does not block.
 func (s *Session) OnState(state rtc.State) {

@@ -20,10 +20,15 @@ var (
 	// ErrClosed: the registry is closed.
 	ErrClosed = errors.New("stream: closed")
 
+	// ErrAbsent: nobody publishes the stream on this node.
+	ErrAbsent = errors.New("stream: nobody publishes it here")
+
 	// ErrReplaced closes a publisher whose name another one took over.
 	ErrReplaced = errors.New("stream: replaced by another publisher")
 	// ErrFormat closes a subscriber that cannot receive what the new publisher sends.
 	ErrFormat = errors.New("stream: the publisher sends a format that was not negotiated")
+	// ErrGone closes a link whose publisher has gone, or whose far end says nothing.
+	ErrGone = errors.New("stream: the link has ended")
 	// ErrQueueFull is what a Sink's WriteRTP returns when a packet was dropped
 	// because the subscriber does not read fast enough.
 	ErrQueueFull = errors.New("stream: the subscriber's queue is full")
@@ -186,7 +191,7 @@ func (r *Registry) getLocked(name string) *stream {
 
 // dropLocked forgets a stream that nobody holds.
 func (r *Registry) dropLocked(s *stream) {
-	if s.claim == nil && s.subs == 0 && r.streams[s.name] == s {
+	if s.claim == nil && s.subs == 0 && s.links == 0 && r.streams[s.name] == s {
 		delete(r.streams, s.name)
 	}
 }
@@ -204,7 +209,7 @@ func (r *Registry) Claim(name, owner string) (*Claim, error) {
 	}
 	s := r.getLocked(name)
 	old := s.claim
-	if old != nil && !r.cfg.Takeover && (owner == "" || owner != old.owner) && old.alive(now) {
+	if old != nil && !old.relayed && !r.cfg.Takeover && (owner == "" || owner != old.owner) && old.alive(now) {
 		r.mu.Unlock()
 		return nil, ErrBusy
 	}
@@ -222,6 +227,8 @@ type Info struct {
 	Name        string
 	Since       time.Time // its publisher's first packet; zero: not live
 	Subscribers int
+	Relayed     bool                // its publisher is on another node
+	Links       int                 // to other nodes
 	Audio       *forwarder.Encoding // nil: none, or nothing received yet
 	Video       *forwarder.Encoding
 	Encodings   []*forwarder.Encoding // of video, in order of appearance
