@@ -39,16 +39,12 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	logs := node.NewLogs(con.Err, cfg.Log)
-	var check verifier // nil: an open node
-	if !cfg.Open {
-		set, err := keys.open(ctx, logs.For("node"))
-		if err != nil {
-			return err
-		}
-		defer set.Close()
-		keys.warnings = append(keys.warnings, set.Warnings()...)
-		check = set
+	check, err := keys.open(ctx, logs.For("node")) // operators have tokens on an open node too
+	if err != nil {
+		return err
 	}
+	defer check.Close()
+	keys.warnings = append(keys.warnings, check.Warnings()...)
 	host, err := node.Open(ctx, cfg, check, logs, con.Version)
 	if err != nil {
 		return err

@@ -16,6 +16,8 @@ type Config struct {
 	// the addresses of the interfaces.
 	Announce []Announce
 
+	PublicAPI bool // the REST API is on HTTP too, not only on Admin
+
 	PublicURL      string         // without a slash at its end; "": taken from requests
 	TrustedProxies []netip.Prefix // whose Forwarded headers are believed; empty: nobody's
 	CORSOrigins    []string       // "*" or origins as browsers write them
@@ -47,6 +49,8 @@ type Config struct {
 	NodeName string // never empty
 
 	Log Log
+
+	InForce []Setting // what all this was made of, for those who look on
 }
 
 // TLS names the files of a certificate. The zero TLS is plain HTTP; else both are set.

@@ -56,12 +56,13 @@ func TestDefaults(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", "/xdg")
 	got := mustParse(t, nil)
 	want := config.Config{
-		HTTP: ":8080", Admin: "127.0.0.1:9090", CORSOrigins: []string{"*"},
+		HTTP: ":8080", Admin: "127.0.0.1:9090", PublicAPI: true, CORSOrigins: []string{"*"},
 		Tokens: config.Tokens{Audience: "whippet", Data: "/xdg/whippet"}, MaxSessions: 10_000, MaxSubscribers: 10_000,
 		ClientLimits: config.ClientLimits{MaxUnconnected: 1000, MaxRequestRate: 100, MaxFailureRate: 10},
 		Webhooks:     config.Webhooks{Idle: time.Minute}, NodeName: hostname(t),
 		Log: config.Log{Packages: map[string]slog.Level{}},
 	}
+	got.InForce = nil // see TestInForceListsAll
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameSecret)); diff != "" {
 		t.Error(diff)
 	}
@@ -80,7 +81,7 @@ func sameSecret(a, b config.Secret) bool { return string(a.Bytes()) == string(b.
 
 func TestEverySettingArrives(t *testing.T) {
 	got := mustParse(t, nil,
-		"--http=[::1]:80", "--media=10.0.0.1:9000", "--admin=:9090",
+		"--http=[::1]:80", "--media=10.0.0.1:9000", "--admin=:9090", "--no-public-api",
 		"--announce=203.0.113.7,[2001:db8::7]:9000", "--announce=live.example",
 		"--public-url=https://live.example/media/", "--trusted-proxies=10.0.0.2,192.168.0.0/16",
 		"--cors-origin=https://Player.example/,http://localhost:3000",
@@ -125,6 +126,7 @@ func TestEverySettingArrives(t *testing.T) {
 		NodeName: "n1",
 		Log:      config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
+	got.InForce = nil
 	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
 	if diff := cmp.Diff(want, got, opts...); diff != "" {
 		t.Error(diff)

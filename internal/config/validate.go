@@ -21,6 +21,8 @@ func (f Flags) Config() (Config, error) {
 		HTTP:              e.address("http", f.HTTP),
 		Admin:             e.address("admin", f.Admin),
 		Announce:          e.announce(f.Announce),
+		PublicAPI:         f.PublicAPI,
+		InForce:           f.InForce(),
 		PublicURL:         e.publicURL(f.PublicURL),
 		TrustedProxies:    e.prefixes("trusted-proxies", f.TrustedProxies),
 		CORSOrigins:       e.origins("cors-origin", f.CORSOrigin),

@@ -13,6 +13,7 @@ func down() map[string][]string {
 	media := append([]string{"internal/rtc", "internal/sdp", "internal/stream"}, core...)
 	return map[string][]string{
 		// Leaves: pure, or glue to one library or the system.
+		".":               {}, // openapi.yaml, embedded
 		"auth":            {},
 		"forwarder":       codec,
 		"forwarder/codec": {},
@@ -43,12 +44,17 @@ func down() map[string][]string {
 		"whep": append([]string{"auth", "internal/signaling"}, media...),
 		"whip": append([]string{"auth", "internal/signaling"}, media...),
 
+		"internal/api": append([]string{
+			"auth", "internal/api/wire", "internal/config", "internal/signaling",
+		}, media...),
+		"internal/api/wire": {},
+
 		"internal/node": append([]string{
-			"auth", "internal/config", "internal/metrics", "internal/signaling",
+			".", "auth", "internal/api", "internal/config", "internal/metrics", "internal/signaling",
 			"internal/udp", "internal/web", "internal/webhook", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
-		"internal/nodetest": {"auth", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
+		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
 
 		"cmd": {"auth", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}

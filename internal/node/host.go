@@ -31,7 +31,7 @@ type Host struct {
 }
 
 // Open opens all sockets of the settings and starts a node on them; Serve lets it
-// answer. verifier nil is an open node. On an error nothing stays open.
+// answer. verifier is that of Deps. On an error nothing stays open.
 func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, logs *Logs, version string) (*Host, error) {
 	h := &Host{log: logs.For("http"), life: logs.For("node")}
 	announce, err := resolve(ctx, cfg.Announce, lookupNames)

@@ -1,16 +1,19 @@
 package node
 
 import (
+	"crypto/rand"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/pion/transport/v4"
 
+	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
@@ -32,7 +35,8 @@ type Deps struct {
 	// Net replaces the operating system's network in tests; nil is the real one.
 	Net transport.Net
 
-	// Verifier checks tokens. Nil: anyone may publish and play.
+	// Verifier checks tokens: where the settings say that anyone may publish and play,
+	// those of operators alone. Nil: there are none, and the node is open.
 	Verifier signaling.Verifier
 
 	// Limits bound sessions; zero fields mean the defaults, and the number of
@@ -41,17 +45,22 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// Checks are further ones of the self-test, of what the node is made by.
+	Checks []api.Check
+
 	// HookTransport sends webhooks; nil: the network.
 	HookTransport http.RoundTripper
 
 	Logs    *Logs  // nil: nothing is logged
-	Version string // shown by /metrics
+	Version string // shown by /metrics and the API
 }
 
 // A Node is one Whippet node. Its handlers are safe for concurrent use.
 type Node struct {
 	cfg      config.Config
 	deps     Deps
+	id       string // another one each time
+	started  time.Time
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
@@ -60,6 +69,7 @@ type Node struct {
 	watching ticker // streams, for webhooks
 	telling  ticker // of refusals
 	play     *whep.Handler
+	api      *api.Handler
 	public   http.Handler
 	admin    http.Handler
 	draining atomic.Bool
@@ -68,11 +78,16 @@ type Node struct {
 
 // New starts a node. It takes over the sockets of d, also when it fails. Close it.
 func New(cfg config.Config, d Deps) (*Node, error) {
-	n := &Node{cfg: cfg, deps: d}
+	n := &Node{cfg: cfg, deps: d, id: rand.Text()[:idLetters], started: time.Now()}
 	if err := n.start(); err != nil {
 		n.Close()
 		return nil, err
 	}
+	n.play = whep.New(whep.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		RequireLive: n.cfg.RejectAbsent,
+	})
+	n.api = n.newAPI()
 	n.public = n.routes()
 	n.admin = n.adminRoutes()
 	return n, nil
@@ -100,6 +115,7 @@ func (n *Node) start() error {
 	n.startHooks()
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
+		Open:           n.cfg.Open,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
 		LenientIfMatch: n.cfg.LenientIfMatch,
@@ -146,11 +162,10 @@ func (n *Node) routes() http.Handler {
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
 		MaxBitrate: n.cfg.MaxPublishBitrate,
 	}).Register(e)
-	n.play = whep.New(whep.Config{
-		Service: n.sessions, Transport: n.media, Streams: n.streams,
-		RequireLive: n.cfg.RejectAbsent,
-	})
 	n.play.Register(e)
+	if n.cfg.PublicAPI {
+		e.Any(api.Prefix+"*", echo.WrapHandler(n.api))
+	}
 	e.Any(streamsPath, n.listStreams)
 	pages := echo.WrapHandler(web.New(web.Config{ConnectOrigins: n.connectOrigins()}))
 	e.Any("/*", pages)
@@ -168,10 +183,14 @@ func (n *Node) connectOrigins() []string {
 	return []string{u.Scheme + "://" + u.Host}
 }
 
-// Handler serves the public port: WHIP, WHEP, pages, the list of streams.
+// idLetters is the length of a node's id.
+const idLetters = 12
+
+// Handler serves the public port: WHIP, WHEP, pages, the list of streams, and the API
+// unless the settings keep it off.
 func (n *Node) Handler() http.Handler { return n.public }
 
-// AdminHandler serves the admin port: metrics, health, profiles.
+// AdminHandler serves the admin port: metrics, health, profiles, the API.
 func (n *Node) AdminHandler() http.Handler { return n.admin }
 
 // Candidates returns the candidate lines of every answer.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/sdp"
+	"github.com/whippet-media/whippet/internal/stream"
 )
 
 // An Opener is what WHIP and WHEP do differently: it gives a session what the offer
@@ -30,6 +31,10 @@ type Opening struct {
 	Tracks []sdp.AnswerTrack // of a subscriber, by index of the offer's sections
 
 	VideoBitrate int64 // what a publisher is told to keep to; 0: anything
+
+	// One of these is set, for those who look on.
+	Publication  *stream.Publication
+	Subscription *stream.Subscription
 }
 
 // An endpoint is the HTTP side of one protocol.
@@ -172,6 +177,7 @@ func (ep *endpoint) post(c echo.Context) error {
 		return err
 	}
 	s := newSession(ep.Service, ep.kind, stream, caller)
+	s.agent = shortened(c.Request().UserAgent())
 	if err := ep.table.room(s); err != nil { // before the work of reading an offer
 		return err
 	}
@@ -242,6 +248,7 @@ func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Open
 	body := offer.Answer(answer)
 	tag := s.ice.begin(offer, o.Peer)
 	s.begin()
+	s.build(o)
 	if !ep.table.publish(s) {
 		return Overloaded("session-ended", "The session ended while it began. Try again.")
 	}

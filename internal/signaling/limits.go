@@ -65,6 +65,10 @@ const (
 	// maxTokenBytes bounds a bearer token before it is hashed or verified.
 	maxTokenBytes = 8 << 10
 
+	// maxAgentBytes bounds what is kept of a POST's User-Agent. Those of browsers have
+	// some 120 bytes.
+	maxAgentBytes = 200
+
 	// maxRevocations bounds the revocations a node keeps, of some 300 bytes each. One a
 	// minute for a week fits.
 	maxRevocations = 10_000

@@ -10,9 +10,11 @@ import (
 // A Config says how a node's endpoints behave. The zero Config is an open node that
 // any page may use, with default limits. It must not change after New.
 type Config struct {
-	// Verifier checks tokens. Nil: anyone may publish and play, and Authorization
-	// headers are not looked at.
+	// Verifier checks tokens. Nil: nobody has one, and the node is open.
 	Verifier Verifier
+	// Open lets anyone publish and play; Authorization headers of those who do are not
+	// looked at. Operators need a token all the same.
+	Open bool
 	// RequireBearer demands a token for session URLs too. Otherwise the URL itself is
 	// enough, as players that send none with PATCH and DELETE need it.
 	RequireBearer bool
@@ -53,6 +55,7 @@ type Config struct {
 // around them.
 type Service struct {
 	verifier       Verifier
+	open           bool
 	requireBearer  bool
 	bareToken      bool
 	lenientIfMatch bool
@@ -92,6 +95,7 @@ func New(cfg Config) (*Service, error) {
 	limits := cfg.Limits.withDefaults()
 	return &Service{
 		verifier:       cfg.Verifier,
+		open:           cfg.Open || cfg.Verifier == nil,
 		requireBearer:  cfg.RequireBearer,
 		bareToken:      cfg.BareToken,
 		lenientIfMatch: cfg.LenientIfMatch,

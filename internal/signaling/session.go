@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/whippet-media/whippet/auth"
@@ -84,6 +85,8 @@ type Session struct {
 	log     *slog.Logger
 	created time.Time
 	ice     negotiation
+	agent   string        // what the client says it is
+	state   atomic.Uint32 // an rtc.State
 
 	quotas []string // keys of the tally it counts in; table.mu
 
@@ -92,6 +95,7 @@ type Session struct {
 
 	// mu guards the fields below. Never held while anything is undone.
 	mu        sync.Mutex
+	parts     Parts
 	undo      []func(Reason)
 	connected time.Time // zero while half-open
 	reason    Reason    // "" while alive
@@ -179,6 +183,7 @@ func (s *Session) Limits() auth.Limits { return s.caller.grant.Limits }
 
 // OnState is for the Handler of the session's peer. It does not block.
 func (s *Session) OnState(state rtc.State) {
+	s.state.Store(uint32(state))
 	switch state {
 	case rtc.Connected:
 		s.onConnected()

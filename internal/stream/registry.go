@@ -3,7 +3,9 @@ package stream
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,10 +115,12 @@ type Registry struct {
 
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.
-	mu      sync.Mutex
-	streams map[string]*stream // those with a claim or a subscription
-	subs    int
-	closed  bool
+	mu       sync.Mutex
+	streams  map[string]*stream // those with a claim or a subscription
+	settings map[string]ownSettings
+	changes  uint64 // of settings so far
+	subs     int
+	closed   bool
 }
 
 // NewRegistry starts the shards. Close stops them.
@@ -141,7 +145,7 @@ func NewRegistry(cfg Config) *Registry {
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, budget: forwarder.NewBudget(cfg.HistoryBudget),
-		streams: make(map[string]*stream), reporter: newReporter(), watch: newWatch(),
+		streams: make(map[string]*stream), settings: make(map[string]ownSettings), reporter: newReporter(), watch: newWatch(),
 	}
 	for range cfg.Shards {
 		r.shards = append(r.shards, newShard())
@@ -185,6 +189,9 @@ func (r *Registry) getLocked(name string) *stream {
 			s.members = append(s.members, &members{stream: s, shard: sh})
 		}
 		r.streams[name] = s
+		if own, ok := r.settings[name]; ok {
+			r.applyLocked(name, own.Settings)
+		}
 	}
 	return s
 }
@@ -248,6 +255,13 @@ func (r *Registry) Lookup(name string) (Info, bool) {
 		return Info{}, false
 	}
 	return s.infoLocked(), true
+}
+
+// Names returns the names of all streams, in no order.
+func (r *Registry) Names() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.streams))
 }
 
 // List describes all streams, in no order.

@@ -311,6 +311,7 @@ func (s *shard) publishCounts(sub *Subscription) {
 	if t := p.Track(codec.Video); t != nil {
 		c.Video = t.Counts()
 	}
+	c.Bitrate = sub.meter.measure(c.At, c.Audio.Bytes+c.Video.Bytes)
 	sub.counts.Store(c)
 }
 

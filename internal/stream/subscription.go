@@ -37,6 +37,8 @@ type Subscription struct {
 	due    deadline[*Subscription] // when the shard wakes for it at the latest
 	again  bool
 	told   bool // the sink was closed because of a misfit
+
+	meter meter
 }
 
 // SubscriptionCounts are a subscriber's counters, at most a second old.
@@ -47,6 +49,7 @@ type SubscriptionCounts struct {
 	RTT          time.Duration
 	Choice       forwarder.Choice // of the video track
 	Estimate     int64            // bits per second; 0: not known
+	Bitrate      int64            // bits of payload per second that were sent lately
 
 	Link forwarder.TapCounts // of a link; then the others are zero
 }
