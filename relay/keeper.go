@@ -36,8 +36,8 @@ type KeeperConfig struct {
 
 // An Answer is what a lease's node says about its publisher.
 type Answer struct {
-	Alive     bool // it is connected and sends, or has just begun
-	SameOwner bool // it belongs to whoever asks
+	Alive     bool `json:"alive"`      // it sends, or has just begun
+	SameOwner bool `json:"same_owner"` // it belongs to whoever asks
 }
 
 // A Keeper holds a node's leases: claims them, renews them all at a third of their life,

@@ -50,6 +50,13 @@ const (
 	// askTimeout bounds a question to another node.
 	askTimeout = 500 * time.Millisecond
 
+	// tokenLife is how far from now a token between nodes may have been made: the time of
+	// a request, and what they know less than exactly of the directory's clock.
+	tokenLife = 30 * time.Second
+
+	// maxAnswerBytes bounds the answer of another node.
+	maxAnswerBytes = 4 << 10
+
 	// knownLife is how long what was heard of a stream stands in for a directory that does
 	// not answer, maxKnown of how many streams.
 	knownLife = 10 * time.Minute

@@ -41,6 +41,8 @@ type Config struct {
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
 
+	Cluster Cluster
+
 	Log Log
 }
 
@@ -64,7 +66,7 @@ type Log struct {
 }
 
 // LogPackages returns the names --log-level knows.
-func LogPackages() []string { return []string{"http", "node", "signaling", "stream"} }
+func LogPackages() []string { return []string{"http", "node", "relay", "signaling", "stream"} }
 
 // A Secret is bytes that no format verb, logger or encoder shows. The zero Secret
 // is empty. Copies share the bytes, which must not be changed.

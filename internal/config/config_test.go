@@ -75,6 +75,8 @@ func TestEverySettingArrives(t *testing.T) {
 		"--jwt-key=a.pem,https://a.example=b=c.pem", "--jwt-key==d=e.pem", "--jwt-issuer=me", "--jwt-type=x+jwt",
 		"--jwks-url=https://b.example/?x=1", "--jwks-url=https://c.example=https://c.example/?x=http://y",
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
+		"--redis=rediss://u:p@redis.example/1", "--redis-namespace=tv", "--node-id=a.1", "--node-url=http://10.0.0.7:80/",
+		"--cluster-secret="+strings.Repeat("c", 32),
 		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
 		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
@@ -93,6 +95,10 @@ func TestEverySettingArrives(t *testing.T) {
 		},
 		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
+		Cluster: config.Cluster{
+			Redis: config.NewSecret("rediss://u:p@redis.example/1"), Namespace: "tv", NodeID: "a.1",
+			NodeURL: "http://10.0.0.7:80", Secret: config.NewSecret(strings.Repeat("c", 32)),
+		},
 		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
 	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
@@ -185,6 +191,18 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--ice-server=stun.example", []string{"--ice-server", "stun:stun.example:3478"}},
 		{"--ice-server=turn:t.example", []string{"--turn-secret"}},
 		{"--turn-secret=x", []string{"--ice-server"}},
+		{"--redis=localhost", []string{"--redis", "redis://"}},
+		{"--redis=redis://a,b --cluster-secret=x", []string{"--redis", "sentinel"}},
+		{"--redis=redis-sentinel://a", []string{"--redis", "master"}},
+		{"--redis=redis://a/x", []string{"--redis", "number"}},
+		{"--redis=redis://a?x=y", []string{"--redis", `"x"`}},
+		{"--redis=redis://a", []string{"--cluster-secret", "openssl rand"}},
+		{"--redis=redis://a", []string{"--jwt-secret", "--jwks-url"}},
+		{"--redis=redis://a --cluster-secret=short", []string{"--cluster-secret", "5 bytes"}},
+		{"--redis=redis://a --redis-namespace={x}", []string{"--redis-namespace", "letters"}},
+		{"--redis=redis://a --node-id=a:b", []string{"--node-id", "letters"}},
+		{"--redis=redis://a --node-url=10.0.0.7", []string{"--node-url", "http://10.0.0.7:8080"}},
+		{"--redis=redis://a --tls-cert=c --tls-key=k", []string{"--node-url", "certificate"}},
 		{"--log-level=loud", []string{"--log-level", "debug, info, warn"}},
 		{"--log-level=info,radio=debug", []string{"--log-level", "radio", "signaling"}},
 		{"--log-format=xml", []string{"--log-format", "json"}},
@@ -249,10 +267,23 @@ func TestSecretsFromFiles(t *testing.T) {
 	}
 }
 
+// TestNodeIDs: each node has a name of its own, also on one host.
+func TestNodeIDs(t *testing.T) {
+	args := []string{"--redis=redis://localhost", "--auth=open", "--cluster-secret=" + strings.Repeat("c", 32)}
+	a, b := mustParse(t, nil, args...).Cluster, mustParse(t, nil, args...).Cluster
+	if a.NodeID == "" || a.NodeID == b.NodeID || a.Namespace != "whippet" || a.NodeURL != "" {
+		t.Errorf("%+v, %+v", a, b)
+	}
+	if c := mustParse(t, nil, "--node-id=x", "--cluster-secret=short").Cluster; c.On() || c.NodeID != "" {
+		t.Errorf("a node alone has %+v", c)
+	}
+}
+
 // TestSecretsAreNeverShown: W134.
 func TestSecretsAreNeverShown(t *testing.T) {
 	const canary = "canary-canary-canary-canary-canary"
-	c := mustParse(t, env{"WHIPPET_TURN_SECRET": canary}, "--ice-server=turn:t.example", "--jwt-secret="+canary)
+	c := mustParse(t, env{"WHIPPET_TURN_SECRET": canary}, "--ice-server=turn:t.example", "--jwt-secret="+canary,
+		"--redis=redis://"+canary+"@h", "--cluster-secret="+canary)
 	var shown strings.Builder
 	fmt.Fprintf(&shown, "%v %+v %#v %s %q %x", c, c, c, c.Secret, c.Secret, c.Secret)
 	text, err := json.Marshal(c)

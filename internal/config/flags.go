@@ -9,6 +9,7 @@ type Flags struct {
 	Network `embed:"" group:"Network"`
 	Access  `embed:"" group:"Access"`
 	Policy  `embed:"" group:"Streams"`
+	Nodes   `embed:"" group:"Cluster"`
 	Logging `embed:"" group:"Logs"`
 }
 

@@ -13,6 +13,9 @@ const (
 	// client's, and answers must stay under 8 KiB for OBS.
 	maxAnnounce = 16
 
+	// maxHostPart bounds what of the host's name becomes part of the node's.
+	maxHostPart = 40
+
 	// maxSessions bounds --max-sessions: the media transport takes no more peers.
 	maxSessions = 20_000
 

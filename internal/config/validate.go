@@ -43,7 +43,9 @@ func (f Flags) Config() (Config, error) {
 	}
 	c.LenientIfMatch, c.BareToken = e.lenient(f.Lenient)
 	c.Tokens = e.tokens(f.Keys)
+	c.Cluster = e.cluster(f.Nodes)
 	e.together(c)
+	e.clusterTogether(c)
 	return c, e.err()
 }
 

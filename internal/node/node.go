@@ -17,6 +17,7 @@ import (
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/internal/web"
+	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/whep"
 	"github.com/whippet-media/whippet/whip"
 )
@@ -35,6 +36,12 @@ type Deps struct {
 	// Verifier checks tokens. Nil: anyone may publish and play.
 	Verifier signaling.Verifier
 
+	// Directory is shared with the other nodes of the cluster that the settings describe;
+	// nil: the node is alone. The Node does not close it.
+	Directory relay.Directory
+	// NodeTransport carries requests to other nodes; nil: the operating system's network.
+	NodeTransport http.RoundTripper
+
 	// Limits bound sessions; zero fields mean the defaults, and the number of
 	// sessions comes from the settings.
 	Limits signaling.Limits
@@ -52,6 +59,7 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	cluster  *cluster // nil: alone
 	play     *whep.Handler
 	public   http.Handler
 	admin    http.Handler
@@ -73,13 +81,19 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 
 // start makes the parts from the bottom up; Close takes what there is from the top down.
 func (n *Node) start() error {
-	var err error
+	err := n.startSessions()
+	if err != nil {
+		n.closeSockets() // they are still ours
+		return err
+	}
+	n.cluster = newCluster(n.cfg, n.deps, n.report)
 	n.streams = stream.NewRegistry(stream.Config{
 		Takeover:       n.cfg.Takeover,
 		MaxNode:        n.cfg.MaxSessions,
 		MaxSubscribers: n.cfg.MaxSubscribers,
 		Caps:           stream.Caps{Session: n.cfg.MaxSessionBitrate, Stream: n.cfg.MaxStreamBitrate, Node: n.cfg.MaxBitrate},
 		Logger:         n.deps.Logs.For("stream"),
+		Directory:      n.cluster.directory(),
 		NewBatch:       func() stream.Batch { return n.media.NewBatch() },
 	})
 	n.media, err = rtc.New(rtc.Config{
@@ -87,9 +101,12 @@ func (n *Node) start() error {
 		AfterRead: n.streams.Serve,
 	})
 	if err != nil {
-		n.closeSockets() // they are still ours
-		return err
+		n.closeSockets()
 	}
+	return err
+}
+
+func (n *Node) startSessions() (err error) {
 	limits := n.deps.Limits
 	limits.Sessions = n.cfg.MaxSessions
 	n.sessions, err = signaling.New(signaling.Config{
@@ -129,6 +146,9 @@ func (n *Node) routes() http.Handler {
 	})
 	n.play.Register(e)
 	e.Any(streamsPath, n.listStreams)
+	if n.cluster != nil {
+		e.GET(relay.HolderPath, echo.WrapHandler(n.cluster.holderHandler(n.streams.Holder)))
+	}
 	pages := echo.WrapHandler(web.New(web.Config{ConnectOrigins: n.connectOrigins()}))
 	e.Any("/*", pages)
 	e.Any("/", pages)
@@ -184,6 +204,9 @@ func (n *Node) Close() {
 		}
 		if n.streams != nil {
 			n.streams.Close()
+		}
+		if n.cluster != nil {
+			n.cluster.keeper.Close()
 		}
 		if n.media != nil {
 			_ = n.media.Close()

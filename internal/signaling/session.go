@@ -57,6 +57,7 @@ const (
 	Failed    Reason = "failed"          // DTLS refused, or consent lost
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
 	Replaced  Reason = "replaced"        // another publisher took the name over
+	Elsewhere Reason = "elsewhere"       // one on another node did
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
 	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
 	Shutdown  Reason = "shutdown"        // the node closes

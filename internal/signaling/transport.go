@@ -85,7 +85,13 @@ func (s *Source) RTT() time.Duration { return s.peer.Load().RTT() }
 
 // Close ends the publisher's session soon; the stream calls it when another publisher
 // took the name over. It does not block.
-func (s *Source) Close(error) { s.session.End(Replaced) }
+func (s *Source) Close(reason error) {
+	if errors.Is(reason, stream.ErrElsewhere) {
+		s.session.End(Elsewhere)
+		return
+	}
+	s.session.End(Replaced)
+}
 
 // A Receiver is the stream's side of a subscriber: it is told, once or more often, that
 // media may be sent, and gets the subscriber's feedback, which is borrowed until return.
