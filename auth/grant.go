@@ -34,6 +34,8 @@ type Grant struct {
 	Actions []Action // what, as the token lists them
 	Streams []string // on which streams: globs, see [Grant.Allows]
 
+	// Issued is when the token was made, from iat; the zero Time if it does not say.
+	Issued time.Time
 	// Expires is when the grant ends: exp plus [Leeway], so that whoever may begin
 	// now is not ended now. The zero Time stands for never, as in [Anyone].
 	Expires time.Time

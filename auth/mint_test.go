@@ -45,7 +45,7 @@ func TestMintedTokensVerify(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := auth.Grant{Subject: c.Subject, ID: c.ID, Actions: c.Actions, Streams: c.Streams, Expires: c.Expires.Add(auth.Leeway)}
+		want := auth.Grant{Subject: c.Subject, ID: c.ID, Actions: c.Actions, Streams: c.Streams, Issued: c.IssuedAt, Expires: c.Expires.Add(auth.Leeway)}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatal(diff)
 		}

@@ -121,7 +121,7 @@ func (v *Verifier) Verify(token string, now time.Time) (Grant, error) {
 func (c Claims) grant() Grant {
 	return Grant{
 		Issuer: c.Issuer, Subject: c.Subject, ID: c.ID, Actions: c.Actions, Streams: c.Streams,
-		Expires: c.Expires.Add(Leeway), MaxSession: c.MaxSession,
+		Issued: c.IssuedAt, Expires: c.Expires.Add(Leeway), MaxSession: c.MaxSession,
 		Limits: c.Limits, Origins: c.Origins, Prefixes: c.Prefixes,
 	}
 }

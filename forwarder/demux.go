@@ -23,7 +23,7 @@ func (p *Publisher) stream(h *rtp.Header) *upStream {
 	s := &upStream{track: t, ssrc: h.SSRC, repair: repair}
 	if repair {
 		s.media = p.pairOf(s, h)
-	} else if s.rid = p.rid(h); !p.admit(s) {
+	} else if s.rid = p.rid(t, h); !p.admit(s) {
 		return nil
 	}
 	p.ssrcs[h.SSRC] = s
@@ -66,7 +66,10 @@ func (p *Publisher) forget(old *upStream) {
 	}
 }
 
-func (p *Publisher) rid(h *rtp.Header) string {
+func (p *Publisher) rid(t *upTrack, h *rtp.Header) string {
+	if known, ok := t.Known[h.SSRC]; ok {
+		return known.RID
+	}
 	if p.byID.rid == 0 {
 		return ""
 	}

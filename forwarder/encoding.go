@@ -16,6 +16,8 @@ import (
 // The Publisher writes it. Methods are for readers and safe for concurrent use;
 // what two of them return is not a snapshot.
 type Encoding struct {
+	id     uint32       // constant; its SSRC on links, another one for each of a publisher's
+	pt     uint8        // constant; its payload type on links, 0: there was none left
 	format codec.Format // constant
 	rid    string       // constant, "" without simulcast
 	hist   *History
@@ -29,7 +31,8 @@ type Encoding struct {
 	interval atomic.Int64 // between frames, nanoseconds
 	least    atomic.Int64 // the least of them since the last keyframe; 0: unknown
 	size     atomic.Uint32
-	ignores  atomic.Bool // keyframe requests
+	lag      atomic.Int64 // how old the newest packet was when it came, nanoseconds; see codec.Age
+	ignores  atomic.Bool  // keyframe requests
 	ended    atomic.Bool
 	status   atomic.Pointer[[]LayerStatus]
 
@@ -119,15 +122,18 @@ func (e *Encoding) Ended() bool { return e.ended.Load() }
 // Active tells whether packets came lately.
 func (e *Encoding) Active(now time.Time) bool {
 	p := e.edge.Load()
-	return p != nil && !e.Ended() && now.Sub(p.At) < activeWindow
+	return p != nil && !e.Ended() && now.Sub(e.heard(p)) < activeWindow
 }
 
 // sending tells whether packets come as usual: sooner than [Encoding.Active] it shows that
 // the encoding pauses.
 func (e *Encoding) sending(now time.Time) bool {
 	p := e.edge.Load()
-	return p != nil && !e.Ended() && now.Sub(p.At) < max(keyframeInterval, 2*e.FrameInterval())
+	return p != nil && !e.Ended() && now.Sub(e.heard(p)) < max(keyframeInterval, 2*e.FrameInterval())
 }
+
+// heard is when p, the newest packet, came here: over a link it may be older.
+func (e *Encoding) heard(p *Packet) time.Time { return p.At.Add(time.Duration(e.lag.Load())) }
 
 // liveTimestamp is the RTP timestamp that arrives at now, by the newest packet.
 func (e *Encoding) liveTimestamp(now time.Time) uint32 {

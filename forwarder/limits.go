@@ -303,8 +303,10 @@ const (
 
 	// Video stops for its target when a third of it is too much for squeezeHold: an
 	// encoder that answers keyframe requests has answered by then.
+	// At once where floodFactor times as much is sent as there is: most of it is lost.
 	squeezeMargin = 3
 	squeezeHold   = 500 * time.Millisecond
+	floodFactor   = 3
 
 	// Without probes the next rung up is tried each tryInterval, and the penalty of tries in
 	// vain; for tryGrace nothing is concluded from it.
@@ -334,6 +336,25 @@ const (
 	groupLeast = 32
 	groupMost  = 64
 	lossMemory = 24
+
+	// A link says each linkProbe that it is there, if only by an empty report. What is
+	// older than linkFresh tells its age; it leaves at linkPace bits per second at most,
+	// half of what a socket's buffer takes in 40 ms, so that a group of pictures of 3 MB
+	// is over in 125 ms and live packets go between.
+	// Without a word from the far end for linkSilence it has ended: that has a new link by
+	// then.
+	linkProbe   = 200 * time.Millisecond
+	linkSilence = 3 * time.Second
+	linkFresh   = 20 * time.Millisecond
+	linkPace    = 200_000_000
+
+	// maxBegun encodings' names are remembered, for none to be given twice: a publisher
+	// that begins a new one each second has them for a quarter of an hour.
+	maxBegun = 1024
+
+	// longestAge of a packet can be told in 16 bits of milliseconds: more than any
+	// history holds.
+	longestAge = 65 * time.Second
 
 	// pacerBytes, ten packets, and what leaves in pacerTime may leave at once,
 	// whichever is more: so small frames are never held back.

@@ -107,6 +107,14 @@ func (n *nacker) giveUp(now time.Time) {
 	}
 }
 
+// revive forgets what was asked for in vain.
+func (n *nacker) revive() {
+	n.vain, n.deadTill = 0, time.Time{}
+	for i := range n.holes {
+		n.holes[i].tries, n.holes[i].asked = 0, time.Time{}
+	}
+}
+
 // dead tells whether the encoding proved never to answer.
 func (n *nacker) dead() bool { return !n.deadTill.IsZero() }
 

@@ -69,6 +69,7 @@ type OutPacket struct {
 	numbers    numbers      // numbers of picture and frame, where the packet has them
 	renumber   codec.Format // of the payload numbers are written to; zero: it stays
 	descriptor []byte       // the Dependency Descriptor instead of the packet's; nil: that
+	stamp      *stamp       // values that only a link adds; nil: none
 }
 
 // header extension profiles (RFC 8285 §4.2, §4.3)

@@ -118,15 +118,24 @@ type forwardedID struct {
 type extender struct {
 	highest uint64
 	started bool
+	near    uint64 // a number not far from the first one; 0: unknown
 }
 
 // extend returns the extended number nearest to the highest so far. It does not
 // advance the highest: see advance.
 func (e *extender) extend(seq uint16) uint64 {
-	if !e.started {
-		return 1<<16 + uint64(seq)
+	switch {
+	case e.started:
+		return nearest(e.highest, seq)
+	case e.near != 0:
+		return nearest(e.near, seq)
 	}
-	return uint64(int64(e.highest) + int64(int16(seq-uint16(e.highest))))
+	return 1<<16 + uint64(seq)
+}
+
+// nearest returns the extended number that ends in seq and is nearest to ext.
+func nearest(ext uint64, seq uint16) uint64 {
+	return uint64(int64(ext) + int64(int16(seq-uint16(ext))))
 }
 
 // advance takes ext as seen and tells whether it is the new highest.

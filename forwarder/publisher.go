@@ -18,6 +18,7 @@ type PublisherTrack struct {
 	SSRCs       []uint32                  // declared ones; may be empty
 	RepairSSRCs map[uint32]uint32         // SSRC of a retransmission to that of the media
 	RIDs        []string                  // declared ones; packets with others are ignored
+	Known       map[uint32]KnownEncoding  // by SSRC: what a link's description says of its encodings
 	Extensions  map[uint8]codec.Extension // by id
 
 	// ParameterSets are NAL units that SDP gave out of band, by payload type
@@ -40,6 +41,7 @@ type TransportRecorder interface {
 // A PublisherConfig is what a Publisher is made of. Tracks is required.
 type PublisherConfig struct {
 	Tracks   []PublisherTrack
+	ID       uint64            // names the publisher's session on every node it comes through
 	SSRC     uint32            // of our feedback; any number
 	Recorder TransportRecorder // nil: no transport-wide feedback
 	MaxREMB  int64             // bits per second told to publishers that know only REMB; 0: 20 Mbit/s
@@ -55,9 +57,10 @@ type Publisher struct {
 	cfg    PublisherConfig
 	tracks []*upTrack
 	ids    []forwardedID // union of all sections: ids are unique in a bundle
-	byID   struct{ mid, rid, repaired, transport, layers, marking uint8 }
+	byID   struct{ mid, rid, repaired, transport, layers, marking, age uint8 }
 	ssrcs  map[uint32]*upStream
-	order  []*upStream // the same, in order of appearance
+	begun  map[uint32]bool // ids of encodings
+	order  []*upStream     // the same, in order of appearance
 	clock  publisherClock
 	header rtp.Header
 	arena  arena
@@ -93,11 +96,11 @@ type PublisherCounts struct {
 
 // NewPublisher returns a publisher that has sent nothing yet.
 func NewPublisher(cfg PublisherConfig) *Publisher {
-	p := &Publisher{cfg: cfg, ssrcs: make(map[uint32]*upStream)}
+	p := &Publisher{cfg: cfg, ssrcs: make(map[uint32]*upStream), begun: make(map[uint32]bool)}
 	for _, t := range cfg.Tracks {
 		p.tracks = append(p.tracks, &upTrack{PublisherTrack: t})
 		for id, ext := range t.Extensions {
-			if ext.Forwarded() {
+			if ext.Kept() {
 				p.ids = append(p.ids, forwardedID{id, ext})
 			}
 			switch ext {
@@ -113,9 +116,12 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 				p.byID.layers = id
 			case codec.FrameMarking:
 				p.byID.marking = id
+			case codec.Age:
+				p.byID.age = id
 			}
 		}
 	}
+	linkTypes(p.tracks)
 	slices.SortFunc(p.ids, func(a, b forwardedID) int { return int(a.id) - int(b.id) })
 	p.ids = slices.Compact(p.ids)
 	return p

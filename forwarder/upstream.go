@@ -11,7 +11,8 @@ import (
 
 type upTrack struct {
 	PublisherTrack
-	encodings []*upStream // media only, in order of appearance
+	encodings []*upStream            // media only, in order of appearance
+	types     map[codec.Format]uint8 // payload types on links
 
 	// targets are what the publisher says it aims at (Video Layers Allocation), by the
 	// order of the RIDs.
@@ -88,10 +89,13 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	}
 	pkt := p.arena.packet()
 	*pkt = Packet{
-		Seq: seq, Timestamp: h.Timestamp, At: now, Marker: h.Marker,
+		Seq: seq, Timestamp: h.Timestamp, At: now.Add(-p.age(h)), Marker: h.Marker,
 		Payload: p.arena.copy(payload), Ext: p.arena.extensions(h, p.ids),
 	}
-	p.count(s, pkt, repaired)
+	if !e.ext.started || seq > e.ext.highest {
+		e.lag.Store(int64(now.Sub(pkt.At)))
+	}
+	p.count(now, s, pkt, repaired)
 	before := e.keyframe.Load()
 	reordered := e.reordered
 	info := codec.Inspect(e.format, pkt.Payload)
@@ -123,19 +127,19 @@ func (p *Publisher) layerExtensions(s *upStream, h *rtp.Header, pkt *Packet) {
 	}
 }
 
-func (p *Publisher) count(s *upStream, pkt *Packet, repaired bool) {
+func (p *Publisher) count(now time.Time, s *upStream, pkt *Packet, repaired bool) {
 	p.counts.Packets++
 	p.counts.Bytes += uint64(len(pkt.Payload))
-	p.counts.LastPacket = pkt.At
+	p.counts.LastPacket = now
 	if repaired {
 		p.counts.Repaired++
 	} else {
 		s.rec.packet(pkt.Seq, pkt.Timestamp, s.enc.format.Name.ClockRate(), pkt.At)
 	}
 	if s.track.NACK {
-		s.nack.packet(pkt.Seq, pkt.At)
+		s.nack.packet(pkt.Seq, now)
 		if s.nack.pending() {
-			p.hurry(pkt.At.Add(nackDelay))
+			p.hurry(now.Add(nackDelay))
 		}
 	}
 }
@@ -146,7 +150,8 @@ func (p *Publisher) beginEncoding(now time.Time, s *upStream, pt uint8, format c
 	if s.enc != nil {
 		s.enc.end()
 	}
-	s.enc = &Encoding{format: format, rid: s.rid, hist: NewHistory(p.cfg.Budget), bad: noNumber, since: now}
+	s.enc = &Encoding{id: p.encodingID(s.ssrc), pt: s.track.types[format], format: format, rid: s.rid, hist: NewHistory(p.cfg.Budget), bad: noNumber, since: now}
+	s.enc.know(s.track.Known[s.ssrc])
 	s.enc.layers.target, s.enc.layers.stream = &s.track.targets, max(slices.Index(s.track.RIDs, s.rid), 0)
 	for _, nal := range s.track.ParameterSets[pt] {
 		s.enc.sets.KeepNAL(format, nal)

@@ -96,16 +96,23 @@ func (p *OutPacket) extensionBytes() (size int, twoByte bool) {
 	return extensionHeader + (n+values+3)/4*4, twoByte
 }
 
-// extensions is how many extension values of the publisher's the packet has.
+// extensions is how many extension values the packet has: the publisher's and a link's.
 func (p *OutPacket) extensions() int {
 	if p.Empty {
 		return 0
+	}
+	if p.stamp != nil {
+		return len(p.Packet.Ext) + len(p.stamp.values)
 	}
 	return len(p.Packet.Ext)
 }
 
 // extension returns a value to be sent and the subscriber's id of it; 0: it is not sent.
 func (p *OutPacket) extension(i int) (id uint8, data []byte) {
+	if i >= len(p.Packet.Ext) {
+		e := &p.stamp.values[i-len(p.Packet.Ext)]
+		return p.IDs[e.Ext], e.Data
+	}
 	e := &p.Packet.Ext[i]
 	data = e.Data
 	if p.descriptor != nil && e.Ext == codec.DependencyDescriptor {

@@ -23,7 +23,7 @@ func randomOutPacket(rnd *rand.Rand) *forwarder.OutPacket {
 	}
 	maxID := []int{14, 40}[rnd.IntN(2)]
 	var ids forwarder.ExtensionIDs
-	for i, id := range rnd.Perm(maxID)[:codec.NumExtensions-1] {
+	for i, id := range rnd.Perm(maxID)[:min(maxID, codec.NumExtensions-1)] {
 		if rnd.IntN(3) > 0 {
 			ids[i+1] = uint8(id + 1)
 		}

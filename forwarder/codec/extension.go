@@ -21,8 +21,9 @@ const (
 	DependencyDescriptor                      // AV1 RTP specification, appendix A
 	VideoLayers                               // video-layers-allocation00
 	FrameMarking                              // draft-ietf-avtext-framemarking
+	Age                                       // between nodes only: how long ago the publisher's node got the packet
 
-	NumExtensions = int(FrameMarking) + 1 // one more than the largest Extension: the size of a table by Extension
+	NumExtensions = int(Age) + 1 // one more than the largest Extension: the size of a table by Extension
 )
 
 var extensionURIs = [NumExtensions]string{
@@ -71,3 +72,7 @@ func (e Extension) Forwarded() bool {
 	}
 	return false
 }
+
+// Kept tells whether the extension's value stays with its packet: it is forwarded, or
+// says of layers what every node that the packet comes through needs to know.
+func (e Extension) Kept() bool { return e.Forwarded() || e == VideoLayers || e == FrameMarking }

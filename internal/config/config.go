@@ -38,10 +38,14 @@ type Config struct {
 	// Bits per second to all subscribers, to those of a stream, to one; 0: no limit.
 	MaxBitrate, MaxStreamBitrate, MaxSessionBitrate int64
 
+	ClientLimits
+
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
 
-	Cluster Cluster
+	Cluster  Cluster
+	Webhooks Webhooks
+	NodeName string // never empty
 
 	Log Log
 }
@@ -66,7 +70,9 @@ type Log struct {
 }
 
 // LogPackages returns the names --log-level knows.
-func LogPackages() []string { return []string{"http", "node", "relay", "signaling", "stream"} }
+func LogPackages() []string {
+	return []string{"http", "node", "relay", "signaling", "stream", "webhook"}
+}
 
 // A Secret is bytes that no format verb, logger or encoder shows. The zero Secret
 // is empty. Copies share the bytes, which must not be changed.

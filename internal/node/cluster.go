@@ -94,8 +94,11 @@ func (c *cluster) holderHandler(publisher func(name string) (owner string, alive
 	return relay.HolderHandler{Secret: c.secret, Now: c.keeper.Now, URL: c.url, Publisher: publisher}
 }
 
-// report says how busy the node is.
+// report says how busy the node is. One that has not started wants nothing yet.
 func (n *Node) report() (load float64, draining bool) {
+	if !n.started.Load() {
+		return 0, true
+	}
 	all, _ := n.sessions.Sessions()
 	return float64(all) / float64(n.cfg.MaxSessions), n.draining.Load()
 }

@@ -48,6 +48,9 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// HookTransport sends webhooks; nil: the network.
+	HookTransport http.RoundTripper
+
 	Logs    *Logs  // nil: nothing is logged
 	Version string // shown by /metrics
 }
@@ -60,9 +63,14 @@ type Node struct {
 	streams  *stream.Registry
 	sessions *signaling.Service
 	cluster  *cluster // nil: alone
+	hooks    *hooks
+	refused  *refusalCounter
+	watching ticker // streams, for webhooks
+	telling  ticker // of refusals
 	play     *whep.Handler
 	public   http.Handler
 	admin    http.Handler
+	started  atomic.Bool // all parts are there
 	draining atomic.Bool
 	close    sync.Once
 }
@@ -81,11 +89,7 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 
 // start makes the parts from the bottom up; Close takes what there is from the top down.
 func (n *Node) start() error {
-	err := n.startSessions()
-	if err != nil {
-		n.closeSockets() // they are still ours
-		return err
-	}
+	var err error
 	n.cluster = newCluster(n.cfg, n.deps, n.report)
 	n.streams = stream.NewRegistry(stream.Config{
 		Takeover:       n.cfg.Takeover,
@@ -101,14 +105,10 @@ func (n *Node) start() error {
 		AfterRead: n.streams.Serve,
 	})
 	if err != nil {
-		n.closeSockets()
+		n.closeSockets() // they are still ours
+		return err
 	}
-	return err
-}
-
-func (n *Node) startSessions() (err error) {
-	limits := n.deps.Limits
-	limits.Sessions = n.cfg.MaxSessions
+	n.startHooks()
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		RequireBearer:  n.cfg.SessionToken,
@@ -119,10 +119,25 @@ func (n *Node) startSessions() (err error) {
 		TrustedProxies: n.cfg.TrustedProxies,
 		ICEServers:     n.cfg.ICEServers,
 		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
-		Limits:         limits,
+		Limits:         n.limits(),
 		Log:            n.deps.Logs.For("signaling"),
+		Observe:        n.hooks.session,
+		ObserveRefusal: n.refused.add,
 	})
+	n.started.Store(err == nil)
 	return err
+}
+
+// limits are those of the settings, and what only tests set.
+func (n *Node) limits() signaling.Limits {
+	l := n.deps.Limits
+	l.Sessions = n.cfg.MaxSessions
+	if n.cfg.MaxUnconnected > 0 {
+		l.HalfOpen = n.cfg.MaxUnconnected
+	}
+	l.TokenSessions, l.SubjectSessions, l.AddressSessions = n.cfg.MaxTokenSessions, n.cfg.MaxSubjectSessions, n.cfg.MaxAddressSessions
+	l.RequestRate, l.FailureRate = n.cfg.MaxRequestRate, n.cfg.MaxFailureRate
+	return l
 }
 
 func (n *Node) closeSockets() {
@@ -139,7 +154,10 @@ func (n *Node) routes() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = n.sessions.HandleError
 	e.Use(n.sessions.CORS, n.sessions.Recover)
-	whip.New(whip.Config{Service: n.sessions, Transport: n.media, Streams: n.streams}).Register(e)
+	whip.New(whip.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		MaxBitrate: n.cfg.MaxPublishBitrate,
+	}).Register(e)
 	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
 		RequireLive: n.cfg.RejectAbsent,
@@ -183,6 +201,9 @@ func (n *Node) Media() *rtc.Transport { return n.media }
 // Sessions returns how many sessions there are, and how many never connected.
 func (n *Node) Sessions() (all, halfOpen int) { return n.sessions.Sessions() }
 
+// Signaling returns the node's sessions, to look at, end and revoke them.
+func (n *Node) Signaling() *signaling.Service { return n.sessions }
+
 // EndEvents tells subscribers who listen to events to begin a new session elsewhere, and
 // ends their event streams: those are responses that would never end by themselves.
 // Sessions go on until Close.
@@ -211,5 +232,6 @@ func (n *Node) Close() {
 		if n.media != nil {
 			_ = n.media.Close()
 		}
+		n.closeHooks() // last: they tell of the ends
 	})
 }

@@ -56,6 +56,21 @@ type PeerConfig struct {
 	Sections     []Section
 	Send         bool // true for a subscriber: we send media
 	Handler      Handler
+
+	offering bool // see NewOffer
+}
+
+// An OfferConfig says what a peer that speaks first is for.
+type OfferConfig struct {
+	Send    bool    // we send media
+	Handler Handler // required
+}
+
+// An Answer is what the far end of an offering peer says of its transport.
+type Answer struct {
+	Ufrag, Pwd   string
+	Fingerprints []Fingerprint // one of those with the strongest hash must match the certificate; none is an error
+	Candidates   []string      // "candidate:…" values; unusable ones are ignored
 }
 
 // A Handler gets what a peer receives. OnRTP and OnRTCP are called by the

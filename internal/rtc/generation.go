@@ -57,7 +57,7 @@ func randomICE(n int) string {
 }
 
 func (t *Transport) newAgent(g *generation, p *Peer) (*ice.Agent, error) {
-	return ice.NewAgentWithOptions(
+	options := []ice.AgentOption{
 		ice.WithLocalCredentials(g.ufrag, g.pwd),
 		ice.WithBindingRequestHandler(func(m *stun.Message, _, remote ice.Candidate, pair *ice.CandidatePair) bool {
 			return p.request(g, m, remote, pair)
@@ -75,7 +75,11 @@ func (t *Transport) newAgent(g *generation, p *Peer) (*ice.Agent, error) {
 		ice.WithHostAcceptanceMinWait(0),
 		ice.WithPrflxAcceptanceMinWait(0),
 		ice.WithLoggerFactory(quiet.Logger{}),
-	)
+	}
+	if p.offering {
+		options = append(options, ice.WithCheckInterval(offerCheckInterval), ice.WithMaxBindingRequests(maxOfferChecks))
+	}
+	return ice.NewAgentWithOptions(options...)
 }
 
 // gather waits for the agent to take its conns from the mux, which is immediate.
@@ -104,7 +108,7 @@ func (p *Peer) start(g *generation, remotePwd string, candidates []remoteCandida
 	if err != nil {
 		return fmt.Errorf("start ICE: %w", err)
 	}
-	if p.lite {
+	if p.controlling {
 		_, err = g.agent.StartDial(g.remote, remotePwd)
 	} else {
 		_, err = g.agent.StartAccept(g.remote, remotePwd)

@@ -43,9 +43,9 @@ const (
 	// peer with more is closed.
 	maxSSRCs = 64
 
-	// maxSealedStreams bounds the streams one peer is sent: audio and video, and the
-	// retransmissions of each, twice over.
-	maxSealedStreams = 8
+	// maxSealedStreams bounds the streams one peer is sent: as many as a peer may send.
+	// Over a link they are the encodings of a publisher, and those it began anew.
+	maxSealedStreams = maxSSRCs
 
 	// maxPeers bounds a Transport's peers. A peer costs some 100 KB.
 	maxPeers = 20_000
@@ -101,6 +101,12 @@ const (
 	// replayWindow is how late a packet may come, in packets. A repair without
 	// RTX is as late as a round trip: at 30 Mbit/s 600 packets in 200 ms.
 	replayWindow = 2048
+
+	// offerCheckInterval is how often the side that offers checks until it is connected,
+	// which is when it nominates: between nodes, where a round trip is a few milliseconds.
+	// A pair that does not answer maxOfferChecks of them, in 5 s, has failed.
+	offerCheckInterval = 20 * time.Millisecond
+	maxOfferChecks     = 250
 
 	// livenessInterval is how often authenticated media counts as a sign of life.
 	livenessInterval = time.Second

@@ -22,7 +22,8 @@ type Peer struct {
 	fingerprints []Fingerprint
 	localPrint   string
 	setup        Setup // ours
-	lite         bool  // the far end is ICE-lite
+	controlling  bool  // we do the checks and nominate: we offered, or the far end is ICE-lite
+	offering     bool  // we spoke first
 	send         bool  // the far end is a subscriber
 	ssrcList     []TrackSSRC
 	session      *muxSession
@@ -75,7 +76,8 @@ func (t *Transport) newPeer(cfg PeerConfig, cert *certificate) (*Peer, error) {
 		fingerprints: strongest(cfg.Fingerprints),
 		localPrint:   cert.fingerprint,
 		setup:        Passive,
-		lite:         cfg.Lite,
+		controlling:  cfg.Lite || cfg.offering,
+		offering:     cfg.offering,
 		send:         cfg.Send,
 		session:      t.mux.newSession(),
 		done:         make(chan struct{}),

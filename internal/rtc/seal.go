@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/pion/srtp/v3"
@@ -36,8 +35,6 @@ const (
 	labelEncryption = 0
 	labelSalt       = 2
 )
-
-var errTooManyStreams = errors.New("rtc: too many streams to one peer")
 
 // newSealer derives the session keys; nil without an error for a profile of pion's.
 func newSealer(profile srtp.ProtectionProfile, key, salt []byte) (*sealer, error) {
@@ -105,7 +102,7 @@ func (s *sealer) index(ssrc uint32, seq uint16) (uint64, error) {
 		return index, nil
 	}
 	if len(s.streams) == maxSealedStreams {
-		return 0, errTooManyStreams
+		return 0, ErrTooManyStreams
 	}
 	s.streams = append(s.streams, sealedStream{ssrc, uint64(seq)})
 	return uint64(seq), nil

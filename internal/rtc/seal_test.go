@@ -85,7 +85,7 @@ func TestSealedStreamsAreBounded(t *testing.T) {
 	for i := range byte(maxSealedStreams) {
 		must(t, packet(i))
 	}
-	if err := packet(99); !errors.Is(err, errTooManyStreams) {
+	if err := packet(99); !errors.Is(err, ErrTooManyStreams) {
 		t.Errorf("one more: %v", err)
 	}
 	must(t, packet(0))

@@ -69,6 +69,8 @@ var (
 	// ErrBadCredentials: ICE credentials outside the bounds of RFC 8839 §5.4, or
 	// a restart with the ufrag in use.
 	ErrBadCredentials = errors.New("rtc: bad ICE credentials")
+	// ErrTooManyStreams: a peer was sent as many SSRCs as it may be; another one was not.
+	ErrTooManyStreams = errors.New("rtc: too many streams to one peer")
 	// ErrBadConfig: a PeerConfig without Handler or a fingerprint of use.
 	ErrBadConfig = errors.New("rtc: bad peer configuration")
 )

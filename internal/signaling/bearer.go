@@ -2,9 +2,9 @@ package signaling
 
 import (
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -29,6 +29,7 @@ type tokenHash [sha256.Size]byte
 type caller struct {
 	grant auth.Grant
 	token tokenHash // zero if none was needed
+	from  netip.Addr
 }
 
 // owner names the caller for the rule that a publisher may replace itself: the subject
@@ -80,7 +81,7 @@ func (s *Service) Grant(r *http.Request) (auth.Grant, error) {
 // and play, and the header is not looked at.
 func (s *Service) authenticate(r *http.Request) (caller, error) {
 	if s.verifier == nil {
-		return caller{grant: auth.Anyone()}, nil
+		return caller{grant: auth.Anyone(), from: s.bases.client(r)}, nil
 	}
 	token, err := bearer(r.Header, s.bareToken)
 	if err != nil {
@@ -97,63 +98,62 @@ func (s *Service) verify(r *http.Request, token string) (caller, error) {
 	if len(token) > maxTokenBytes {
 		return caller{}, invalidToken("too long")
 	}
-	grant, err := s.verifier.Verify(token, time.Now())
+	now, from := time.Now(), s.bases.client(r)
+	if err := s.visitors.guess(from, now); err != nil {
+		return caller{}, err
+	}
+	grant, err := s.verifier.Verify(token, now)
 	switch {
 	case errors.Is(err, auth.ErrMissing):
 		return caller{}, unauthorized()
 	case err != nil:
+		s.visitors.failed(from, now)
 		return caller{}, invalidToken(err.Error())
+	case s.revocations.covers(grant, "", now):
+		s.visitors.failed(from, now)
+		return caller{}, tokenRevoked()
 	}
 	if !grant.AllowsOrigin(r.Header.Get("Origin")) {
 		return caller{}, NewProblem(http.StatusForbidden, "origin-not-allowed", "The token is not for pages of this origin.").
 			with("WWW-Authenticate", challenge+insufficient)
 	}
-	if !grant.AllowsAddress(s.bases.client(r)) {
+	if !grant.AllowsAddress(from) {
 		return caller{}, NewProblem(http.StatusForbidden, "address-not-allowed", "The token is not for clients of this address.").
 			with("WWW-Authenticate", challenge+insufficient)
 	}
-	return caller{grant: grant, token: sha256.Sum256([]byte(token))}, nil
+	return caller{grant: grant, token: sha256.Sum256([]byte(token)), from: from}, nil
 }
 
 // authorizeSession checks the right to use a session's URL. The URL is a capability, so
 // a request without a header may (unless Config.RequireBearer), but a header that is
-// there must hold: the token the session was made with, even after it expired, or a
-// valid one of the same issuer and subject with the session's right. sess is nil if the URL leads
-// nowhere.
-func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess *Session) error {
+// there must hold: a token the session belongs to, even after it expired or was revoked,
+// or a valid one of the same issuer and subject with the session's right. sess is nil if
+// the URL leads nowhere. The caller is the zero one but for a token that was verified.
+func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess *Session) (caller, error) {
 	if s.verifier == nil {
-		return nil
+		return caller{}, nil
 	}
 	if len(r.Header.Values("Authorization")) == 0 && !s.requireBearer {
-		return nil
+		return caller{}, nil
 	}
 	token, err := bearer(r.Header, s.bareToken)
 	if err != nil {
-		return err
+		return caller{}, err
 	}
 	if token == "" {
-		return unauthorized()
+		return caller{}, unauthorized()
 	}
 	if sess != nil && len(token) <= maxTokenBytes && sess.madeBy(sha256.Sum256([]byte(token))) {
-		return nil
+		return caller{}, nil
 	}
 	c, err := s.verify(r, token)
 	if err != nil {
-		return err
+		return caller{}, err
 	}
 	if !c.grant.Allows(k.Action(), stream) || sess != nil && !sess.sameSubject(c.grant) {
-		return Forbidden(k.Action())
+		return caller{}, Forbidden(k.Action())
 	}
-	return nil
-}
-
-func (s *Session) madeBy(token tokenHash) bool {
-	return s.caller.token != tokenHash{} && subtle.ConstantTimeCompare(s.caller.token[:], token[:]) == 1
-}
-
-func (s *Session) sameSubject(g auth.Grant) bool {
-	own := s.caller.grant
-	return own.Issuer == g.Issuer && own.Subject == g.Subject
+	return c, s.notRevoked(c, k.Action(), stream)
 }
 
 func unauthorized() *Problem {
@@ -164,6 +164,11 @@ func unauthorized() *Problem {
 func invalidToken(reason string) *Problem {
 	return NewProblem(http.StatusUnauthorized, "token-invalid", "The token cannot be used: "+reason+".").
 		with("WWW-Authenticate", challenge+`, error="invalid_token", error_description="`+reason+`"`)
+}
+
+// beyondLimits returns the 403 for an offer of more than the token's limits allow.
+func beyondLimits(detail string) *Problem {
+	return NewProblem(http.StatusForbidden, "beyond-limits", detail).with("WWW-Authenticate", challenge+insufficient)
 }
 
 // Forbidden returns the 403 for a valid token that lacks the action (RFC 6750 §3.1).

@@ -12,7 +12,7 @@
 // A session is reserved while its POST is answered: it has a public id and counts
 // against the caps, but no URL finds it. It is half-open until ICE and DTLS are done,
 // and reaped if that takes longer than [Limits.ConnectTimeout]. It ends at the latest
-// when the grant it was made with does. However it ends, it ends once: it leaves the
+// when the grant it was made with does, or one that renewed it by PATCH. However it ends, it ends once: it leaves the
 // table, gives up its name or subscription, and closes its peer, in that order, before
 // the DELETE that asked for it is answered.
 //
@@ -24,7 +24,9 @@
 //
 // Each log line about a session has the message "session" and the keys session (the
 // public id), stream, kind (whip or whep) and event: created, connected, disconnected,
-// reconnected, restarted or ended. An end has a reason, see [Reason].
+// reconnected, restarted, extended or ended. An end has a reason, see [Reason]. A line
+// "revocation" says what was revoked (jti, sub, stream), until when, and how many sessions
+// end for it.
 //
 // Errors are problem details (RFC 9457) with stable codes, written by
 // [Service.HandleError], which must be the router's error handler so that its own

@@ -28,6 +28,8 @@ type Opening struct {
 	Peer   Peer
 	Local  rtc.Local
 	Tracks []sdp.AnswerTrack // of a subscriber, by index of the offer's sections
+
+	VideoBitrate int64 // what a publisher is told to keep to; 0: anything
 }
 
 // An endpoint is the HTTP side of one protocol.
@@ -65,6 +67,9 @@ func (s *Service) Register(e *echo.Echo, k Kind, o Opener, extensions ...Extensi
 // route tells a session's URL from its endpoint's, which may end in a slash: it is no
 // resource of its own, and redirects are not for POST.
 func (ep *endpoint) route(c echo.Context) error {
+	if err := ep.throttle(c.Request()); err != nil {
+		return err
+	}
 	switch t := ep.kind.target(c.Request()); {
 	case t.session == "":
 		return ep.serve(c)
@@ -73,6 +78,15 @@ func (ep *endpoint) route(c echo.Context) error {
 	default:
 		return ep.serveExtension(c, t)
 	}
+}
+
+// throttle counts a request that is to change something.
+func (ep *endpoint) throttle(r *http.Request) error {
+	switch r.Method {
+	case http.MethodOptions, http.MethodGet, http.MethodHead:
+		return nil
+	}
+	return ep.visitors.request(ep.bases.client(r), time.Now())
 }
 
 // drained reads what a refused request still has to send before it is answered.
@@ -157,15 +171,22 @@ func (ep *endpoint) post(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := ep.table.room(); err != nil { // before the work of reading an offer
+	s := newSession(ep.Service, ep.kind, stream, caller)
+	if err := ep.table.room(s); err != nil { // before the work of reading an offer
 		return err
 	}
 	offer, err := ep.readOffer(c)
 	if err != nil {
 		return err
 	}
-	s := newSession(ep.Service, ep.kind, stream, caller)
+	if err := restrict(ep.kind, offer, caller.grant.Limits); err != nil {
+		return err
+	}
 	if err := ep.table.reserve(s); err != nil {
+		return err
+	}
+	if err := ep.notRevoked(caller, ep.kind.Action(), stream); err != nil { // while the offer was read
+		s.end(Refused)
 		return err
 	}
 	opening, err := ep.open(c.Request().Context(), s, offer)
@@ -188,7 +209,7 @@ func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
 	if !who.grant.Allows(ep.kind.Action(), stream) {
 		return "", caller{}, Forbidden(ep.kind.Action())
 	}
-	return stream, who, nil
+	return stream, who, ep.notRevoked(who, ep.kind.Action(), stream)
 }
 
 func (ep *endpoint) readOffer(c echo.Context) (*sdp.Offer, error) {
@@ -217,14 +238,14 @@ func (ep *endpoint) open(ctx context.Context, s *Session, offer *sdp.Offer) (Ope
 func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Opening) error {
 	answer := answerOf(o.Local)
 	answer.SessionID = randomNumber()
-	answer.Tracks = o.Tracks
+	answer.Tracks, answer.VideoBitrate = o.Tracks, o.VideoBitrate
 	body := offer.Answer(answer)
 	tag := s.ice.begin(offer, o.Peer)
-	s.endWithGrant()
+	s.begin()
 	if !ep.table.publish(s) {
 		return Overloaded("session-ended", "The session ended while it began. Try again.")
 	}
-	s.log.Info("session", "event", "created", "after", time.Since(s.created))
+	s.tell(Created, s.whence()...)
 	h := c.Response().Header()
 	h.Set("Location", s.URL(c.Request()))
 	h.Set("ETag", tag)
@@ -254,7 +275,8 @@ func (ep *endpoint) serveSession(c echo.Context) error {
 		return err
 	}
 	s := ep.table.lookup(ep.kind, stream, ep.kind.target(r).session)
-	if err := ep.authorizeSession(r, ep.kind, stream, s); err != nil {
+	caller, err := ep.authorizeSession(r, ep.kind, stream, s)
+	if err != nil {
 		return err
 	}
 	if s == nil || s.ended() && r.Method != http.MethodDelete {
@@ -264,7 +286,7 @@ func (ep *endpoint) serveSession(c echo.Context) error {
 	case http.MethodGet, http.MethodHead:
 		return c.NoContent(http.StatusNoContent)
 	case http.MethodPatch:
-		return ep.patch(c, s)
+		return ep.patch(c, s, caller)
 	case http.MethodDelete:
 		return ep.delete(c, s)
 	}
@@ -277,7 +299,9 @@ func NoSession() *Problem {
 		"The session has ended or never was. POST a new offer.")
 }
 
-func (ep *endpoint) patch(c echo.Context, s *Session) error {
+// patch applies a fragment. One that comes with another token of the session's subject
+// renews the session.
+func (ep *endpoint) patch(c echo.Context, s *Session, by caller) error {
 	r := c.Request()
 	if !HasType(r, typeFragment) {
 		return ep.wrongPatchType(r)
@@ -290,11 +314,12 @@ func (ep *endpoint) patch(c echo.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
+	s.renew(by)
 	if s.ended() {
 		return NoSession()
 	}
 	if reply.body != nil {
-		s.log.Info("session", "event", "restarted", "after", time.Since(s.created))
+		s.tell(Restarted)
 	}
 	return reply.write(c)
 }

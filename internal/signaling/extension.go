@@ -70,7 +70,7 @@ func (ep *endpoint) serveExtension(c echo.Context, t target) error {
 	}
 	s := ep.table.lookup(ep.kind, stream, t.session)
 	if !x.open(r) {
-		if err := ep.authorizeSession(r, ep.kind, stream, s); err != nil {
+		if _, err := ep.authorizeSession(r, ep.kind, stream, s); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,8 @@ import (
 
 // A fakeOpener gives sessions peers without a network.
 type fakeOpener struct {
-	err error // what Open returns after everything was opened
+	err     error  // what Open returns after everything was opened
+	opening func() // called before Open returns; nil: nothing is
 
 	mu    sync.Mutex
 	peers []*fakePeer
@@ -33,6 +34,9 @@ func (o *fakeOpener) Open(_ context.Context, s *signaling.Session, offer *sdp.Of
 	o.mu.Unlock()
 	s.OnEnd(func(r signaling.Reason) { o.undone("name " + string(r)) })
 	s.OnEnd(func(r signaling.Reason) { o.undone("peer " + string(r)) })
+	if o.opening != nil {
+		o.opening()
+	}
 	if o.err != nil {
 		return signaling.Opening{}, o.err
 	}

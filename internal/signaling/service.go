@@ -3,6 +3,8 @@ package signaling
 import (
 	"log/slog"
 	"net/netip"
+
+	"github.com/whippet-media/whippet/auth"
 )
 
 // A Config says how a node's endpoints behave. The zero Config is an open node that
@@ -32,8 +34,19 @@ type Config struct {
 	ICEServers []string
 	TURNSecret string
 
+	// Announce is told each revocation made at this node, for other nodes to learn. It
+	// must not block. Nil: nobody is told.
+	Announce func(auth.Revocation)
+
 	Limits Limits
 	Log    *slog.Logger // nil: nothing is logged
+
+	// Observe is shown the events of all sessions, those of one in order and one at a
+	// time, and ObserveRefusal the requests refused for their tokens. Calls come from any
+	// goroutine and must neither block nor end a session before they return. Nil: nobody
+	// looks.
+	Observe        func(News)
+	ObserveRefusal func(Refusal)
 }
 
 // A Service is what the endpoints of a node share: the sessions, and the rules of HTTP
@@ -46,9 +59,14 @@ type Service struct {
 	cors           corsPolicy
 	bases          bases
 	iceServers     iceServers
+	announce       func(auth.Revocation)
+	revocations    revocations
+	visitors       *visitors
 	limits         Limits
 	log            *slog.Logger
 	table          *table
+	observe        func(News)
+	observeRefusal func(Refusal)
 }
 
 // New checks the configuration and starts the sweeper of sessions. Close it.
@@ -80,9 +98,13 @@ func New(cfg Config) (*Service, error) {
 		cors:           cors,
 		bases:          bases,
 		iceServers:     ice,
+		announce:       cfg.Announce,
+		visitors:       newVisitors(limits),
 		limits:         limits,
 		log:            cfg.Log,
 		table:          newTable(limits),
+		observe:        cfg.Observe,
+		observeRefusal: cfg.ObserveRefusal,
 	}, nil
 }
 

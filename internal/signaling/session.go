@@ -53,6 +53,7 @@ type Reason string
 const (
 	Refused   Reason = "refused"         // its POST failed
 	Deleted   Reason = "deleted"         // DELETE
+	Crowded   Reason = "crowded-out"     // never connected, and gave way to another address
 	Unused    Reason = "never-connected" // reaped by the sweeper
 	Failed    Reason = "failed"          // DTLS refused, or consent lost
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
@@ -60,12 +61,17 @@ const (
 	Elsewhere Reason = "elsewhere"       // one on another node did
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
 	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
+	Revoked   Reason = "token-revoked"   // its token, its subject or its stream was
+	OverLimit Reason = "over-limit"      // it sends more than its token or the node allows
+	Kicked    Reason = "kicked"          // by an operator
 	Shutdown  Reason = "shutdown"        // the node closes
 )
 
 // buried tells whether a client may still DELETE what ended for the reason: it closed
 // DTLS just before, or must learn that its token has ended.
-func (r Reason) buried() bool { return r == PeerLeft || r == Expired }
+func (r Reason) buried() bool {
+	return r == PeerLeft || r == Expired || r == Revoked || r == OverLimit || r == Kicked
+}
 
 // A Session is one publisher or subscriber. Its Opener gives it what it holds while
 // its POST is answered; see the package comment for its life.
@@ -80,12 +86,21 @@ type Session struct {
 	created time.Time
 	ice     negotiation
 
+	quotas []string // keys of the tally it counts in; table.mu
+
+	telling sync.Mutex // held while an event is told, so that they come in order
+	silent  bool       // the last event was told; telling
+
 	// mu guards the fields below. Never held while anything is undone.
 	mu        sync.Mutex
 	undo      []func(Reason)
 	connected time.Time // zero while half-open
 	reason    Reason    // "" while alive
-	deleted   bool      // the client got its 200
+	latest    caller    // whose token renewed the session last; that of its POST at first
+	started   bool      // its POST has succeeded
+	ends      time.Time // at the latest; zero: never by itself
+	timer     *time.Timer
+	deleted   bool // the client got its 200
 	done      chan struct{}
 }
 
@@ -98,6 +113,7 @@ func newSession(s *Service, k Kind, stream string, c caller) *Session {
 		kind:    k,
 		stream:  stream,
 		caller:  c,
+		latest:  c,
 		log:     s.log.With("session", public, "stream", stream, "kind", k.String()),
 		created: time.Now(),
 		done:    make(chan struct{}),
@@ -162,23 +178,13 @@ func (s *Session) Owns(c io.Closer) {
 // Limits returns what the token that made the session bounds.
 func (s *Session) Limits() auth.Limits { return s.caller.grant.Limits }
 
-// endWithGrant lets the session end when the grant it was made with says.
-func (s *Session) endWithGrant() {
-	end := s.caller.grant.Ends(s.created)
-	if end.IsZero() {
-		return
-	}
-	timer := time.AfterFunc(time.Until(end), func() { s.End(Expired) })
-	s.OnEnd(func(Reason) { timer.Stop() })
-}
-
 // OnState is for the Handler of the session's peer. It does not block.
 func (s *Session) OnState(state rtc.State) {
 	switch state {
 	case rtc.Connected:
 		s.onConnected()
 	case rtc.Disconnected:
-		s.log.Info("session", "event", "disconnected")
+		s.tell(Disconnected)
 	case rtc.Failed:
 		s.End(Failed)
 	case rtc.Closed:
@@ -194,11 +200,11 @@ func (s *Session) onConnected() {
 	}
 	s.mu.Unlock()
 	if !first {
-		s.log.Info("session", "event", "reconnected")
+		s.tell(Reconnected)
 		return
 	}
 	s.service.table.connected(s)
-	s.log.Info("session", "event", "connected", "after", time.Since(s.created))
+	s.tell(Connected)
 }
 
 // End ends the session soon and returns at once: it may be called from callbacks of
@@ -241,8 +247,8 @@ func (s *Session) finish(reason Reason) {
 	for i := len(undo) - 1; i >= 0; i-- {
 		undo[i](reason)
 	}
-	s.log.Info("session", "event", "ended", "reason", string(reason),
-		"connected", !connected.IsZero(), "after", time.Since(s.created))
+	s.tellNews(News{Event: Ended, Reason: reason, Connected: !connected.IsZero()},
+		"reason", string(reason), "connected", !connected.IsZero())
 }
 
 // ended tells whether the session's end has begun.

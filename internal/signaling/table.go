@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,7 +12,8 @@ import (
 // Reason.buried: OBS sends it right after DTLS was closed.
 const graveLife = 5 * time.Second
 
-// closers is how many sessions end at the same time when the node closes.
+// closers is how many sessions end at the same time when the node closes or tokens are
+// revoked.
 const closers = 32
 
 // A table holds the sessions of a node: counts them, finds them by URL, and ends those
@@ -25,56 +27,72 @@ type table struct {
 	// a session ends.
 	mu       sync.Mutex
 	closed   bool
-	live     map[*Session]bool   // reserved ones included
+	live     map[string]*Session // by public id, reserved ones included
 	ending   map[*Session]bool   // gone from live, what they hold not yet given back
 	halfOpen map[*Session]bool   // of these, those not yet connected
 	urls     map[string]*Session // those a URL finds, graves included
 	graves   map[*Session]time.Time
+	tally    map[string]int // live sessions by the key of their quotas
 }
 
 func newTable(l Limits) *table {
 	t := &table{
 		limits:   l,
 		stop:     make(chan struct{}),
-		live:     map[*Session]bool{},
+		live:     map[string]*Session{},
 		ending:   map[*Session]bool{},
 		halfOpen: map[*Session]bool{},
 		urls:     map[string]*Session{},
 		graves:   map[*Session]time.Time{},
+		tally:    map[string]int{},
 	}
 	t.sweep.Go(t.sweepLoop)
 	return t
 }
 
-// reserve counts the session against the caps, or returns a 503.
+// reserve counts the session against the caps, or returns a 503 or 429. Another one that
+// is half-open may give way and end soon.
 func (t *table) reserve(s *Session) error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := t.roomLocked(); err != nil {
-		return err
+	yielder, err := t.roomLocked(s)
+	if err == nil {
+		delete(t.halfOpen, yielder)
+		t.live[s.public] = s
+		t.halfOpen[s] = true
+		t.countLocked(s)
 	}
-	t.live[s] = true
-	t.halfOpen[s] = true
-	return nil
+	t.mu.Unlock()
+	if yielder != nil {
+		yielder.End(Crowded)
+	}
+	return err
 }
 
-// room returns a 503 if reserve would return one now.
-func (t *table) room() error {
+// room returns an error if reserve would return one now.
+func (t *table) room(s *Session) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.roomLocked()
+	_, err := t.roomLocked(s)
+	return err
 }
 
-func (t *table) roomLocked() error {
+func (t *table) roomLocked(s *Session) (yielder *Session, err error) {
 	switch {
 	case t.closed:
-		return Closing()
+		return nil, Closing()
 	case len(t.live) >= t.limits.Sessions:
-		return nodeFull()
-	case len(t.halfOpen) >= t.limits.HalfOpen:
-		return Overloaded("too-many-unconnected", "Too many sessions wait for their client to connect. Try again later.")
+		return nil, nodeFull()
 	}
-	return nil
+	if err := t.withinLocked(s); err != nil {
+		return nil, err
+	}
+	if len(t.halfOpen) < t.limits.HalfOpen {
+		return nil, nil
+	}
+	if yielder = t.yielderLocked(s); yielder == nil {
+		return nil, Overloaded("too-many-unconnected", "Too many sessions wait for their client to connect. Try again later.")
+	}
+	return yielder, nil
 }
 
 // publish lets the session's URL find it. It reports false if the session ended in the
@@ -118,7 +136,8 @@ func (t *table) connected(s *Session) {
 func (t *table) remove(s *Session, reason Reason) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.live, s)
+	delete(t.live, s.public)
+	t.discountLocked(s)
 	delete(t.halfOpen, s)
 	t.ending[s] = true
 	if reason.buried() && !t.closed && t.urls[s.id] == s && len(t.graves) < t.limits.HalfOpen {
@@ -174,22 +193,26 @@ func (t *table) close() {
 	t.mu.Lock()
 	first := !t.closed
 	t.closed = true
-	all := slices.AppendSeq(slices.Collect(maps.Keys(t.live)), maps.Keys(t.ending))
+	all := slices.AppendSeq(slices.Collect(maps.Values(t.live)), maps.Keys(t.ending))
 	t.mu.Unlock()
 	if first {
 		close(t.stop)
 	}
 	t.sweep.Wait()
-	endAll(all)
+	endAll(all, Shutdown)
 }
 
-func endAll(sessions []*Session) {
+// endAll ends sessions, waits for their ends, and returns how many had not ended yet.
+func endAll(sessions []*Session, reason Reason) int {
 	work := make(chan *Session)
 	var wg sync.WaitGroup
+	var ended atomic.Int64
 	for range min(closers, len(sessions)) {
 		wg.Go(func() {
 			for s := range work {
-				s.End(Shutdown) // unless it ends already
+				if s.end(reason) {
+					ended.Add(1)
+				}
 				<-s.done
 			}
 		})
@@ -199,6 +222,21 @@ func endAll(sessions []*Session) {
 	}
 	close(work)
 	wg.Wait()
+	return int(ended.Load())
+}
+
+// all returns the live sessions, reserved ones included.
+func (t *table) all() []*Session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.live))
+}
+
+// find returns the live session of a public id; nil if there is none.
+func (t *table) find(public string) *Session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.live[public]
 }
 
 // counts returns how many sessions live and how many of them are half-open.

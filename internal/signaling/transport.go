@@ -83,14 +83,20 @@ func (s *Source) WriteRTCP(compound []byte) error { return s.peer.Load().WriteRT
 // RTT returns the round-trip time to the publisher, 0 if it is not known yet.
 func (s *Source) RTT() time.Duration { return s.peer.Load().RTT() }
 
+// Began tells the session that media comes.
+func (s *Source) Began() { s.session.OnMedia() }
+
 // Close ends the publisher's session soon; the stream calls it when another publisher
-// took the name over. It does not block.
+// took the name over, or when this one sends more than it may. It does not block.
 func (s *Source) Close(reason error) {
-	if errors.Is(reason, stream.ErrElsewhere) {
+	switch {
+	case errors.Is(reason, stream.ErrBounds):
+		s.session.End(OverLimit)
+	case errors.Is(reason, stream.ErrElsewhere):
 		s.session.End(Elsewhere)
-		return
+	default:
+		s.session.End(Replaced)
 	}
-	s.session.End(Replaced)
 }
 
 // A Receiver is the stream's side of a subscriber: it is told, once or more often, that

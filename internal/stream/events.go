@@ -23,6 +23,7 @@ func (s *Subscription) Layers() []Layer {
 // effect as soon as a switch can be made. The pointers in sel are kept and must not
 // change what they lead to.
 func (s *Subscription) Select(sel forwarder.Selection) {
+	sel.LimitWidth, sel.LimitHeight = s.width, s.height
 	s.selection.Store(&sel)
 	if !s.choosing.Swap(true) {
 		s.member.shard.post(message{kind: choose, sub: s})
@@ -48,10 +49,10 @@ func (s *Subscription) Refresh() {
 // choose hands the last selection to the core.
 func (s *shard) choose(sub *Subscription) {
 	sub.choosing.Store(false) // first: a selection that comes now is posted again
-	if sub.core == nil {
+	if sub.core == nil || sub.player == nil {
 		return // it left
 	}
-	sub.core.Select(*sub.selection.Load())
+	sub.player.Select(*sub.selection.Load())
 	if sub.joined {
 		s.serve(sub)
 	}

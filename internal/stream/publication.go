@@ -13,6 +13,9 @@ type Claim struct {
 	stream *stream
 	owner  string
 	made   time.Time
+	bounds Bounds // set before Start; Registry.mu
+
+	relayed bool // its publisher is on another node; constant
 
 	mu   sync.Mutex
 	pub  *Publication // once started
@@ -77,10 +80,11 @@ func (c *Claim) forget() {
 
 // A Publication is a publisher's media on its way into a stream.
 type Publication struct {
-	stream *stream
-	src    Source
-	number uint64                    // of the node's publications, from 1
-	first  atomic.Pointer[time.Time] // of the first packet
+	stream  *stream
+	src     Source
+	relayed bool                      // see Registry.ClaimLink
+	number  uint64                    // of the node's publications, from 1
+	first   atomic.Pointer[time.Time] // of the first packet
 
 	due deadline[*Publication] // when it is to be told something; reporter.mu
 
@@ -90,6 +94,9 @@ type Publication struct {
 	mu    sync.Mutex // guards up's steps and the fields below; never held across a write
 	up    *forwarder.Publisher
 	known time.Time // the deadline of up that the reporter knows
+	bytes uint64    // of all RTP packets that came
+
+	overseer overseer // reporter.running
 }
 
 // Start begins the publication: subscribers, those who wait too, get its media
@@ -98,9 +105,10 @@ type Publication struct {
 func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 	cfg.Budget = c.stream.reg.budget
 	p := &Publication{
-		stream: c.stream, src: src, number: c.stream.reg.publications.Add(1), up: forwarder.NewPublisher(cfg),
+		stream: c.stream, src: src, relayed: c.relayed, number: c.stream.reg.publications.Add(1), up: forwarder.NewPublisher(cfg),
 	}
 	p.due = newDeadline(p)
+	p.overseer.bounds = c.bounds
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.end {
@@ -138,6 +146,7 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 		p.mu.Unlock()
 		return
 	}
+	p.bytes += uint64(len(b))
 	fresh := p.up.HandleRTP(at, b)
 	due, early := p.broughtForward()
 	p.mu.Unlock()
@@ -150,6 +159,7 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 	if p.first.Load() == nil {
 		p.first.Store(&at)
 		p.stream.reg.watch.changed()
+		p.src.Began()
 	}
 	p.stream.touch()
 }
@@ -206,9 +216,10 @@ func (p *Publication) tick(now time.Time, rtt time.Duration, out []byte) ([]byte
 		out = p.up.Tick(now, rtt, out)
 	}
 	found := p.up.Diagnose(now)
-	due := p.up.Deadline()
+	due, bytes := p.up.Deadline(), p.bytes
 	p.known = due
 	p.mu.Unlock()
 	p.tell(found)
+	p.oversee(p.overseer.look(now, bytes, p.up))
 	return out, due
 }

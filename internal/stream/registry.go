@@ -21,12 +21,17 @@ var (
 	// ErrClosed: the registry is closed.
 	ErrClosed = errors.New("stream: closed")
 
+	// ErrAbsent: nobody publishes the stream on this node.
+	ErrAbsent = errors.New("stream: nobody publishes it here")
+
 	// ErrReplaced closes a publisher whose name another one took over.
 	ErrReplaced = errors.New("stream: replaced by another publisher")
 	// ErrElsewhere closes a publisher whose name one on another node has.
 	ErrElsewhere = errors.New("stream: replaced by a publisher on another node")
 	// ErrFormat closes a subscriber that cannot receive what the new publisher sends.
 	ErrFormat = errors.New("stream: the publisher sends a format that was not negotiated")
+	// ErrGone closes a link whose publisher has gone, or whose far end says nothing.
+	ErrGone = errors.New("stream: the link has ended")
 	// ErrQueueFull is what a Sink's WriteRTP returns when a packet was dropped
 	// because the subscriber does not read fast enough.
 	ErrQueueFull = errors.New("stream: the subscriber's queue is full")
@@ -39,6 +44,8 @@ type Source interface {
 	WriteRTCP(b []byte) error
 	// RTT returns the round trip to the publisher; 0 if unknown.
 	RTT() time.Duration
+	// Began is called once, with the first media packet.
+	Began()
 	// Close ends the publisher's session because of reason. It returns at once.
 	Close(reason error)
 }
@@ -190,7 +197,7 @@ func (r *Registry) getLocked(name string) *stream {
 
 // dropLocked forgets a stream that nobody holds.
 func (r *Registry) dropLocked(s *stream) {
-	if s.claim == nil && s.subs == 0 && r.streams[s.name] == s {
+	if s.claim == nil && s.subs == 0 && s.links == 0 && r.streams[s.name] == s {
 		delete(r.streams, s.name)
 	}
 }
@@ -222,7 +229,7 @@ func (r *Registry) claimHere(name, owner string) (*Claim, error) {
 	}
 	s := r.getLocked(name)
 	old := s.claim
-	if old != nil && !r.cfg.Takeover && (owner == "" || owner != old.owner) && old.alive(now) {
+	if old != nil && !old.relayed && !r.cfg.Takeover && (owner == "" || owner != old.owner) && old.alive(now) {
 		r.mu.Unlock()
 		return nil, ErrBusy
 	}
@@ -240,10 +247,13 @@ type Info struct {
 	Name        string
 	Since       time.Time // its publisher's first packet; zero: not live
 	Subscribers int
+	Relayed     bool                // its publisher is on another node
+	Links       int                 // to other nodes
 	Audio       *forwarder.Encoding // nil: none, or nothing received yet
 	Video       *forwarder.Encoding
 	Encodings   []*forwarder.Encoding // of video, in order of appearance
 	Diagnosis   []forwarder.Finding   // what is wrong with the publisher's media
+	Publication uint64                // the number of its publisher, another one for each; 0: there is none
 }
 
 // Live tells whether a publisher is sending.

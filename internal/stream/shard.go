@@ -195,7 +195,7 @@ func (s *shard) leave(sub *Subscription) {
 	}
 	m.count.Store(int32(len(m.subs)))
 	s.due.remove(&sub.due)
-	sub.core = nil
+	sub.core, sub.player, sub.tap = nil, nil, nil
 	sub.pub = nil
 }
 
@@ -241,8 +241,8 @@ func (s *shard) serve(sub *Subscription) {
 	if live := sub.stream.live.Load(); live != sub.pub {
 		s.follow(sub, live)
 	}
-	if sub.capped() {
-		sub.core.SetCap(sub.cap())
+	if sub.player != nil && sub.capped() {
+		sub.player.SetCap(sub.cap())
 	}
 	now := time.Now()
 	s.out.Reset()
@@ -255,7 +255,7 @@ func (s *shard) serve(sub *Subscription) {
 	s.schedule(sub, s.out.Deadline, now)
 	if sub.core.Misfit() && !sub.told {
 		sub.told = true
-		sub.sink.Close(ErrFormat)
+		sub.sink.Close(sub.misfit())
 	}
 }
 
@@ -299,11 +299,16 @@ func (s *shard) emit(sub *Subscription) {
 // publishCounts lets others see a subscriber's counters: each time it reports,
 // and when it leaves.
 func (s *shard) publishCounts(sub *Subscription) {
-	c := &SubscriptionCounts{At: time.Now(), Session: sub.core.Counts(), RTT: sub.core.RTT(), Choice: sub.core.Choice(), Estimate: sub.core.Estimate()}
-	if t := sub.core.Track(codec.Audio); t != nil {
+	if sub.tap != nil {
+		sub.counts.Store(&SubscriptionCounts{At: time.Now(), Link: sub.tap.Counts()})
+		return
+	}
+	p := sub.player
+	c := &SubscriptionCounts{At: time.Now(), Session: p.Counts(), RTT: p.RTT(), Choice: p.Choice(), Estimate: p.Estimate()}
+	if t := p.Track(codec.Audio); t != nil {
 		c.Audio = t.Counts()
 	}
-	if t := sub.core.Track(codec.Video); t != nil {
+	if t := p.Track(codec.Video); t != nil {
 		c.Video = t.Counts()
 	}
 	sub.counts.Store(c)

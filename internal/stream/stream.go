@@ -20,6 +20,7 @@ type stream struct {
 	// guarded by Registry.mu
 	claim *Claim
 	subs  int
+	links int // to other nodes
 }
 
 // members are the subscribers of a stream on one shard.
@@ -45,8 +46,10 @@ func (s *stream) touch() {
 }
 
 func (s *stream) infoLocked() Info {
-	info := Info{Name: s.name, Subscribers: s.subs}
+	info := Info{Name: s.name, Subscribers: s.subs, Links: s.links}
 	if p := s.live.Load(); p != nil {
+		info.Relayed = p.relayed
+		info.Publication = p.number
 		if first := p.first.Load(); first != nil {
 			info.Since = *first
 		}

@@ -22,11 +22,13 @@ var vp8 = codec.Format{Name: codec.VP8}
 // source is a publisher that keeps what it was told.
 type source struct {
 	rtcp   int
+	began  int
 	reason error
 }
 
 func (s *source) WriteRTCP([]byte) error { s.rtcp++; return nil }
 func (s *source) RTT() time.Duration     { return 0 }
+func (s *source) Began()                 { s.began++ }
 func (s *source) Close(reason error)     { s.reason = reason }
 
 // sink is a subscriber that keeps numbers. It is read after synctest.Wait.
@@ -404,6 +406,26 @@ func TestE28_BFramesAreWarnedOfOnce(t *testing.T) {
 		play(t, p, 450, 1200)
 		if d := p.Diagnosis(); d != nil || strings.Count(log.String(), "\n") != 1 {
 			t.Errorf("after they ended %v: %s", d, log.String())
+		}
+	})
+}
+
+// TestSourceIsToldOnceThatMediaCame: not at the start, and not by what is no media.
+func TestSourceIsToldOnceThatMediaCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(Config{})
+		defer r.Close()
+		_, p, src := publish(t, r, "a")
+		arrive(p, []byte{0x80, 1})
+		if src.began != 0 {
+			t.Error("told before media came")
+		}
+		play(t, p, 0, 5)
+		if src.began != 1 {
+			t.Errorf("told %d times", src.began)
+		}
+		if info, _ := r.Lookup("a"); info.Publication != 1 {
+			t.Errorf("publication %d", info.Publication)
 		}
 	})
 }

@@ -17,6 +17,9 @@ type Subscription struct {
 	closed atomic.Bool
 	counts atomic.Pointer[SubscriptionCounts]
 	limit  atomic.Int64 // see Limit
+	link   bool         // see Registry.Link; constant
+
+	width, height int // see LimitSize
 
 	selection atomic.Pointer[forwarder.Selection] // the last; nil: none was made
 	choosing  atomic.Bool                         // it waits in the shard's mailbox
@@ -25,7 +28,9 @@ type Subscription struct {
 	waiting int // feedback in the shard's mailbox; shard.mu
 
 	// owned by the shard
-	core   *forwarder.Subscriber
+	core   receiver
+	player *forwarder.Subscriber // the same, of a subscriber
+	tap    *forwarder.Tap        // the same, of a link
 	pub    *Publication
 	joined bool
 	wanted time.Time               // the core's deadline; zero: none
@@ -42,33 +47,47 @@ type SubscriptionCounts struct {
 	RTT          time.Duration
 	Choice       forwarder.Choice // of the video track
 	Estimate     int64            // bits per second; 0: not known
+
+	Link forwarder.TapCounts // of a link; then the others are zero
 }
 
 // Subscribe adds a subscriber to a stream, which need not have a publisher. It
-// gets media after Start. ErrFull at the bounds.
+// gets media after Start. ErrFull at the bounds, ErrStreamFull at that of the stream.
 func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.SubscriberTrack) (*Subscription, error) {
-	sub := &Subscription{
-		sink: sink,
-		core: forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: rand.Uint64()}),
-	}
+	return r.SubscribeWithin(name, 0, sink, tracks)
+}
+
+// SubscribeWithin is Subscribe for one that may only be among so many of the stream; 0: as
+// many as others.
+func (r *Registry) SubscribeWithin(name string, most int, sink Sink, tracks []forwarder.SubscriberTrack) (*Subscription, error) {
+	player := forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: rand.Uint64()})
+	sub := &Subscription{sink: sink, core: player, player: player}
 	sub.due = newDeadline(sub)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return nil, ErrClosed
 	}
-	if s := r.streams[name]; r.subs >= r.cfg.MaxNode || s != nil && s.subs >= r.cfg.MaxSubscribers {
+	if r.subs >= r.cfg.MaxNode {
 		return nil, ErrFull
 	}
+	if s := r.streams[name]; s != nil && s.subs >= r.mostLocked(s, most) {
+		return nil, ErrStreamFull
+	}
 	s := r.getLocked(name)
-	sub.stream, sub.member = s, s.place()
 	s.subs++
 	r.subs++
 	r.shareOutLocked(s)
+	r.placeLocked(s, sub)
+	return sub, nil
+}
+
+// placeLocked gives a subscription its shard.
+func (r *Registry) placeLocked(s *stream, sub *Subscription) {
+	sub.stream, sub.member = s, s.place()
 	sub.member.shard.load.Add(1)
 	sub.member.placed++
-	sub.member.shard.bind(sink, r.cfg.NewBatch)
-	return sub, nil
+	sub.member.shard.bind(sub.sink, r.cfg.NewBatch)
 }
 
 // crowd is how many subscribers of one stream are kept together on a shard: each shard
@@ -125,10 +144,14 @@ func (s *Subscription) Close() {
 	s.member.shard.post(message{kind: leave, sub: s})
 	r := s.stream.reg
 	r.mu.Lock()
-	s.stream.subs--
+	defer r.mu.Unlock()
 	s.member.placed--
-	r.subs--
-	r.shareOutLocked(s.stream)
+	if s.link {
+		s.stream.links--
+	} else {
+		s.stream.subs--
+		r.subs--
+		r.shareOutLocked(s.stream)
+	}
 	r.dropLocked(s.stream)
-	r.mu.Unlock()
 }

@@ -1,0 +1,102 @@
+package signaling
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/whippet-media/whippet/auth"
+)
+
+// An Info describes a session at one moment, without anything that is secret.
+type Info struct {
+	ID      string // public
+	Kind    Kind
+	Stream  string
+	Issuer  string     // of the token in force; "" if it does not say
+	Subject string     // the same
+	Token   string     // its jti
+	Address netip.Addr // of the client's POST; the zero Addr if nobody knows
+
+	Created   time.Time
+	Connected time.Time // first; zero: never yet
+	Ends      time.Time // at the latest; zero: never by itself
+}
+
+// Revoke refuses from now on what r is about, and ends the sessions that were made with
+// what it takes back. It returns when they have ended, with their number. An error is
+// [ErrTooManyRevocations], or says what is wrong with r; nothing is revoked then.
+//
+// Revocations are kept in memory, up to a bound, until they are over. Other nodes learn
+// of them by Config.Announce, this one of theirs by [Service.Learn].
+func (s *Service) Revoke(r auth.Revocation) (ended int, err error) {
+	ended, r, err = s.revoke(r)
+	if err == nil && s.announce != nil {
+		s.announce(r)
+	}
+	return ended, err
+}
+
+// Learn is Revoke for what another node has revoked: it is announced to nobody.
+func (s *Service) Learn(r auth.Revocation) (ended int, err error) {
+	ended, _, err = s.revoke(r)
+	return ended, err
+}
+
+func (s *Service) revoke(r auth.Revocation) (ended int, checked auth.Revocation, err error) {
+	now := time.Now()
+	if r, err = r.Check(now); err != nil {
+		return 0, r, err
+	}
+	if err := s.revocations.add(r, now); err != nil {
+		return 0, r, err
+	}
+	var hit []*Session
+	for _, session := range s.table.all() {
+		if session.coveredBy(r, now) {
+			hit = append(hit, session)
+		}
+	}
+	s.log.Info("revocation", "jti", r.ID, "sub", r.Subject, "stream", r.Stream, "until", r.Until, "sessions", len(hit))
+	return endAll(hit, Revoked), r, nil
+}
+
+// Revocations returns those in force, in no order.
+func (s *Service) Revocations() []auth.Revocation { return s.revocations.list(time.Now()) }
+
+// Kick ends the session of a public id before it returns, and reports whether there was
+// one. Its client may come back at once; to keep it out, Revoke its token or subject.
+// "" stands for the reason Kicked.
+func (s *Service) Kick(id string, reason Reason) bool {
+	if reason == "" {
+		reason = Kicked
+	}
+	session := s.Session(id)
+	return session != nil && endAll([]*Session{session}, reason) == 1
+}
+
+// Session returns the session of a public id; nil if there is none.
+func (s *Service) Session(id string) *Session { return s.table.find(id) }
+
+// All returns the sessions there are, in no order, but for those whose POST is still
+// answered.
+func (s *Service) All() []*Session {
+	var list []*Session
+	for _, session := range s.table.all() {
+		if session.begun() {
+			list = append(list, session)
+		}
+	}
+	return list
+}
+
+// Info describes the session.
+func (s *Session) Info() Info {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.latest.grant
+	return Info{
+		ID: s.public, Kind: s.kind, Stream: s.stream,
+		Issuer: g.Issuer, Subject: g.Subject, Token: g.ID, Address: s.caller.from,
+		Created: s.created, Connected: s.connected, Ends: s.ends,
+	}
+}
