@@ -49,6 +49,7 @@ type Config struct {
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
 
+	Cluster        Cluster
 	MetricsStreams int // streams with series of their own in /metrics
 	Trace          Trace
 	Webhooks       Webhooks
@@ -88,7 +89,9 @@ type Log struct {
 }
 
 // LogPackages returns the names --log-level knows.
-func LogPackages() []string { return []string{"http", "node", "signaling", "stream", "webhook"} }
+func LogPackages() []string {
+	return []string{"http", "node", "relay", "signaling", "stream", "webhook"}
+}
 
 // A Secret is bytes that no format verb, logger or encoder shows. The zero Secret
 // is empty. Copies share the bytes, which must not be changed.

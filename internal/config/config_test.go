@@ -91,6 +91,8 @@ func TestEverySettingArrives(t *testing.T) {
 		"--jwks-url=https://b.example/?x=1", "--jwks-url=https://c.example=https://c.example/?x=http://y",
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
 		"--metrics-streams=50", "--trace-endpoint=http://127.0.0.1:4318", "--trace-share=0.25",
+		"--redis=rediss://u:p@redis.example/1", "--redis-namespace=tv", "--node-id=a.1", "--node-url=http://10.0.0.7:80/",
+		"--cluster-secret="+strings.Repeat("c", 32),
 		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k",
 		"--max-unconnected=9", "--max-token-sessions=1", "--max-subject-sessions=2", "--max-address-sessions=3",
 		"--max-request-rate=4", "--stream-key=cam-1:publish=0123456789abcdef,cam-1:play=fedcba9876543210", "--lenient=if-match,bearer,query",
@@ -120,6 +122,10 @@ func TestEverySettingArrives(t *testing.T) {
 		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
 		MetricsStreams: 50, Trace: config.Trace{Endpoint: "http://127.0.0.1:4318/v1/traces", Share: 0.25},
+		Cluster: config.Cluster{
+			Redis: config.NewSecret("rediss://u:p@redis.example/1"), Namespace: "tv", NodeID: "a.1",
+			NodeURL: "http://10.0.0.7:80", Secret: config.NewSecret(strings.Repeat("c", 32)),
+		},
 		ClientLimits: config.ClientLimits{
 			MaxUnconnected: 9, MaxTokenSessions: 1, MaxSubjectSessions: 2, MaxAddressSessions: 3,
 			MaxRequestRate: 4, MaxPublishBitrate: 12_000_000,
@@ -259,6 +265,18 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--ice-server=stun.example", []string{"--ice-server", "stun:stun.example:3478"}},
 		{"--ice-server=turn:t.example", []string{"--turn-secret"}},
 		{"--turn-secret=x", []string{"--ice-server"}},
+		{"--redis=localhost", []string{"--redis", "redis://"}},
+		{"--redis=redis://a,b --cluster-secret=x", []string{"--redis", "sentinel"}},
+		{"--redis=redis-sentinel://a", []string{"--redis", "master"}},
+		{"--redis=redis://a/x", []string{"--redis", "number"}},
+		{"--redis=redis://a?x=y", []string{"--redis", `"x"`}},
+		{"--redis=redis://a", []string{"--cluster-secret", "openssl rand"}},
+		{"--redis=redis://a", []string{"--jwt-secret", "--jwks-url"}},
+		{"--redis=redis://a --cluster-secret=short", []string{"--cluster-secret", "5 bytes"}},
+		{"--redis=redis://a --redis-namespace={x}", []string{"--redis-namespace", "letters"}},
+		{"--redis=redis://a --node-id=a:b", []string{"--node-id", "letters"}},
+		{"--redis=redis://a --node-url=10.0.0.7", []string{"--node-url", "http://10.0.0.7:8080"}},
+		{"--redis=redis://a --tls-cert=c --tls-key=k", []string{"--node-url", "certificate"}},
 		{"--webhook=app.example --webhook-secret=" + whsec("1"), []string{"--webhook", "no URL"}},
 		{"--webhook=https://a.example/", []string{"--webhook-secret", "openssl rand"}},
 		{"--webhook=https://a.example/ --webhook-secret=short", []string{"--webhook-secret", "whsec_"}},
@@ -334,10 +352,23 @@ func TestSecretsFromFiles(t *testing.T) {
 	}
 }
 
+// TestNodeIDs: each node has a name of its own, also on one host.
+func TestNodeIDs(t *testing.T) {
+	args := []string{"--redis=redis://localhost", "--auth=open", "--cluster-secret=" + strings.Repeat("c", 32)}
+	a, b := mustParse(t, nil, args...).Cluster, mustParse(t, nil, args...).Cluster
+	if a.NodeID == "" || a.NodeID == b.NodeID || a.Namespace != "whippet" || a.NodeURL != "" {
+		t.Errorf("%+v, %+v", a, b)
+	}
+	if c := mustParse(t, nil, "--node-id=x", "--cluster-secret=short").Cluster; c.On() || c.NodeID != "" {
+		t.Errorf("a node alone has %+v", c)
+	}
+}
+
 // TestSecretsAreNeverShown: W134.
 func TestSecretsAreNeverShown(t *testing.T) {
 	const canary = "canary-canary-canary-canary-canary"
 	c := mustParse(t, env{"WHIPPET_TURN_SECRET": canary}, "--ice-server=turn:t.example", "--jwt-secret="+canary,
+		"--redis=redis://"+canary+"@h", "--cluster-secret="+canary,
 		"--webhook=https://a.example/"+canary, "--webhook-secret=whsec_"+base64.StdEncoding.EncodeToString([]byte(canary)))
 	var shown strings.Builder
 	fmt.Fprintf(&shown, "%v %+v %#v %s %q %x", c, c, c, c.Secret, c.Secret, c.Secret)

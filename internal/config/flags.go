@@ -11,6 +11,7 @@ type Flags struct {
 	Network  `embed:"" group:"Network"`
 	Access   `embed:"" group:"Access"`
 	Policy   `embed:"" group:"Streams"`
+	Nodes    `embed:"" group:"Cluster"`
 	Bounds   `embed:"" group:"Clients"`
 	Hooks    `embed:"" group:"Webhooks"`
 	Watching `embed:"" group:"Metrics and traces"`

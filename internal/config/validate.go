@@ -54,7 +54,9 @@ func (f Flags) Config() (Config, error) {
 	e.lenient(&c, f.Lenient)
 	c.StreamKeys = e.streamKeys(f.StreamKey, f.StreamKeyFile)
 	c.Tokens = e.tokens(f.Keys)
+	c.Cluster = e.cluster(f.Nodes)
 	e.together(c)
+	e.clusterTogether(c)
 	return c, e.err()
 }
 

@@ -37,7 +37,7 @@ func down() map[string][]string {
 		"internal/bench":  {"internal/quiet"}, // a far end too
 
 		"internal/webhook":   {},
-		"internal/config":    {"auth", "internal/authz", "internal/webhook"},
+		"internal/config":    {"auth", "internal/authz", "internal/webhook", "relay"},
 		"internal/rtc":       append([]string{"internal/quiet", "internal/udp"}, core...),
 		"internal/stream":    core,
 		"internal/signaling": append([]string{"auth"}, media...),
@@ -52,7 +52,7 @@ func down() map[string][]string {
 
 		"internal/node": append([]string{
 			".", "auth", "internal/api", "internal/authz", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/udp", "internal/web", "internal/webhook", "whep", "whip",
+			"internal/udp", "internal/web", "internal/webhook", "relay", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
 		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},

@@ -17,6 +17,7 @@ import (
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/udp"
+	"github.com/whippet-media/whippet/relay"
 )
 
 // A Host is a node on the real network.
@@ -25,6 +26,7 @@ type Host struct {
 	log    *slog.Logger // of HTTP
 	life   *slog.Logger // of the node's beginning and end
 	media  *udp.Socket
+	redis  *relay.Redis // nil: no cluster
 	cert   *certificate // nil: plain HTTP
 	public net.Listener // HTTP part of the public port
 	admin  net.Listener
@@ -48,11 +50,19 @@ func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, l
 		h.closeListeners()
 		return nil, err
 	}
+	directory, err := h.openDirectory(&cfg)
+	if err != nil {
+		_ = ice.Close()
+		_ = h.media.Close()
+		h.closeListeners()
+		return nil, err
+	}
 	h.node, err = New(cfg, Deps{
 		UDP: []net.PacketConn{h.media}, TCP: ice, Announce: announce,
-		Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
+		Directory: directory, Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
 	})
 	if err != nil {
+		h.closeDirectory()
 		h.closeListeners()
 		return nil, err
 	}
@@ -203,6 +213,7 @@ func (h *Host) close(public, admin *http.Server) {
 	h.node.EndEvents()
 	shutdown(public)
 	h.node.Close()
+	h.closeDirectory()
 	shutdown(admin)
 	h.life.Info("node", "event", "closed")
 }

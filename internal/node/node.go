@@ -22,6 +22,7 @@ import (
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/internal/web"
+	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/whep"
 	"github.com/whippet-media/whippet/whip"
 )
@@ -40,6 +41,12 @@ type Deps struct {
 	// Verifier checks tokens: where the settings say that anyone may publish and play,
 	// those of operators alone. Nil: there are none, and the node is open.
 	Verifier signaling.Verifier
+
+	// Directory is shared with the other nodes of the cluster that the settings describe;
+	// nil: the node is alone. The Node does not close it.
+	Directory relay.Directory
+	// NodeTransport carries requests to other nodes; nil: the operating system's network.
+	NodeTransport http.RoundTripper
 
 	// Limits bound sessions; zero fields mean the defaults, and the number of
 	// sessions comes from the settings.
@@ -67,6 +74,7 @@ type Node struct {
 	streams  *stream.Registry
 	sessions *signaling.Service
 	authz    *authz.Client // nil: nobody is asked
+	cluster  *cluster      // nil: alone
 	hooks    *hooks
 	refused  *refusalCounter
 	watching ticker // streams, for webhooks
@@ -75,6 +83,7 @@ type Node struct {
 	api      *api.Handler
 	public   http.Handler
 	admin    http.Handler
+	complete atomic.Bool // all parts are there
 	draining atomic.Bool
 	close    sync.Once
 
@@ -101,6 +110,7 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 // start makes the parts from the bottom up; Close takes what there is from the top down.
 func (n *Node) start() error {
 	var err error
+	n.cluster = newCluster(n.cfg, n.deps, n.report)
 	n.streams = stream.NewRegistry(stream.Config{
 		Takeover:       n.cfg.Takeover,
 		MaxNode:        n.cfg.MaxSessions,
@@ -109,6 +119,7 @@ func (n *Node) start() error {
 		CountApart:     n.cfg.MetricsStreams,
 		Left:           n.left,
 		Logger:         n.deps.Logs.For("stream"),
+		Directory:      n.cluster.directory(),
 		NewBatch:       func() stream.Batch { return n.media.NewBatch() },
 	})
 	n.media, err = rtc.New(rtc.Config{
@@ -147,6 +158,7 @@ func (n *Node) start() error {
 		ObserveMedia:   n.measureMedia,
 		ObservePost:    func(k signaling.Kind, code string) { n.instruments.Posted(k.String(), code) },
 	})
+	n.complete.Store(err == nil)
 	return err
 }
 
@@ -197,6 +209,9 @@ func (n *Node) routes() http.Handler {
 		e.Any(api.Prefix+"*", echo.WrapHandler(n.api))
 	}
 	e.Any(streamsPath, n.listStreams)
+	if n.cluster != nil {
+		e.GET(relay.HolderPath, echo.WrapHandler(n.cluster.holderHandler(n.streams.Holder)))
+	}
 	pages := echo.WrapHandler(web.New(web.Config{ConnectOrigins: n.connectOrigins()}))
 	e.Any("/*", pages)
 	e.Any("/", pages)
@@ -262,6 +277,9 @@ func (n *Node) Close() {
 		}
 		if n.streams != nil {
 			n.streams.Close()
+		}
+		if n.cluster != nil {
+			n.cluster.keeper.Close()
 		}
 		if n.media != nil {
 			_ = n.media.Close()

@@ -59,6 +59,7 @@ const (
 	Failed    Reason = "failed"          // DTLS refused, or consent lost
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
 	Replaced  Reason = "replaced"        // another publisher took the name over
+	Elsewhere Reason = "elsewhere"       // one on another node did
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
 	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
 	Revoked   Reason = "token-revoked"   // its token, its subject or its stream was

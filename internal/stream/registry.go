@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"maps"
@@ -27,6 +28,8 @@ var (
 
 	// ErrReplaced closes a publisher whose name another one took over.
 	ErrReplaced = errors.New("stream: replaced by another publisher")
+	// ErrElsewhere closes a publisher whose name one on another node has.
+	ErrElsewhere = errors.New("stream: replaced by a publisher on another node")
 	// ErrFormat closes a subscriber that cannot receive what the new publisher sends.
 	ErrFormat = errors.New("stream: the publisher sends a format that was not negotiated")
 	// ErrGone closes a link whose publisher has gone, or whose far end says nothing.
@@ -100,6 +103,9 @@ type Config struct {
 	Caps           Caps  // of what subscribers are sent
 	CountApart     int   // streams that StreamCounts tells apart
 	Logger         *slog.Logger
+
+	// Directory arbitrates names between nodes; nil: this node is alone.
+	Directory Directory
 
 	// Left is shown the last counters of each subscriber that left. It must not block.
 	// nil: nobody looks.
@@ -230,8 +236,22 @@ func (r *Registry) dropLocked(s *stream) {
 // Claim takes a name for a publisher to come. A live holder keeps it: ErrBusy,
 // unless the registry or a common owner allows a takeover; a holder that sent
 // nothing for two seconds is dead and replaced at once. owner may be empty: then
-// it equals no other. The claim must be started or released.
-func (r *Registry) Claim(name, owner string) (*Claim, error) {
+// it equals no other. In a cluster the same goes for holders on other nodes, which
+// Claim may wait for, bounded by ctx. The claim must be started or released.
+func (r *Registry) Claim(ctx context.Context, name, owner string) (*Claim, error) {
+	c, err := r.claimHere(name, owner)
+	if err != nil || r.cfg.Directory == nil {
+		return c, err
+	}
+	if err := c.claimThere(ctx, r.cfg.Directory); err != nil {
+		c.Release()
+		return nil, err
+	}
+	return c, nil
+}
+
+// claimHere takes a name on this node.
+func (r *Registry) claimHere(name, owner string) (*Claim, error) {
 	now := time.Now()
 	r.mu.Lock()
 	if r.closed {
@@ -248,7 +268,7 @@ func (r *Registry) Claim(name, owner string) (*Claim, error) {
 	s.claim = c
 	r.mu.Unlock()
 	if old != nil {
-		old.replaced()
+		old.close(ErrReplaced)
 	}
 	return c, nil
 }
