@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/internal/config"
@@ -19,11 +18,6 @@ type keyring struct {
 	made     bool     // the secret is a node's, not given by its owner
 	path     string   // of a made one; "" if it lives in memory
 	warnings []string // sentences
-}
-
-// A verifier is what a node and the inspect command ask about tokens.
-type verifier interface {
-	Verify(token string, now time.Time) (auth.Grant, error)
 }
 
 // openKeys returns the given keys. If there are none at all it takes the made secret of
