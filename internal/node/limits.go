@@ -44,6 +44,10 @@ const (
 	// maxToldGroups bounds those that are told of, the largest first.
 	maxToldGroups = 20
 
+	// maxRevokedBytes is from which size on the file with revocations is written anew; as
+	// many as there may be have half of it. Twice that is not read.
+	maxRevokedBytes = 8 << 20
+
 	// maxListed bounds /streams.json; a page shows no more.
 	maxListed = 1000
 

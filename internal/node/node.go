@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/pion/transport/v4"
 
+	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/config"
@@ -75,6 +76,7 @@ type Node struct {
 	cluster  *cluster      // nil: alone
 	hooks    *hooks
 	refused  *refusalCounter
+	revoked  *revoked
 	watching ticker // streams, for webhooks
 	telling  ticker // of refusals
 	play     *whep.Handler
@@ -133,9 +135,11 @@ func (n *Node) start() error {
 	if err != nil {
 		return err
 	}
+	n.revoked = newRevoked(n.cfg.Data, n.deps.Logs.For("node"), func() []auth.Revocation { return n.sessions.Revocations() })
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		Authoriser:     authoriser,
+		Announce:       n.revoked.keep,
 		Open:           n.cfg.Open,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
@@ -156,6 +160,9 @@ func (n *Node) start() error {
 		ObserveMedia:   n.measureMedia,
 		ObservePost:    func(k signaling.Kind, code string) { n.instruments.Posted(k.String(), code) },
 	})
+	if err == nil {
+		err = n.startRevoked()
+	}
 	n.complete.Store(err == nil)
 	return err
 }

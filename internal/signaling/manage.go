@@ -1,6 +1,8 @@
 package signaling
 
 import (
+	"context"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -30,7 +32,7 @@ type Info struct {
 // Revocations are kept in memory, up to a bound, until they are over. Other nodes learn
 // of them by Config.Announce, this one of theirs by [Service.Learn].
 func (s *Service) Revoke(r auth.Revocation) (ended int, err error) {
-	ended, r, err = s.revoke(r)
+	ended, r, err = s.revoke(r, slog.LevelInfo)
 	if err == nil && s.announce != nil {
 		s.announce(r)
 	}
@@ -44,7 +46,7 @@ func (s *Service) Learn(r auth.Revocation) (ended int, err error) {
 		s.revocations.remove(r)
 		return 0, nil
 	}
-	ended, _, err = s.revoke(r)
+	ended, _, err = s.revoke(r, slog.LevelDebug)
 	return ended, err
 }
 
@@ -62,7 +64,7 @@ func (s *Service) Unrevoke(r auth.Revocation) bool {
 	return true
 }
 
-func (s *Service) revoke(r auth.Revocation) (ended int, checked auth.Revocation, err error) {
+func (s *Service) revoke(r auth.Revocation, level slog.Level) (ended int, checked auth.Revocation, err error) {
 	now := time.Now()
 	if r, err = r.Check(now); err != nil {
 		return 0, r, err
@@ -76,7 +78,7 @@ func (s *Service) revoke(r auth.Revocation) (ended int, checked auth.Revocation,
 			hit = append(hit, session)
 		}
 	}
-	s.log.Info("revocation", "jti", r.ID, "sub", r.Subject, "stream", r.Stream, "until", r.Until, "sessions", len(hit))
+	s.log.Log(context.Background(), level, "revocation", "jti", r.ID, "sub", r.Subject, "stream", r.Stream, "until", r.Until, "sessions", len(hit))
 	return endAll(hit, Revoked), r, nil
 }
 
