@@ -45,10 +45,12 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	}
 	defer check.Close()
 	keys.warnings = append(keys.warnings, check.Warnings()...)
-	host, err := node.Open(ctx, cfg, check, logs, con.Version)
+	test := &selfTest{cfg: cfg, keys: keys}
+	host, err := node.Open(ctx, cfg, check, logs, con.Version, test.checks()...)
 	if err != nil {
 		return err
 	}
+	test.host = host
 	w := newWelcome(cfg, host, con.Version)
 	if err := w.addTokens(cfg, keys, time.Now()); err != nil {
 		w.notes = append(w.notes, err.Error())
