@@ -58,7 +58,7 @@ func TestLayer(t *testing.T) {
 		r.do("POST", path, `[]`).want(400, "malformed-json")
 		r.do("POST", path, ``).want(415, "not-json")
 		r.do("DELETE", path, "").want(204, "")
-		if got := current(); !got.Current.Automatic || got.Selection.Rid != nil {
+		if got := current(); !got.Current.Automatic || *got.Current.Height != 720 || got.Selection.Rid != nil || got.Selection.MaxHeight != nil {
 			t.Errorf("%+v", got)
 		}
 		own := "streams/studio/sessions/" + r.sessions("studio", wire.SessionKindPublisher)[0].ID + "/layer"
