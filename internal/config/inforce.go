@@ -36,7 +36,7 @@ func listed(v reflect.Value, names map[string]bool) []Setting {
 		values := written(v.Field(i), usual)
 		if _, ok := v.Field(i).Interface().(time.Duration); ok {
 			if d, err := time.ParseDuration(usual); err == nil {
-				usual = d.String()
+				usual = d.String() // as written prints it
 			}
 		}
 		s := Setting{Name: name, Secret: names[name+"-file"], Changed: strings.Join(values, ",") != usual}

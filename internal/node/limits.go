@@ -55,4 +55,8 @@ const (
 	// certificateNotice is how long before its end the self-test finds fault with a
 	// certificate: most are renewed a month before.
 	certificateNotice = 7 * 24 * time.Hour
+
+	// nodeDialTimeout bounds connecting to another node, and its TLS handshake. A question
+	// to one has less time than that.
+	nodeDialTimeout = 2 * time.Second
 )
