@@ -39,7 +39,10 @@ func openKeys(given config.Tokens) (keyring, error) {
 }
 
 // foreign tells whether others sign tokens.
-func (k keyring) foreign() bool { return len(k.KeyFiles)+len(k.KeySets) > 0 }
+func (k keyring) foreign() bool { return k.places() > 0 }
+
+// places is how many files and URLs have keys of others.
+func (k keyring) places() int { return len(k.KeyFiles) + len(k.KeySets) }
 
 // open reads the keys that check tokens. Close the Set.
 func (k keyring) open(ctx context.Context, log *slog.Logger) (*keys.Set, error) {

@@ -57,7 +57,7 @@ func down() map[string][]string {
 		// Whole nodes with their far ends, for tests.
 		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
 
-		"cmd": {"auth", "internal/authz", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
+		"cmd": {"auth", "internal/api", "internal/authz", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}
 }
 
