@@ -53,6 +53,11 @@ func (n *Node) snapshot() metrics.Snapshot {
 	for _, one := range n.streams.StreamCounts() {
 		s.PerStream = append(s.PerStream, ofStream(&one))
 	}
+	for _, hook := range n.HookStats() {
+		s.Webhooks = append(s.Webhooks, metrics.Webhook{
+			Receiver: hook.Receiver, Queued: hook.Queued, Delivered: hook.Delivered, Failed: hook.Failed, Dead: hook.Dead,
+		})
+	}
 	for _, reason := range rtc.DropReasons() {
 		s.MediaDropped[reason.String()] = n.media.Drops(reason)
 	}
