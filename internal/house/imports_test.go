@@ -27,6 +27,7 @@ func down() map[string][]string {
 		"internal/quiet":   {},
 		"relay":            {},
 		"internal/sdp":     codec,
+		"internal/trace":   {},
 		"internal/udp":     {},
 		"internal/web":     {},
 		// A client shares nothing with the server but the names of codecs: it would
@@ -45,7 +46,7 @@ func down() map[string][]string {
 
 		"internal/node": append([]string{
 			"auth", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/udp", "internal/web", "internal/webhook", "whep", "whip",
+			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
 		"internal/nodetest": {"auth", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},

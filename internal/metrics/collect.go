@@ -95,7 +95,7 @@ func (w writer) hooks(s *Snapshot) {
 		w.count("whippet_webhook_failures_total", h.Failed, h.Receiver)
 		w.value("whippet_webhook_queued", float64(h.Queued), h.Receiver)
 	}
-	w.count("whippet_trace_spans_dropped_total", s.SpansDropped)
+	w.count("whippet_traces_dropped_total", s.TracesDropped)
 }
 
 func (w writer) stream(s *Stream) {

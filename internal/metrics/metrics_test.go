@@ -88,7 +88,7 @@ func TestEveryNumberIsShown(t *testing.T) {
 		`whippet_webhook_events_total{receiver="app",result="full"} 93`,
 		`whippet_webhook_failures_total{receiver="app"} 92`,
 		`whippet_webhook_queued{receiver="app"} 95`,
-		`whippet_trace_spans_dropped_total 96`,
+		`whippet_traces_dropped_total 96`,
 		`whippet_stream_subscribers{stream="studio"} 101`,
 		`whippet_stream_findings{stream="studio"} 102`,
 		`whippet_stream_packets_total{direction="in",stream="studio"} 103`,
@@ -122,7 +122,7 @@ func full() metrics.Snapshot {
 		Watched: metrics.Watched{Best: 79 * time.Second, Lower: 80 * time.Second, Frozen: 81 * time.Second},
 		Pauses:  82, Skips: 83, Restarts: 84, Probes: 85, Estimated: 86, Estimate: 8 * 87,
 		Shards:   []metrics.Shard{{}, {Busy: 88 * time.Second, Passes: 89, Subscribers: 90}},
-		Webhooks: []metrics.Webhook{{Receiver: "app", Delivered: 91, Failed: 92, Dead: map[string]uint64{"full": 93}, Queued: 95}}, SpansDropped: 96,
+		Webhooks: []metrics.Webhook{{Receiver: "app", Delivered: 91, Failed: 92, Dead: map[string]uint64{"full": 93}, Queued: 95}}, TracesDropped: 96,
 		PerStream: []metrics.Stream{{
 			Name: "studio", Subscribers: 101, Findings: 102, PacketsIn: 103, PacketsOut: 104, BytesIn: 105, BytesOut: 106,
 			NacksIn: 107, NacksOut: 108, RequestsIn: 109, RequestsOut: 110, Watched: metrics.Watched{Frozen: 111 * time.Second},

@@ -49,8 +49,8 @@ type Snapshot struct {
 	Shards    []Shard
 	PerStream []Stream // nil: not wanted; at most MaxStreams and one for all others
 
-	Webhooks     []Webhook
-	SpansDropped uint64 // of traces
+	Webhooks      []Webhook
+	TracesDropped uint64 // of sessions
 }
 
 // Watched is the time of subscribers since their first keyframe, by what they saw.

@@ -53,6 +53,7 @@ func (n *Node) snapshot() metrics.Snapshot {
 	for _, one := range n.streams.StreamCounts() {
 		s.PerStream = append(s.PerStream, ofStream(&one))
 	}
+	s.TracesDropped = n.tracer.Dropped()
 	for _, hook := range n.HookStats() {
 		s.Webhooks = append(s.Webhooks, metrics.Webhook{
 			Receiver: hook.Receiver, Queued: hook.Queued, Delivered: hook.Delivered, Failed: hook.Failed, Dead: hook.Dead,
