@@ -1,13 +1,34 @@
 package metrics_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/metrics/metricstest"
 )
+
+// TestDashboardIsWhatGrafanaReads: every field of it and of its panels is one that Grafana's
+// own types have, of the right type, and none they need is missing.
+func TestDashboardIsWhatGrafanaReads(t *testing.T) {
+	b, err := os.ReadFile(metricstest.Deploy(t, "grafana/dashboard.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugins.RegisterDefaultPlugins()
+	var d dashboard.Dashboard
+	if err := d.UnmarshalJSONStrict(b); err != nil && err.Error() != "" { // some of its errors are lists of none
+		t.Error(err)
+	}
+	if err := d.Validate(); err != nil {
+		t.Error(err)
+	}
+}
 
 // TestDashboardHoldsTogether: what Grafana wants of a dashboard, as far as can be told
 // without one: numbers of panels, their places, their queries, its variables.
