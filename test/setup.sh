@@ -25,6 +25,7 @@ packages=(
 	iproute2                        # network namespaces and links with a cap: ip, tc
 	libc6-dev                       # the race detector, with gcc
 	nftables                        # links that lose packets: nft
+	prometheus                      # scrapes a node, answers the dashboard's queries; promtool
 	python3-gi                      # GStreamer from Python
 	redis-server                    # the directory of a cluster
 )

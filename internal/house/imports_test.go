@@ -29,6 +29,7 @@ func down() map[string][]string {
 		"internal/quiet":   {},
 		"relay":            {},
 		"internal/sdp":     codec,
+		"internal/trace":   {},
 		"internal/udp":     {},
 		"internal/web":     {},
 		// A client shares nothing with the server but the names of codecs: it would
@@ -52,7 +53,7 @@ func down() map[string][]string {
 
 		"internal/node": append([]string{
 			".", "auth", "internal/api", "internal/authz", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/udp", "internal/web", "internal/webhook", "relay", "whep", "whip",
+			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "relay", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
 		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},

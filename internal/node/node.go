@@ -21,6 +21,7 @@ import (
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/internal/trace"
 	"github.com/whippet-media/whippet/internal/web"
 	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/whep"
@@ -88,11 +89,18 @@ type Node struct {
 	close    sync.Once
 
 	instruments *metrics.Instruments
+	tracer      *trace.Tracer // nil: there are no traces
 }
 
 // New starts a node. It takes over the sockets of d, also when it fails. Close it.
 func New(cfg config.Config, d Deps) (*Node, error) {
 	n := &Node{cfg: cfg, deps: d, started: time.Now(), instruments: metrics.NewInstruments()}
+	if cfg.Trace.On() {
+		n.tracer = trace.New(trace.Config{
+			Endpoint: cfg.Trace.Endpoint, Share: cfg.Trace.Share,
+			Node: cfg.NodeID, Version: d.Version, Log: d.Logs.For("node"),
+		})
+	}
 	if err := n.start(); err != nil {
 		n.Close()
 		return nil, err
@@ -287,5 +295,6 @@ func (n *Node) Close() {
 			_ = n.media.Close()
 		}
 		n.closeHooks() // last: they tell of the ends
+		n.tracer.Close()
 	})
 }
