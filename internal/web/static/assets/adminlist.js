@@ -2,8 +2,8 @@
  * The operator's list of streams, with their publishers' health.
  * @module adminlist
  */
-import { Poll, api, keepList, write } from './adminpage.js';
-import { bytes, codecAndSize, tiles } from './adminfacts.js';
+import { Poll, api, keepList, tiles, write } from './adminpage.js';
+import { bytes, codecAndSize } from './adminwords.js';
 import { $, bitrate, duration, element, root } from './ui.js';
 
 /** Most streams shown. */

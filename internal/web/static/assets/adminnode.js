@@ -3,8 +3,8 @@
  * settings.
  * @module adminnode
  */
-import { Poll, api, attempt, confirmed, keepList, mayChange, write } from './adminpage.js';
-import { bytes, tiles } from './adminfacts.js';
+import { Poll, api, attempt, confirmed, keepList, mayChange, tiles, write } from './adminpage.js';
+import { bytes, place } from './adminwords.js';
 import { path } from './api.js';
 import { $, duration, element } from './ui.js';
 
@@ -40,14 +40,8 @@ function showNode({ id, version, uptime, state, candidates, load }) {
     ['Memory', bytes(load.heapBytes)],
     ['Kept packets', bytes(load.historyBytes)],
     ['Goroutines', String(load.goroutines)],
-    ['Media arrives at', candidates.map(place).join('\n') || '–'],
+    ['Media arrives at', candidates.map(place).join('\n') || '–', 'wide'],
   ]);
-}
-
-/** Address and port of a candidate line (RFC 8839 §5.1). */
-function place(candidate) {
-  const [, , protocol, , address, port] = candidate.split(' ');
-  return `${address?.includes(':') ? `[${address}]` : address}:${port} ${protocol?.toUpperCase()}`;
 }
 
 function showRevocations(items) {
@@ -62,7 +56,7 @@ function newRevocation(r) {
   button.addEventListener('click', () => attempt(() => api.delete(path('revocations', r.id)), 'Taken back.').then(() => poll.now()));
   return {
     node: element('li', { 'data-revocation': r.id }, element('span', {}, what), until, button),
-    update: ({ until: end }) => write(until, `for ${duration(Date.parse(end) - Date.now())} more`),
+    update: ({ until: end }) => write(until, `until ${new Date(end).toLocaleString()}`),
   };
 }
 
@@ -80,7 +74,7 @@ function newLevel([name]) {
 function showSettings() {
   const shown = settings.filter((s) => s.changed || !$('changed').checked);
   keepList($('settings'), rows, shown, (s) => s.name, ({ name }) => {
-    const value = element('td', { 'data-label': 'Value' });
+    const value = element('td');
     return {
       node: element('tr', {}, element('th', { scope: 'row' }, element('code', {}, name)), value),
       update: (s) => write(value, s.values.join(', ') || 'not set'),

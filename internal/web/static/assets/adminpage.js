@@ -5,7 +5,8 @@
  */
 import { Api } from './api.js';
 import { Problem } from './problem.js';
-import { $, TokenStore, root } from './ui.js';
+import { $, TokenStore, element, root } from './ui.js';
+import { adminWords } from './adminwords.js';
 
 /** Pause between two rounds of questions, in milliseconds. */
 const pollInterval = 2_000;
@@ -77,18 +78,6 @@ function complain(problem) {
   box.hidden = !problem;
 }
 
-/** @param {Problem} problem @returns {{title: string, text: string, ask: boolean}} */
-export function adminWords(problem) {
-  const how = 'Make one on the node’s machine: whippet token --action admin. With --action metrics it may only look.';
-  switch (problem.status) {
-    case 0: return { title: 'The node does not answer', text: 'It is gone, or the network is. This page tries again.', ask: false };
-    case 401: return { title: problem.code === 'token-required' ? 'Sign in' : 'This token is not accepted', text: `This page needs an operator’s token. ${how}`, ask: true };
-    case 403: return { title: 'This token is for something else', text: `It may not do this. ${how}`, ask: true };
-    case 404: return { title: 'Nothing there', text: problem.detail, ask: false };
-    default: return { title: problem.title || 'That did not work', text: problem.detail, ask: false };
-  }
-}
-
 /**
  * Asks before something ends, and then does it.
  * @param {{title: string, text: string, button: string}} question
@@ -157,5 +146,21 @@ export function keepList(parent, made, items, key, make) {
     const entry = made.get(k);
     entry.update(item);
     if (parent.children[i] !== entry.node) parent.insertBefore(entry.node, parent.children[i] ?? null);
+  });
+}
+
+/**
+ * Keeps a description list of tiles; what has not changed is left alone.
+ * @param {HTMLElement} list
+ * @param {[string, string, string?][]} facts  name, value, and the class of a tile that needs one
+ */
+export function tiles(list, facts) {
+  if (list.children.length !== facts.length) {
+    list.replaceChildren(...facts.map(([, , kind = '']) => element('div', { class: kind }, element('dt'), element('dd'))));
+  }
+  facts.forEach(([name, value], i) => {
+    const [dt, dd] = list.children[i].children;
+    if (dt.textContent !== name) dt.textContent = name;
+    if (dd.textContent !== value) dd.textContent = value;
   });
 }

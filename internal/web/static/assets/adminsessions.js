@@ -3,10 +3,10 @@
  * @module adminsessions
  */
 import { keepList, mayChange, write } from './adminpage.js';
-import { bytes } from './adminfacts.js';
-import { reached, timelineList } from './timeline.js';
+import { bytes, summary } from './adminwords.js';
+import { short, timelineSteps } from './timeline.js';
 import { layerName } from './trend.js';
-import { amount, bitrate, duration, element, percent } from './ui.js';
+import { amount, bitrate, duration, element } from './ui.js';
 
 /** @typedef {{kick: (session: object) => void, revoke: (what: object, whose: string) => void}} Actions */
 
@@ -50,20 +50,6 @@ function newSession({ id, kind }, actions) {
       open();
     },
   };
-}
-
-/** What the line of a session says. Pure. */
-export function summary({ session, statistics }) {
-  const side = statistics?.publisher ?? statistics?.subscriber;
-  const trip = statistics?.subscriber?.roundTripTime ?? statistics?.transport.roundTripTime;
-  return [
-    session.subject ?? session.address ?? session.id,
-    session.state === 'connected' ? reached(session.timeline) : session.state,
-    side ? bitrate(side.bitrate) : '',
-    trip === undefined ? '' : `${Math.round(trip)} ms`,
-    statistics?.subscriber ? `${percent(statistics.subscriber.loss)} loss` : '',
-    statistics?.subscriber ? layerName(statistics.subscriber.layer) : '',
-  ];
 }
 
 /** Buttons stay the same elements, so that focus stays. */
@@ -139,4 +125,17 @@ function subscriberFacts(s) {
     ['Layer', `${layerName(s.layer)}, ${s.layer.automatic ? 'chosen by the node' : 'chosen for it'}`],
     ...video,
   ];
+}
+
+/** Draws the steps as an ordered list with bars. @param {Object<string, number>} timeline */
+function timelineList(timeline) {
+  return element('ol', { class: 'timeline' }, ...timelineSteps(timeline).map((step) => {
+    const bar = element('i', { class: `bar-${step.key}` });
+    // Attributes named style are forbidden by the policy, the property is not.
+    bar.style.marginInlineStart = `${(step.from * 100).toFixed(2)}%`;
+    bar.style.width = `${(step.width * 100).toFixed(2)}%`;
+    return element('li', { 'data-step': step.key, class: step.at === null ? 'missing' : '' },
+      element('span', {}, step.name), element('span', { class: 'track', 'aria-hidden': 'true' }, bar),
+      element('span', { class: 'figure' }, step.at === null ? 'not yet' : short(step.at)));
+  }));
 }

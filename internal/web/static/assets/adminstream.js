@@ -2,8 +2,7 @@
  * The operator's page of one stream.
  * @module adminstream
  */
-import { Poll, api, attempt, confirmed, keepList, mayChange, write } from './adminpage.js';
-import { tiles } from './adminfacts.js';
+import { Poll, api, attempt, confirmed, keepList, mayChange, tiles, write } from './adminpage.js';
 import { SessionList } from './adminsessions.js';
 import { path } from './api.js';
 import { StreamLimits } from './streamlimits.js';

@@ -4,23 +4,7 @@
  * @module streamlimits
  */
 import { api, attempt, mayChange } from './adminpage.js';
-
-/** What one in a field counts in the API. */
-const factors = { maxSubscribers: 1, maxBitrate: 1000, maxSessionBitrate: 1000 };
-
-/**
- * What the fields say as the API wants it. Pure.
- * @param {Object<string, string>} fields
- * @returns {Object<string, number>}  0: none
- */
-export function limitsOf(fields) {
-  return Object.fromEntries(Object.entries(factors).map(([name, factor]) => [name, Math.round(Number(fields[name]?.trim() || 0) * factor)]));
-}
-
-/** The other way round. @returns {Object<string, string>} */
-export function fieldsOf(limits) {
-  return Object.fromEntries(Object.entries(factors).map(([name, factor]) => [name, limits[name] > 0 ? String(limits[name] / factor) : '']));
-}
+import { fieldsOf, limitsOf } from './adminwords.js';
 
 /** Shows and changes the limits. Fields that somebody writes into are left alone. */
 export class StreamLimits {

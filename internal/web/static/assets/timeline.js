@@ -1,9 +1,8 @@
 /**
  * A session's time line: how long after its POST it got where.
+ * Pure.
  * @module timeline
  */
-import { element } from './ui.js';
-
 /** The steps in order, with what people call them. */
 const steps = [
   ['answered', 'Answer'],
@@ -55,17 +54,4 @@ export function short(ms) {
 export function reached(timeline) {
   const last = timelineSteps(timeline).findLast(({ at }) => at !== null);
   return last ? `${last.name} ${short(last.at)}` : 'POST only';
-}
-
-/** Draws the steps as an ordered list with bars. @param {Object<string, number>} timeline */
-export function timelineList(timeline) {
-  return element('ol', { class: 'timeline' }, ...timelineSteps(timeline).map((step) => {
-    const bar = element('i', { class: `bar-${step.key}` });
-    // Attributes named style are forbidden by the policy, the property is not.
-    bar.style.marginInlineStart = `${(step.from * 100).toFixed(2)}%`;
-    bar.style.width = `${(step.width * 100).toFixed(2)}%`;
-    return element('li', { 'data-step': step.key, class: step.at === null ? 'missing' : '' },
-      element('span', {}, step.name), element('span', { class: 'track', 'aria-hidden': 'true' }, bar),
-      element('span', { class: 'figure' }, step.at === null ? 'not yet' : short(step.at)));
-  }));
 }

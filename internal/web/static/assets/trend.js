@@ -131,7 +131,7 @@ export function lineModel(samples, now, { width, height }, { least, text, lines 
 }
 
 function place(now, width) {
-  return (at) => width * (1 - (now - at) / span);
+  return (at) => (width * (span - (now - at))) / span;
 }
 
 /** The next of 1, 2, 2.5, 5 times a power of ten. */
