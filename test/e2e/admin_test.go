@@ -30,7 +30,7 @@ func TestAdminPages(t *testing.T) {
 	awaitPage(t, list, "document.body.dataset.state", "token-invalid")
 	signIn(t, list, admin)
 	awaitPage(t, list, `[...document.querySelectorAll('#streams tr')].map(r => r.dataset.stream + ' ' + r.querySelector('[data-label=Subscribers]').textContent).join()`, "studio 2")
-	awaitPage(t, list, `document.querySelector('#streams .mark').textContent`, "keyframe-interval-long")
+	awaitPageLong(t, list, `document.querySelector('#streams .mark').textContent`, "keyframe-interval-long", findsWithin)
 	wantUsable(t, list)
 	screenshot(t, list, "admin")
 
@@ -75,10 +75,18 @@ func signIn(t *testing.T, page *harness.Page, token string) {
 	page.Call(t, "token => { document.getElementById('token').value = token; document.getElementById('token-form').requestSubmit() }", token, nil)
 }
 
+// findsWithin is longer than it takes to see two keyframes that are 10 s apart.
+const findsWithin = time.Minute
+
 // awaitPage waits until an expression in the page has a value.
 func awaitPage(t *testing.T, page *harness.Page, expression string, want any) {
 	t.Helper()
-	harness.Eventually(t, startsWithin, func() error {
+	awaitPageLong(t, page, expression, want, startsWithin)
+}
+
+func awaitPageLong(t *testing.T, page *harness.Page, expression string, want any, within time.Duration) {
+	t.Helper()
+	harness.Eventually(t, within, func() error {
 		var got any
 		if err := page.Try("() => "+expression, nil, &got, 5*time.Second); err != nil {
 			return err
