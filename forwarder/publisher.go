@@ -91,6 +91,7 @@ type PublisherCounts struct {
 	Late           uint64 // further behind than the history reaches
 	Nacks          uint64 // packets asked for
 	Requests       uint64 // keyframes asked for
+	Merged         uint64 // wishes for a keyframe that joined one that waited to be asked for
 	Reordered      uint64 // frames after one that is shown later: B-frames, which browsers cannot play
 	LastPacket     time.Time
 }

@@ -105,12 +105,15 @@ func stateOf(s rtc.State) wire.SessionState {
 
 // timeline says how long after its POST a session got where.
 func timeline(s *signaling.Session) wire.Timeline {
-	i := s.Info()
-	since := func(t time.Time) *float64 {
-		if t.IsZero() {
+	t := s.Timeline()
+	since := func(at time.Time) *float64 {
+		if at.IsZero() {
 			return nil
 		}
-		return new(milliseconds(max(t.Sub(i.Created), 0)))
+		return new(milliseconds(max(at.Sub(t.Posted), 0)))
 	}
-	return wire.Timeline{Dtls: since(i.Connected)}
+	return wire.Timeline{
+		Answered: since(t.Answered), Ice: since(t.ICE), Dtls: since(t.DTLS),
+		FirstPacket: since(t.Packet), FirstKeyframe: since(t.Keyframe),
+	}
 }

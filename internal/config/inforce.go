@@ -34,8 +34,10 @@ func listed(v reflect.Value, names map[string]bool) []Setting {
 		name := field.Tag.Get("name")
 		usual := field.Tag.Get("default")
 		values := written(v.Field(i), usual)
-		if d, err := time.ParseDuration(usual); err == nil {
-			usual = d.String()
+		if _, ok := v.Field(i).Interface().(time.Duration); ok {
+			if d, err := time.ParseDuration(usual); err == nil {
+				usual = d.String() // as written prints it
+			}
 		}
 		s := Setting{Name: name, Secret: names[name+"-file"], Changed: strings.Join(values, ",") != usual}
 		for _, value := range values {

@@ -23,6 +23,7 @@ func down() map[string][]string {
 		"forwarder/forwardertest/scenario": append([]string{"forwarder/forwardertest/link"}, core...),
 		"forwarder/forwardertest/link":     {},
 
+		"internal/authz":   {"auth"},
 		"internal/keys":    {"auth"},
 		"internal/metrics": {},
 		"internal/quiet":   {},
@@ -36,7 +37,7 @@ func down() map[string][]string {
 		"internal/bench":  {"internal/quiet"}, // a far end too
 
 		"internal/webhook":   {},
-		"internal/config":    {"auth", "internal/webhook"},
+		"internal/config":    {"auth", "internal/authz", "internal/webhook", "relay"},
 		"internal/rtc":       append([]string{"internal/quiet", "internal/udp"}, core...),
 		"internal/stream":    core,
 		"internal/signaling": append([]string{"auth"}, media...),
@@ -50,13 +51,13 @@ func down() map[string][]string {
 		"internal/api/wire": {},
 
 		"internal/node": append([]string{
-			".", "auth", "internal/api", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/udp", "internal/web", "internal/webhook", "whep", "whip",
+			".", "auth", "internal/api", "internal/authz", "internal/config", "internal/metrics", "internal/signaling",
+			"internal/udp", "internal/web", "internal/webhook", "relay", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
 		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
 
-		"cmd": {"auth", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
+		"cmd": {"auth", "internal/authz", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // private, by default it is on loopback.
 func (n *Node) adminRoutes() http.Handler {
 	m := http.NewServeMux()
-	m.Handle("GET /metrics", metrics.Handler(n.deps.Version, n.snapshot))
+	m.Handle("GET /metrics", metrics.Handler(n.deps.Version, n.instruments, n.snapshot))
 	m.HandleFunc("GET /healthz", n.health)
 	m.HandleFunc("GET /readyz", n.ready)
 	m.Handle(api.Prefix, n.api)

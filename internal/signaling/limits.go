@@ -41,6 +41,14 @@ const (
 	// oldest half-open sessions are connected or reaped.
 	retryOverload = 5 * time.Second
 
+	// retryAuthoriser is what a request is told to wait that nobody decided about.
+	retryAuthoriser = 2 * time.Second
+
+	// maxTraceHeader bounds what is kept of each of a POST's trace headers, in bytes: a
+	// traceparent has 55, and of a tracestate more need not be kept (W3C Trace Context
+	// §3.3.1.5). A longer one counts as none.
+	maxTraceHeader = 512
+
 	// sweepInterval is how often half-open sessions are looked at. A session may
 	// live that much longer than ConnectTimeout.
 	sweepInterval = time.Second

@@ -59,6 +59,7 @@ const (
 	Failed    Reason = "failed"          // DTLS refused, or consent lost
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
 	Replaced  Reason = "replaced"        // another publisher took the name over
+	Elsewhere Reason = "elsewhere"       // one on another node did
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
 	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
 	Revoked   Reason = "token-revoked"   // its token, its subject or its stream was
@@ -84,6 +85,7 @@ type Session struct {
 	caller  caller
 	log     *slog.Logger
 	created time.Time
+	trace   Trace
 	ice     negotiation
 	agent   string        // what the client says it is
 	state   atomic.Uint32 // an rtc.State
@@ -96,6 +98,8 @@ type Session struct {
 	// mu guards the fields below. Never held while anything is undone.
 	mu        sync.Mutex
 	parts     Parts
+	timeline  Timeline
+	prober    prober // nil before the answer, or if its peer is none
 	undo      []func(Reason)
 	connected time.Time // zero while half-open
 	reason    Reason    // "" while alive
@@ -201,6 +205,7 @@ func (s *Session) onConnected() {
 	first := s.connected.IsZero()
 	if first {
 		s.connected = time.Now()
+		s.timeline.DTLS = s.connected
 	}
 	s.mu.Unlock()
 	if !first {
@@ -242,7 +247,10 @@ func (s *Session) claimEnd(reason Reason) bool {
 // finish undoes what the session was given. Whoever closes the table waits for it.
 func (s *Session) finish(reason Reason) {
 	s.service.table.remove(s, reason)
+	progress := s.Timeline() // before its peer is closed
 	s.mu.Lock()
+	s.timeline = progress
+	s.timeline.Ended = time.Now()
 	undo, connected := s.undo, s.connected
 	s.undo = nil
 	s.mu.Unlock()

@@ -20,6 +20,9 @@ type stream struct {
 	// own are the stream's settings; nil: it had none so far.
 	own atomic.Pointer[Settings]
 
+	*account
+	apart bool // it is the stream's own; Registry.mu
+
 	// guarded by Registry.mu
 	claim *Claim
 	subs  int
