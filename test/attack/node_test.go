@@ -147,6 +147,7 @@ func (n *keep) doors() []door {
 		{"publish", func(s string) request { return post("/whip/"+s, offer("whip")) }, http.StatusCreated},
 		{"play", func(s string) request { return post("/whep/"+s, offer("whep")) }, http.StatusCreated},
 		{"list", func(string) request { return request{method: "GET", path: "/streams.json"} }, http.StatusOK},
+		{"steer", func(string) request { return request{method: "GET", path: "/api/v1/streams"} }, http.StatusOK},
 	}
 }
 
