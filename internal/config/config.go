@@ -53,7 +53,7 @@ type Config struct {
 	MetricsStreams int // streams with series of their own in /metrics
 	Trace          Trace
 	Webhooks       Webhooks
-	NodeName       string // never empty
+	NodeID         string // what the node is called, in a cluster and in events; never empty
 
 	Log Log
 

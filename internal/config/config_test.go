@@ -59,7 +59,7 @@ func TestDefaults(t *testing.T) {
 		HTTP: ":8080", Admin: "127.0.0.1:9090", PublicAPI: true, CORSOrigins: []string{"*"},
 		Tokens: config.Tokens{Audience: "whippet", Data: "/xdg/whippet"}, MaxSessions: 10_000, MaxSubscribers: 10_000,
 		ClientLimits: config.ClientLimits{MaxUnconnected: 1000, MaxRequestRate: 100, MaxFailureRate: 10},
-		Webhooks:     config.Webhooks{Idle: time.Minute}, NodeName: hostname(t),
+		Webhooks:     config.Webhooks{Idle: time.Minute}, NodeID: hostname(t),
 		Log: config.Log{Packages: map[string]slog.Level{}},
 	}
 	got.InForce = nil // see TestInForceListsAll
@@ -98,7 +98,7 @@ func TestEverySettingArrives(t *testing.T) {
 		"--max-request-rate=4", "--stream-key=cam-1:publish=0123456789abcdef,cam-1:play=fedcba9876543210", "--lenient=if-match,bearer,query",
 		"--max-failure-rate=0", "--max-publish-bitrate=12M",
 		"--webhook=https://a.example/x?k=v,subscriber+auth.refused@cam-*=http://b.example/", "--webhook-secret="+whsec("1")+" "+whsec("2")+","+whsec("3"),
-		"--webhook-idle=90s", "--node-name=n1", "--log-level=warn,signaling=debug", "--log-format=json")
+		"--webhook-idle=90s", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
 		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
 		Announce:  []config.Announce{{Host: "203.0.113.7"}, {Host: "2001:db8::7", Port: 9000}, {Host: "live.example"}},
@@ -123,7 +123,7 @@ func TestEverySettingArrives(t *testing.T) {
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
 		MetricsStreams: 50, Trace: config.Trace{Endpoint: "http://127.0.0.1:4318/v1/traces", Share: 0.25},
 		Cluster: config.Cluster{
-			Redis: config.NewSecret("rediss://u:p@redis.example/1"), Namespace: "tv", NodeID: "a.1",
+			Redis: config.NewSecret("rediss://u:p@redis.example/1"), Namespace: "tv",
 			NodeURL: "http://10.0.0.7:80", Secret: config.NewSecret(strings.Repeat("c", 32)),
 		},
 		ClientLimits: config.ClientLimits{
@@ -137,7 +137,7 @@ func TestEverySettingArrives(t *testing.T) {
 				Secrets: []config.Secret{raw("3")},
 			},
 		}},
-		NodeName: "n1",
+		NodeID: "a.1",
 		Log:      config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
 	got.InForce = nil
@@ -355,11 +355,11 @@ func TestSecretsFromFiles(t *testing.T) {
 // TestNodeIDs: each node has a name of its own, also on one host.
 func TestNodeIDs(t *testing.T) {
 	args := []string{"--redis=redis://localhost", "--auth=open", "--cluster-secret=" + strings.Repeat("c", 32)}
-	a, b := mustParse(t, nil, args...).Cluster, mustParse(t, nil, args...).Cluster
-	if a.NodeID == "" || a.NodeID == b.NodeID || a.Namespace != "whippet" || a.NodeURL != "" {
+	a, b := mustParse(t, nil, args...), mustParse(t, nil, args...)
+	if a.NodeID == "" || a.NodeID == b.NodeID || a.Cluster.Namespace != "whippet" || a.Cluster.NodeURL != "" {
 		t.Errorf("%+v, %+v", a, b)
 	}
-	if c := mustParse(t, nil, "--node-id=x", "--cluster-secret=short").Cluster; c.On() || c.NodeID != "" {
+	if c := mustParse(t, nil, "--node-id=x", "--cluster-secret=short"); c.Cluster.On() || c.NodeID != "x" {
 		t.Errorf("a node alone has %+v", c)
 	}
 }

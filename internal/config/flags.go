@@ -87,7 +87,6 @@ type Hooks struct {
 	WebhookSecret     string        `name:"webhook-secret" placeholder:"SECRET" help:"What signs events: whsec_ and the base64 of 24 to 64 random bytes. One for all URLs, or one for each, with commas or lines between them; two with a space between them both sign."`
 	WebhookSecretFile string        `name:"webhook-secret-file" placeholder:"FILE" help:"File that holds --webhook-secret."`
 	WebhookIdle       time.Duration `name:"webhook-idle" default:"1m" placeholder:"TIME" help:"A live stream that had no subscriber for so long is idle, which is an event."`
-	NodeName          string        `name:"node-name" placeholder:"NAME" help:"What this node is called in events. Default: the name of the machine."`
 }
 
 // Logging holds the settings about logs.

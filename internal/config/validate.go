@@ -45,7 +45,6 @@ func (f Flags) Config() (Config, error) {
 		Trace:             e.trace(f.TraceEndpoint, f.TraceShare),
 		MetricsStreams:    e.between("metrics-streams", f.MetricsStreams, 0, maxMetricsStreams),
 		Webhooks:          e.webhooks(f.Hooks),
-		NodeName:          nodeName(f.NodeName),
 		Log:               e.log(f.LogLevel, f.LogFormat),
 	}
 	if f.Media != "" {
@@ -54,6 +53,7 @@ func (f Flags) Config() (Config, error) {
 	e.lenient(&c, f.Lenient)
 	c.StreamKeys = e.streamKeys(f.StreamKey, f.StreamKeyFile)
 	c.Tokens = e.tokens(f.Keys)
+	c.NodeID = e.nodeID(f.Nodes)
 	c.Cluster = e.cluster(f.Nodes)
 	e.together(c)
 	e.clusterTogether(c)

@@ -15,7 +15,7 @@ func (n *Node) newAPI() *api.Handler {
 	cfg := api.Config{
 		Service: n.sessions, Streams: n.streams, Layers: n.play,
 		Node: api.Node{
-			ID: n.id, Version: n.deps.Version, Started: n.started,
+			ID: n.cfg.NodeID, Version: n.deps.Version, Started: n.started,
 			Candidates: n.media.Candidates, Closing: n.draining.Load,
 		},
 		Settings: n.cfg.InForce,

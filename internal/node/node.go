@@ -1,7 +1,6 @@
 package node
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
@@ -68,7 +67,6 @@ type Deps struct {
 type Node struct {
 	cfg      config.Config
 	deps     Deps
-	id       string // another one each time
 	started  time.Time
 	media    *rtc.Transport
 	streams  *stream.Registry
@@ -92,7 +90,7 @@ type Node struct {
 
 // New starts a node. It takes over the sockets of d, also when it fails. Close it.
 func New(cfg config.Config, d Deps) (*Node, error) {
-	n := &Node{cfg: cfg, deps: d, id: rand.Text()[:idLetters], started: time.Now(), instruments: metrics.NewInstruments()}
+	n := &Node{cfg: cfg, deps: d, started: time.Now(), instruments: metrics.NewInstruments()}
 	if err := n.start(); err != nil {
 		n.Close()
 		return nil, err
@@ -227,9 +225,6 @@ func (n *Node) connectOrigins() []string {
 	}
 	return []string{u.Scheme + "://" + u.Host}
 }
-
-// idLetters is the length of a node's id.
-const idLetters = 12
 
 // Handler serves the public port: WHIP, WHEP, pages, the list of streams, and the API
 // unless the settings keep it off.

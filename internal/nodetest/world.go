@@ -79,7 +79,7 @@ const mediaPort = 8080
 // New starts a network and an open node on it. Both end with the test, the node first.
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
-	s := settings{seed: 1, config: config.Config{MaxSessions: signaling.DefaultSessions, Open: true}}
+	s := settings{seed: 1, config: config.Config{MaxSessions: signaling.DefaultSessions, Open: true, NodeID: "node"}}
 	for _, o := range options {
 		o(&s)
 	}
