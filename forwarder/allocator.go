@@ -28,7 +28,7 @@ const noLimit = 1 << 40
 
 // choose returns the rung to send, -1 for none, and what would be needed for the best
 // one, 0 if that is sent. l must not be empty.
-func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit int64) (i int, want int64) {
+func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit, sends int64) (i int, want int64) {
 	i = l.find(a.enc, a.layer)
 	switch {
 	case fixed:
@@ -44,7 +44,7 @@ func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit int64) (i 
 		i = a.move(now, l, i, limit)
 	}
 	if !fixed && !a.trying(now) {
-		a.starve(now, l, limit)
+		a.starve(now, l, limit, sends)
 	}
 	if a.blind && !fixed {
 		i = a.try(now, l, i)
@@ -128,7 +128,7 @@ func (a *allocator) stumble(now time.Time) {
 
 // starve pauses video where not even the least fits for a while, and ends the pause
 // once it fits with some to spare.
-func (a *allocator) starve(now time.Time, l ladder, limit int64) {
+func (a *allocator) starve(now time.Time, l ladder, limit, sends int64) {
 	least := l[0].cost()
 	if a.paused {
 		a.paused = limit < least+least/stepUpMargin
@@ -142,7 +142,10 @@ func (a *allocator) starve(now time.Time, l ladder, limit int64) {
 		a.starved = now
 	}
 	hold := starveHold
-	if limit < least/2 {
+	switch {
+	case limit < least/2 && sends > floodFactor*limit:
+		hold = 0 // most of it is lost, and of sound as much
+	case limit < least/2:
 		hold = starveShort // nothing will make it fit
 	}
 	if now.Sub(a.starved) >= hold {
@@ -161,7 +164,7 @@ func (a *allocator) squeeze(now time.Time, sends, target, limit int64) bool {
 	if a.over.IsZero() {
 		a.over = now
 	}
-	return now.Sub(a.over) >= squeezeHold
+	return now.Sub(a.over) >= squeezeHold || sends > floodFactor*limit
 }
 
 // forget lets go of what the last publisher sent.

@@ -115,6 +115,28 @@ func TestAllocatorPausesVideo(t *testing.T) {
 	c.want(t, 0)
 }
 
+// Where three times as much is sent as there is, sound is lost with it: not even the
+// short wait is made.
+func TestAllocatorPausesAtOnceInAFlood(t *testing.T) {
+	for sends, want := range map[int64]int{260_000: 0, 280_000: -1} {
+		c := newChooser()
+		c.run(250_000, time.Second)
+		if rung, _ := c.a.ChooseSending(c.now, 90_000, sends); rung != want {
+			t.Errorf("90 kbit/s beside sound, %d sent: rung %d, want %d", sends, rung, want)
+		}
+	}
+	for sends, want := range map[int64]bool{1_700_000: false, 1_900_000: true} {
+		c := newChooser()
+		if got := c.a.Squeeze(c.now, sends, 600_000, 600_000); got != want {
+			t.Errorf("600 kbit/s beside sound, %d sent: squeezed %v at once", sends, got)
+		}
+		c.now = c.now.Add(forwarder.SqueezeHold)
+		if !c.a.Squeeze(c.now, sends, 600_000, 600_000) {
+			t.Errorf("600 kbit/s beside sound, %d sent: not squeezed after %v", sends, forwarder.SqueezeHold)
+		}
+	}
+}
+
 func TestAllocatorSaysWhatItWants(t *testing.T) {
 	for limit, want := range map[int64]int64{250_000: 2_000_000, 700_000: 2_000_000, 3_000_000: 0} {
 		c := newChooser()

@@ -136,6 +136,10 @@ func badPaths() []scenario {
 		{name: "loss in bursts", cfg: over(func(c *link.Config) { c.Bursts = link.Bursts{Every: 5 * time.Second, Length: 200 * ms, Loss: 0.5} }), want: promise{layers: 0.85, elastic: 0.85, switches: 4}},
 		{name: "short queue, 1 Mbit/s", cfg: over(func(c *link.Config) { c.Capacity, c.Queue = always(1_000_000), 25*ms }), want: promise{layers: 0.85, elastic: 0.65, settled: 5 * time.Second, switches: 3}},
 		{name: "short queue, 4, 1 Mbit/s", cfg: over(func(c *link.Config) { c.Capacity, c.Queue = steps(20*time.Second, 4_000_000, 1_000_000), 25*ms }), want: promise{layers: 0.85, elastic: 0.6, settled: 3 * time.Second, switches: 5}},
+		{name: "policed, 4, 0.25 Mbit/s", cfg: over(func(c *link.Config) {
+			c.Capacity, c.Queue, c.Bucket = steps(20*time.Second, 4_000_000, 250_000), ms, 16_000
+		}), want: promise{layers: 0.85, switches: 8}},
+		{name: "short queue, 4, 0.25 Mbit/s", cfg: over(func(c *link.Config) { c.Capacity, c.Queue = steps(20*time.Second, 4_000_000, 250_000), 25*ms }), want: promise{layers: 0.9, settled: 2 * time.Second, switches: 4}},
 		{name: "round trip of 200 ms", cfg: over(func(c *link.Config) {
 			c.Capacity, c.Delay, c.Back = always(2_000_000), []link.Shift{{Delay: 100 * ms}}, 100*ms
 		}), want: promise{layers: 0.85, elastic: 0.9, settled: 6 * time.Second, queue: 150 * ms, switches: 2}},

@@ -205,6 +205,48 @@ func TestPolicerLimits(t *testing.T) {
 	}
 }
 
+// TestMassLossIsBelievedAtOnce: where nearly all is lost all the time, what arrives is all
+// that the network carries, whether a queue shows it or not.
+func TestMassLossIsBelievedAtOnce(t *testing.T) {
+	for name, cfg := range map[string]link.Config{"policed": {Queue: ms, Bucket: 4000}, "short queue": {Queue: 25 * ms}} {
+		for _, capacity := range []int64{100_000, 300_000} {
+			e, p := onPath(over(func(c *link.Config) {
+				c.Capacity, c.Queue, c.Bucket = steps(10*time.Second, 4_000_000, capacity), cfg.Queue, cfg.Bucket
+			}))
+			p.run(&constant{bitrate: 1_500_000}, 10*time.Second, nil)
+			if before := e.Estimate(); before < 1_200_000 {
+				t.Errorf("%s: %d before", name, before)
+			}
+			p.run(&constant{bitrate: 1_500_000, frame: p.now}, time.Second, nil)
+			if got := e.Estimate(); !near(got, float64(capacity), 0.5) {
+				t.Errorf("%s: %d kbit/s, a second later the estimate is %v", name, capacity/1000, e.State())
+			}
+		}
+	}
+}
+
+// TestBurstsAreNoMassLoss: nor is an outage; both end.
+func TestBurstsAreNoMassLoss(t *testing.T) {
+	for _, b := range []link.Bursts{
+		{Every: 3 * time.Second, Length: 200 * ms, Loss: 0.5},
+		{Every: 3 * time.Second, Length: 200 * ms, Loss: 1},
+	} {
+		e, p := onPath(over(func(c *link.Config) { c.Bursts = b }))
+		src := &constant{bitrate: 1_500_000}
+		p.run(src, 5*time.Second, nil)
+		before, low := e.Estimate(), 0
+		p.each = func() {
+			if e.Estimate() < before/3 {
+				low++
+			}
+		}
+		p.run(src, 5*time.Minute, nil)
+		if low > 3000 {
+			t.Errorf("%.0f %% lost in bursts: for %v of five minutes less than a third of %d", 100*b.Loss, time.Duration(low)*ms, before)
+		}
+	}
+}
+
 // TestClockOfTheReceiverJumps: delays across the jump say nothing.
 func TestClockOfTheReceiverJumps(t *testing.T) {
 	for _, by := range []time.Duration{time.Hour, -time.Hour} {
@@ -327,6 +369,9 @@ func TestReceptionWhereThereIsNothingElse(t *testing.T) {
 	}
 	if got := e.Estimate(); got < 1_000_000 {
 		t.Errorf("after 5 s without loss: %d", got)
+	}
+	if got := second(0.9); !near(got, 100_000, 0.05) {
+		t.Errorf("1 Mbit/s sent with a loss of 90 %%: %d", got)
 	}
 }
 

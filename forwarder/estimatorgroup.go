@@ -110,11 +110,13 @@ func (g *packetGroups) sending(i int, least int64) float64 {
 }
 
 // arriving returns the bitrate packets arrived at over at least so long of the
-// receiver's clock, or as long as is known, up to group i; 0 if it is not known. What
-// nothing was heard of counts as arrived.
+// receiver's clock, or as long as is known, up to group i or the last before of which
+// something arrived; 0 if it is not known. What nothing was heard of counts as arrived.
 func (g *packetGroups) arriving(i int, least int64) float64 {
-	if g.at(i).delay == noDelay {
-		return 0
+	for g.at(i).delay == noDelay {
+		if i--; i < g.oldest() {
+			return 0
+		}
 	}
 	best, bytes := 0.0, int64(0)
 	for j := i - 1; j >= g.oldest(); j-- {

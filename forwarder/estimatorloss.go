@@ -14,12 +14,14 @@ type lossModel struct {
 	done  int // groups counted
 	since int64
 	now   lossTally
+	mass  massLoss
 
 	// Sums over the last intervals, older ones count less: of the delays of all packets
 	// that arrived, and of those before packets that are missing, delaySums.
 	all, here, atLosses, losses float64
 
 	lossy    int     // intervals in a row with more than is inherent
+	massAt   int64   // when mass loss was believed last, and less was not seen since; 0: never
 	recent   float64 // of the last interval, 0 to 1
 	inherent float64
 }
@@ -51,17 +53,24 @@ const (
 	// ownShare of the estimate, or less, is what an application sends that is not
 	// bounded by it: what is lost behind its bursts does not tell of the bitrate.
 	ownShare = 0.8
+	ownLoss  = 0.3 // of all packets, or more, is not left at that
 )
+
+// counts tells whether loss of the group at i says something: what probes lose is theirs
+// to tell.
+func (m *lossModel) counts(g *packetGroups, i int) bool {
+	p := g.at(i)
+	if p.start < m.since || p.probe || i > g.oldest() && g.at(i-1).probe {
+		m.now.start += groupTime
+		return false
+	}
+	return true
+}
 
 // add counts the group at i; true if an interval is full. base is what delays are
 // compared with, estimate the current one.
 func (m *lossModel) add(g *packetGroups, i int, t *delayTrend, estimate float64) bool {
-	p := g.at(i)
-	if p.start < m.since || p.probe || i > g.oldest() && g.at(i-1).probe {
-		m.now.start += groupTime // what probes lose is theirs to tell
-		return false
-	}
-	n := &m.now
+	p, n := g.at(i), &m.now
 	if n.packets == 0 {
 		n.start = p.start
 	}
@@ -72,9 +81,13 @@ func (m *lossModel) add(g *packetGroups, i int, t *delayTrend, estimate float64)
 	}
 	rate := bitrate(n.bytes, elapsed)
 	if rate < ownShare*estimate {
+		few := n.packets-n.behind < lossPackets/2
+		if few && elapsed < lossLonger && float64(n.lost) > ownLoss*float64(n.packets) {
+			return false // too much for a short queue alone: what else was lost?
+		}
 		n.packets -= n.behind
 		n.lost -= n.lacking
-		if n.packets < lossPackets/2 {
+		if few {
 			*n = lossTally{}
 			return false
 		}
@@ -98,6 +111,31 @@ func (n *lossTally) add(p *packetGroup, t *delayTrend) {
 		n.least += float64(t.beyond(p.delay)) / 1000
 		n.groups++
 	}
+}
+
+// A massLoss is a run of groups that lost half or more of what was sent in each, while
+// something arrived all the time: a burst of losses ends soon, and so does an outage.
+type massLoss struct{ groups, packets, lost int }
+
+const (
+	massGroups     = 4   // of which something arrived, at least
+	massDeviations = 3.5 // that more is lost than by chance where every other packet is
+)
+
+// add counts a group; true if what arrives is all that the network carries.
+func (m *massLoss) add(p *packetGroup) bool {
+	missing, all := int(p.missing), int(p.here)+int(p.missing)
+	if 2*missing < all {
+		*m = massLoss{}
+		return false
+	}
+	if p.here > 0 {
+		m.groups++
+	}
+	m.packets += all
+	m.lost += missing
+	more := float64(2*m.lost - m.packets)
+	return m.groups >= massGroups && more > massDeviations*math.Sqrt(float64(m.packets))
 }
 
 const (
@@ -135,11 +173,25 @@ const (
 func (e *Estimator) judgeLoss(i int) {
 	m := &e.loss
 	for ; m.done <= i-lossLag-e.late; m.done++ {
-		if m.done >= e.groups.oldest() && m.add(&e.groups, m.done, &e.delay, e.rate.estimate) {
+		if m.done < e.groups.oldest() || !m.counts(&e.groups, m.done) {
+			continue
+		}
+		if m.add(&e.groups, m.done, &e.delay, e.rate.estimate) {
 			e.judge(i)
 			m.now = lossTally{}
 		}
+		if m.mass.add(e.groups.at(m.done)) {
+			e.collapse(i)
+		}
 	}
+}
+
+// collapse lowers the estimate to what arrives at once.
+func (e *Estimator) collapse(i int) {
+	m := &e.loss
+	m.since, m.massAt, m.now, m.mass = e.now, e.now, lossTally{}, massLoss{}
+	arriving := e.groups.arriving(i, lossTime)
+	e.cut(fullShare*arriving, arriving, LimitLoss)
 }
 
 // judge looks at an interval that is full.
@@ -154,6 +206,7 @@ func (e *Estimator) judge(i int) {
 		m.lossy = 0
 		return
 	}
+	m.massAt = 0
 	if m.lossy++; !queued && m.recent > p+lossyMuch && m.lossy < lossyLeast {
 		return // a burst of losses ends soon
 	}

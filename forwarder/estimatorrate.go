@@ -123,7 +123,8 @@ func (e *Estimator) raise(start int64) {
 		r.known, r.limit = true, LimitApplication
 	}
 	next := r.estimate * (1 + elapsed*e.growth())
-	if start-r.congested > provenTime && r.limit != LimitLoss {
+	ended := e.loss.massAt > 0 && start-e.loss.massAt > provenTime // mass loss did, so that it was none
+	if start-r.congested > provenTime && (r.limit != LimitLoss || ended) {
 		next = max(next, r.acked) // that much was carried and nobody waited
 	}
 	if next = min(next, ackedFactor*r.acked+ackedSpare); next > r.estimate {

@@ -24,8 +24,10 @@ const (
 	pauseTime = 500_000 // µs
 
 	// Receiver reports of more than lossHigh lower the estimate by half of it, of
-	// less than lossLow raise it by reportGrowth (draft-ietf-rmcat-gcc-02 §6).
+	// less than lossLow raise it by reportGrowth (draft-ietf-rmcat-gcc-02 §6). Of more
+	// than lossMass, they lower it to what arrives at once.
 	lossHigh     = 0.10
+	lossMass     = 0.50
 	lossLow      = 0.02
 	reportGrowth = 1.08
 	reportTime   = 1_000_000 // µs that what was sent is measured over
@@ -66,13 +68,20 @@ func (e *Estimator) Reception(now time.Time, fractionLost uint8, rtt time.Durati
 	}
 	r, loss := &e.reports, float64(fractionLost)/256
 	switch sending := e.groups.sending(e.groups.count-1, reportTime); {
+	case loss > lossMass && sending > 0:
+		r.lower(sending*(1-loss), e.cfg.Min)
 	case loss > lossHigh && sending > 0:
-		if r.lossy == 0 || sending < r.lossy {
-			r.lossy = sending
-		}
-		r.lossy = max(r.lossy*(1-loss/2), float64(e.cfg.Min))
+		r.lower(sending, e.cfg.Min)
+		r.lower(r.lossy*(1-loss/2), e.cfg.Min)
 	case loss < lossLow && r.lossy > 0:
 		r.lossy = min(r.lossy*reportGrowth, float64(e.cfg.Max))
+	}
+}
+
+// lower makes bitrate the estimate by loss, if that is higher or there is none.
+func (r *reportControl) lower(bitrate float64, least int64) {
+	if r.lossy == 0 || bitrate < r.lossy {
+		r.lossy = max(bitrate, float64(least))
 	}
 }
 

@@ -116,7 +116,17 @@ func (a *Allocator) Blind() { a.a.blind = true }
 
 // Choose returns the rung for a limit, -1 while video pauses.
 func (a *Allocator) Choose(now time.Time, limit int64) (int, int64) {
-	return a.a.choose(now, a.l, false, limit)
+	return a.ChooseSending(now, limit, 0)
+}
+
+// ChooseSending is Choose while so much video is sent.
+func (a *Allocator) ChooseSending(now time.Time, limit, sends int64) (int, int64) {
+	return a.a.choose(now, a.l, false, limit, sends)
+}
+
+// Squeeze tells whether video stops until a target is reached.
+func (a *Allocator) Squeeze(now time.Time, sends, target, limit int64) bool {
+	return a.a.squeeze(now, sends, target, limit)
 }
 
 // The allocator's times.
@@ -128,6 +138,7 @@ const (
 	MostPenalty  = mostPenalty
 	StarveHold   = starveHold
 	StarveShort  = starveShort
+	SqueezeHold  = squeezeHold
 	TryInterval  = tryInterval
 	TryGrace     = tryGrace
 	NoLimit      = noLimit

@@ -97,7 +97,7 @@ func (l ladder) topTemporal(r *rung) uint8 {
 // Where it allows none it counts for nothing, since what does not exist any more must not
 // leave a subscriber without a picture.
 func (l *ladders) within(sel *Selection, described bool) ladder {
-	all, sensible := l.all.playable(described), l.sensible
+	all, sensible := l.all.playable(described).limited(sel), l.sensible
 	if len(all) < len(l.all) {
 		sensible = all.sensible()
 	}
@@ -117,6 +117,23 @@ func (l *ladders) within(sel *Selection, described bool) ladder {
 		return some
 	}
 	return some.sensible()
+}
+
+// limited leaves out what a subscriber may not have, but for the least there is.
+func (l ladder) limited(sel *Selection) ladder {
+	if sel.LimitWidth == 0 && sel.LimitHeight == 0 || len(l) == 0 {
+		return l
+	}
+	var some ladder
+	for _, r := range l {
+		if (sel.LimitWidth == 0 || r.width <= sel.LimitWidth) && (sel.LimitHeight == 0 || r.height <= sel.LimitHeight) {
+			some = append(some, r)
+		}
+	}
+	if some == nil {
+		return l[:1]
+	}
+	return some
 }
 
 func (s *Selection) allows(r *rung) bool {

@@ -303,8 +303,10 @@ const (
 
 	// Video stops for its target when a third of it is too much for squeezeHold: an
 	// encoder that answers keyframe requests has answered by then.
+	// At once where floodFactor times as much is sent as there is: most of it is lost.
 	squeezeMargin = 3
 	squeezeHold   = 500 * time.Millisecond
+	floodFactor   = 3
 
 	// Without probes the next rung up is tried each tryInterval, and the penalty of tries in
 	// vain; for tryGrace nothing is concluded from it.

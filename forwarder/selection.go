@@ -18,6 +18,10 @@ type Selection struct {
 
 	MaxSpatial, MaxTemporal *uint8 // the highest; nil: any
 	MaxWidth, MaxHeight     int    // in pixels; 0: any
+
+	// LimitWidth and LimitHeight are not the subscriber's wish but what it may have: where
+	// nothing is so small, the least there is. In pixels; 0: any.
+	LimitWidth, LimitHeight int
 }
 
 // A LayerStatus is one layer of an encoding as it is received.
@@ -99,7 +103,7 @@ func (s *Subscriber) allocate(now time.Time) {
 	}
 	limit := s.limit(d)
 	s.alloc.blind = d.cfg.RTXSSRC == 0
-	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit)
+	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit, d.sends())
 	s.want(want)
 	s.pace(now, d)
 	if i < 0 {

@@ -126,9 +126,10 @@ type Directory interface {
 
 	// Watch returns a channel that gets a value when the stream's holder may have changed:
 	// it was claimed, re-claimed with another epoch or released, or changes may have been
-	// missed. Values that nobody reads are one. A lease that merely ends makes none, and
-	// one may be lost: look up now and then as well. stop ends it; the channel is never
-	// closed.
+	// missed. The first comes once the watch is in force: what changes after a look-up that
+	// follows it is told. Values that nobody reads are one. A lease that merely ends makes
+	// none, and one may be lost: look up now and then as well. Watch does not block. stop
+	// ends it and may be called again; the channel is never closed.
 	Watch(stream string) (changed <-chan struct{}, stop func())
 
 	// AnnounceNode tells the others about a node, for a few seconds.

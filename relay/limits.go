@@ -24,6 +24,26 @@ const (
 	// minSweep is how many records a directory in memory keeps before it looks for old ones.
 	minSweep = 1024
 
-	// maxRenewals bounds the leases of one Renew: what a node of the largest size has.
-	maxRenewals = 20_000
+	// maxNodes bounds what is read of announced nodes.
+	maxNodes = 10_000
+
+	// opTimeout bounds one exchange with Redis: a lease's life has room for several.
+	opTimeout = 500 * time.Millisecond
+
+	// maxPipeline bounds what is sent to Redis before its answers are read: 300 KB.
+	maxPipeline = 1000
+
+	// maxConnections bounds a node's connections to Redis, but for the one that listens.
+	maxConnections = 8
+
+	// maxSentinels bounds the hosts of a URL.
+	maxSentinels = 16
+
+	// listenPause is between two attempts to listen to a Redis.
+	listenPause = 200 * time.Millisecond
+
+	// listenPing is how often a connection that listens is tried, listenTimeout how long
+	// nothing may come back.
+	listenPing    = time.Second
+	listenTimeout = 3 * time.Second
 )

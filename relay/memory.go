@@ -149,14 +149,14 @@ func (m *Memory) Lookup(ctx context.Context, stream string) (Holder, error) {
 	if r.left(now) == 0 {
 		return Holder{}, ErrAbsent
 	}
-	m.clampLocked(stream, r, now)
 	return r.holder, nil
 }
 
 // Watch implements [Directory].
 func (m *Memory) Watch(stream string) (changed <-chan struct{}, stop func()) {
-	w, _ := m.watches.add(stream)
-	return w.changed, func() { m.watches.remove(w) }
+	w := m.watches.add(stream)
+	w.wake()
+	return w.changed, func() { _ = m.watches.remove(w) }
 }
 
 // AnnounceNode implements [Directory].

@@ -15,9 +15,9 @@ type waiter struct {
 	changed chan struct{} // room for one: more changes are one
 }
 
-// add waits for changes of a stream. It reports whether it is the first.
-func (ws *watches) add(stream string) (w *waiter, first bool) {
-	w = &waiter{stream: stream, changed: make(chan struct{}, 1)}
+// add waits for changes of a stream.
+func (ws *watches) add(stream string) *waiter {
+	w := &waiter{stream: stream, changed: make(chan struct{}, 1)}
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if ws.all == nil {
@@ -27,7 +27,7 @@ func (ws *watches) add(stream string) (w *waiter, first bool) {
 		ws.all[stream] = map[*waiter]bool{}
 	}
 	ws.all[stream][w] = true
-	return w, len(ws.all[stream]) == 1
+	return w
 }
 
 // remove reports whether the waiter was the last of its stream. Removing twice is harmless.
@@ -55,15 +55,22 @@ func (ws *watches) wake(stream string) {
 	}
 }
 
-// wakeAll tells everyone: anything may have changed.
-func (ws *watches) wakeAll() {
+// empty tells whether nobody waits.
+func (ws *watches) empty() bool {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	for _, of := range ws.all {
-		for w := range of {
-			w.wake()
-		}
+	return len(ws.all) == 0
+}
+
+// streams returns those somebody waits for, in a map of the caller's own.
+func (ws *watches) streams() map[string]bool {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	all := make(map[string]bool, len(ws.all))
+	for stream := range ws.all {
+		all[stream] = true
 	}
+	return all
 }
 
 func (w *waiter) wake() {

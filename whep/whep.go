@@ -155,11 +155,12 @@ func (h *Handler) Open(ctx context.Context, s *signaling.Session, offer *sdp.Off
 	s.Owns(peer)
 	sink.Attach(peer)
 	plan := newPlan(s.ID(), offer, peer.SSRCs(), source)
-	sub.subscription, err = h.cfg.Streams.Subscribe(s.Stream(), sink, plan.down)
+	sub.subscription, err = h.cfg.Streams.SubscribeWithin(s.Stream(), s.Limits().Subscribers, sink, plan.down)
 	if err != nil {
 		return signaling.Opening{}, err
 	}
 	sub.subscription.Limit(s.Limits().Bitrate)
+	sub.subscription.LimitSize(s.Limits().Width, s.Limits().Height)
 	s.OnEnd(func(signaling.Reason) { sub.subscription.Close() })
 	h.add(sub)
 	sink.Report(sub.subscription)

@@ -15,12 +15,16 @@ import (
 	"github.com/whippet-media/whippet/internal/stream"
 )
 
-// A Config says what the endpoint stands on. All fields are required; none is closed by
-// this package. Which publisher wins a name is the registry's policy.
+// A Config says what the endpoint stands on. Service, Transport and Streams are required;
+// none is closed by this package. Which publisher wins a name is the registry's policy.
 type Config struct {
 	Service   *signaling.Service
 	Transport *rtc.Transport
 	Streams   *stream.Registry
+
+	// MaxBitrate is what one publisher may send, in bits per second, besides the limit of
+	// its token; 0: anything.
+	MaxBitrate int64
 }
 
 // A Handler serves /whip/. It is safe for concurrent use.
@@ -41,6 +45,8 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 	if err != nil {
 		return signaling.Opening{}, err
 	}
+	bounds := h.bounds(s)
+	claim.Bound(bounds)
 	source := signaling.NewSource(s)
 	cfg := signaling.PeerConfig(offer)
 	cfg.Handler = source
@@ -57,7 +63,26 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 		return signaling.Opening{}, busy()
 	}
 	source.Feed(publication)
-	return signaling.Opening{Peer: peer, Local: peer.Local()}, nil
+	return signaling.Opening{Peer: peer, Local: peer.Local(), VideoBitrate: videoBitrate(bounds.Bitrate)}, nil
+}
+
+// bounds are what the token and the settings allow the publisher.
+func (h *Handler) bounds(s *signaling.Session) stream.Bounds {
+	l := s.Limits()
+	b := stream.Bounds{Bitrate: l.Bitrate, Width: l.Width, Height: l.Height, Encodings: l.Layers, Subscribers: l.Subscribers}
+	if m := h.cfg.MaxBitrate; m > 0 && (b.Bitrate == 0 || m < b.Bitrate) {
+		b.Bitrate = m
+	}
+	return b
+}
+
+// videoBitrate is what a publisher is told to send as video, so that with sound, headers
+// and retransmissions it keeps to its bound; 0: anything.
+func videoBitrate(bound int64) int64 {
+	if bound == 0 {
+		return 0
+	}
+	return max((bound-soundBitrate)*videoShare/100, leastVideo)
 }
 
 // claim takes the stream's name, or tells the client that it is taken.

@@ -48,7 +48,8 @@ func startNode(program Program, env ...string) (*target, error) {
 		return nil, err
 	}
 	cmd := program("serve", "--auth=open", "--data="+data, "--log-level=error",
-		"--http=127.0.0.1:0", "--media=127.0.0.1:0", "--admin=127.0.0.1:0", "--max-sessions=20000")
+		"--http=127.0.0.1:0", "--media=127.0.0.1:0", "--admin=127.0.0.1:0", "--max-sessions=20000",
+		"--max-request-rate=0") // all clients come from one address
 	cmd.Env = append(cmd.Environ(), env...)
 	c, err := startChild("the node", cmd)
 	if err != nil {

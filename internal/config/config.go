@@ -38,8 +38,13 @@ type Config struct {
 	// Bits per second to all subscribers, to those of a stream, to one; 0: no limit.
 	MaxBitrate, MaxStreamBitrate, MaxSessionBitrate int64
 
+	ClientLimits
+
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
+
+	Webhooks Webhooks
+	NodeName string // never empty
 
 	Log Log
 }
@@ -64,7 +69,7 @@ type Log struct {
 }
 
 // LogPackages returns the names --log-level knows.
-func LogPackages() []string { return []string{"http", "node", "signaling", "stream"} }
+func LogPackages() []string { return []string{"http", "node", "signaling", "stream", "webhook"} }
 
 // A Secret is bytes that no format verb, logger or encoder shows. The zero Secret
 // is empty. Copies share the bytes, which must not be changed.

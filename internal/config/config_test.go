@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,11 +11,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/webhook"
 )
 
 type env map[string]string
@@ -55,11 +58,22 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		HTTP: ":8080", Admin: "127.0.0.1:9090", CORSOrigins: []string{"*"},
 		Tokens: config.Tokens{Audience: "whippet", Data: "/xdg/whippet"}, MaxSessions: 10_000, MaxSubscribers: 10_000,
+		ClientLimits: config.ClientLimits{MaxUnconnected: 1000, MaxRequestRate: 100, MaxFailureRate: 10},
+		Webhooks:     config.Webhooks{Idle: time.Minute}, NodeName: hostname(t),
 		Log: config.Log{Packages: map[string]slog.Level{}},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameSecret)); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func hostname(t *testing.T) string {
+	t.Helper()
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 func sameSecret(a, b config.Secret) bool { return string(a.Bytes()) == string(b.Bytes()) }
@@ -75,7 +89,11 @@ func TestEverySettingArrives(t *testing.T) {
 		"--jwt-key=a.pem,https://a.example=b=c.pem", "--jwt-key==d=e.pem", "--jwt-issuer=me", "--jwt-type=x+jwt",
 		"--jwks-url=https://b.example/?x=1", "--jwks-url=https://c.example=https://c.example/?x=http://y",
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
-		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k", "--log-level=warn,signaling=debug", "--log-format=json")
+		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k",
+		"--max-unconnected=9", "--max-token-sessions=1", "--max-subject-sessions=2", "--max-address-sessions=3",
+		"--max-request-rate=4", "--max-failure-rate=0", "--max-publish-bitrate=12M",
+		"--webhook=https://a.example/x?k=v,subscriber+auth.refused@cam-*=http://b.example/", "--webhook-secret="+whsec("1")+" "+whsec("2")+","+whsec("3"),
+		"--webhook-idle=90s", "--node-name=n1", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
 		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
 		Announce:  []config.Announce{{Host: "203.0.113.7"}, {Host: "2001:db8::7", Port: 9000}, {Host: "live.example"}},
@@ -93,11 +111,39 @@ func TestEverySettingArrives(t *testing.T) {
 		},
 		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
-		Log: config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
+		ClientLimits: config.ClientLimits{
+			MaxUnconnected: 9, MaxTokenSessions: 1, MaxSubjectSessions: 2, MaxAddressSessions: 3,
+			MaxRequestRate: 4, MaxPublishBitrate: 12_000_000,
+		},
+		Webhooks: config.Webhooks{Idle: 90 * time.Second, Receivers: []config.Webhook{
+			{Host: "a.example", URL: config.NewSecret("https://a.example/x?k=v"), Types: webhook.Usual(), Secrets: []config.Secret{raw("1"), raw("2")}},
+			{
+				Host: "b.example", Plain: true, URL: config.NewSecret("http://b.example/"), Types: []string{"subscriber.joined", "subscriber.left", "auth.refused"}, Streams: "cam-*",
+				Secrets: []config.Secret{raw("3")},
+			},
+		}},
+		NodeName: "n1",
+		Log:      config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
 	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
 	if diff := cmp.Diff(want, got, opts...); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// whsec is a secret of webhooks as it is written; raw is the same as a Secret.
+func whsec(of string) string {
+	return "whsec_" + base64.StdEncoding.EncodeToString(raw(of).Bytes())
+}
+
+func raw(of string) config.Secret { return config.NewSecret(strings.Repeat(of, 32)) }
+
+func TestPlainWebhooks(t *testing.T) {
+	c := mustParse(t, nil, "--webhook=http://a.example:80/x,http://localhost:1/,http://[::1]/,https://b.example/", "--webhook-secret-file="+write(t, "s", whsec("1")+"\n"))
+	for i, w := range c.Webhooks.Receivers {
+		if w.Plain != (i == 0) {
+			t.Errorf("%+v", w)
+		}
 	}
 }
 
@@ -175,6 +221,9 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--conflict=fight", []string{"--conflict", "takeover"}},
 		{"--absent=cry", []string{"--absent", "wait"}},
 		{"--max-sessions=0", []string{"--max-sessions", "from 1"}},
+		{"--max-request-rate=-1", []string{"--max-request-rate", "from 0"}},
+		{"--max-failure-rate=100001", []string{"--max-failure-rate", "to 100000"}},
+		{"--max-unconnected=0", []string{"--max-unconnected", "from 1"}},
 		{"--max-subscribers=0", []string{"--max-subscribers", "from 1"}},
 		{"--max-bitrate=5", []string{"--max-bitrate", "from 50k"}},
 		{"--max-bitrate=5T", []string{"--max-bitrate", "2500k"}},
@@ -185,6 +234,17 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--ice-server=stun.example", []string{"--ice-server", "stun:stun.example:3478"}},
 		{"--ice-server=turn:t.example", []string{"--turn-secret"}},
 		{"--turn-secret=x", []string{"--ice-server"}},
+		{"--webhook=app.example --webhook-secret=" + whsec("1"), []string{"--webhook", "no URL"}},
+		{"--webhook=https://a.example/", []string{"--webhook-secret", "openssl rand"}},
+		{"--webhook=https://a.example/ --webhook-secret=short", []string{"--webhook-secret", "whsec_"}},
+		{"--webhook=https://a.example/ --webhook-secret=" + whsec("1") + "," + whsec("2"), []string{"--webhook-secret", "2 secrets for 1"}},
+		{"--webhook=https://me:canary@a.example/ --webhook-secret=" + whsec("1"), []string{"--webhook", "a.example", "signature"}},
+		{"--webhook=dance=https://a.example/ --webhook-secret=" + whsec("1"), []string{"--webhook", "dance", "subscriber"}},
+		{"--webhook=@a/b=https://a.example/ --webhook-secret=" + whsec("1"), []string{"--webhook", "a/b", "cam-*"}},
+		{"--webhook=" + strings.Repeat("https://a.example/,", 8) + "https://a.example/", []string{"--webhook", "9 values"}},
+		{"--webhook-secret=" + whsec("1"), []string{"--webhook", "no --webhook"}},
+		{"--webhook-idle=10ms", []string{"--webhook-idle", "1s"}},
+		{"--webhook-idle=25h", []string{"--webhook-idle", "24h"}},
 		{"--log-level=loud", []string{"--log-level", "debug, info, warn"}},
 		{"--log-level=info,radio=debug", []string{"--log-level", "radio", "signaling"}},
 		{"--log-format=xml", []string{"--log-format", "json"}},
@@ -252,7 +312,8 @@ func TestSecretsFromFiles(t *testing.T) {
 // TestSecretsAreNeverShown: W134.
 func TestSecretsAreNeverShown(t *testing.T) {
 	const canary = "canary-canary-canary-canary-canary"
-	c := mustParse(t, env{"WHIPPET_TURN_SECRET": canary}, "--ice-server=turn:t.example", "--jwt-secret="+canary)
+	c := mustParse(t, env{"WHIPPET_TURN_SECRET": canary}, "--ice-server=turn:t.example", "--jwt-secret="+canary,
+		"--webhook=https://a.example/"+canary, "--webhook-secret=whsec_"+base64.StdEncoding.EncodeToString([]byte(canary)))
 	var shown strings.Builder
 	fmt.Fprintf(&shown, "%v %+v %#v %s %q %x", c, c, c, c.Secret, c.Secret, c.Secret)
 	text, err := json.Marshal(c)
@@ -269,7 +330,14 @@ func TestSecretsAreNeverShown(t *testing.T) {
 
 // TestMistakesDoNotShowSecrets: an error about a secret tells its length at most.
 func TestMistakesDoNotShowSecrets(t *testing.T) {
-	for _, args := range [][]string{{"--jwt-secret=canary"}, {"--turn-secret=canary"}, {"--jwt-secret=canary", "--jwt-secret-file=x"}} {
+	for _, args := range [][]string{
+		{"--jwt-secret=canary"},
+		{"--turn-secret=canary"},
+		{"--jwt-secret=canary", "--jwt-secret-file=x"},
+		{"--webhook=https:/canary", "--webhook-secret=canary"},
+		{"--webhook=https://a.example:x/canary"},
+		{"--webhook=https://me:canary@a.example"},
+	} {
 		if _, err := parse(t, nil, args...); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%v", err)
 		}

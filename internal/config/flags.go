@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // Flags are the settings of a node as the command line has them, for kong. The
 // tags are the one place for names, defaults and help texts. [Flags.Config] checks
 // them.
@@ -9,6 +11,8 @@ type Flags struct {
 	Network `embed:"" group:"Network"`
 	Access  `embed:"" group:"Access"`
 	Policy  `embed:"" group:"Streams"`
+	Bounds  `embed:"" group:"Clients"`
+	Hooks   `embed:"" group:"Webhooks"`
 	Logging `embed:"" group:"Logs"`
 }
 
@@ -59,6 +63,15 @@ type Policy struct {
 	MaxBitrate        string `name:"max-bitrate" placeholder:"BITRATE" help:"Most bits per second to all subscribers of the node together, e.g. 900M; each gets the best layers that fit its even part. Default: no limit."`
 	MaxStreamBitrate  string `name:"max-stream-bitrate" placeholder:"BITRATE" help:"The same for all subscribers of one stream."`
 	MaxSessionBitrate string `name:"max-session-bitrate" placeholder:"BITRATE" help:"Most bits per second to one subscriber, e.g. 2500k."`
+}
+
+// Hooks holds the settings about webhooks.
+type Hooks struct {
+	Webhook           []string      `name:"webhook" placeholder:"[EVENTS[@STREAMS]=]URL" help:"Send events to these URLs, see docs/webhooks.md. EVENTS are publish, subscriber, stream, diagnosis, auth or all, with + between them; without them all but subscriber. STREAMS is a name in which * stands for anything: publish@cam-*=https://app.example/hook."`
+	WebhookSecret     string        `name:"webhook-secret" placeholder:"SECRET" help:"What signs events: whsec_ and the base64 of 24 to 64 random bytes. One for all URLs, or one for each, with commas or lines between them; two with a space between them both sign."`
+	WebhookSecretFile string        `name:"webhook-secret-file" placeholder:"FILE" help:"File that holds --webhook-secret."`
+	WebhookIdle       time.Duration `name:"webhook-idle" default:"1m" placeholder:"TIME" help:"A live stream that had no subscriber for so long is idle, which is an event."`
+	NodeName          string        `name:"node-name" placeholder:"NAME" help:"What this node is called in events. Default: the name of the machine."`
 }
 
 // Logging holds the settings about logs.

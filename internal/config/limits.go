@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 const (
 	// maxFileBytes bounds the YAML file and files with secrets: they have some
 	// lines, and a wrong path may name a device that never ends.
@@ -13,8 +15,18 @@ const (
 	// client's, and answers must stay under 8 KiB for OBS.
 	maxAnnounce = 16
 
+	// maxWebhooks bounds the receivers of events: each has a queue and goroutines.
+	maxWebhooks = 8
+
+	// minIdle and maxIdle bound --webhook-idle: streams are looked at once a second.
+	minIdle = time.Second
+	maxIdle = 24 * time.Hour
+
 	// maxSessions bounds --max-sessions: the media transport takes no more peers.
 	maxSessions = 20_000
+
+	// maxRate bounds rates of requests: no node answers more.
+	maxRate = 100_000
 
 	// minBitrate and maxBitrate bound bitrates: less carries not even sound, more is no
 	// network's.

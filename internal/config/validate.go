@@ -34,8 +34,11 @@ func (f Flags) Config() (Config, error) {
 		MaxBitrate:        e.bitrate("max-bitrate", f.MaxBitrate),
 		MaxStreamBitrate:  e.bitrate("max-stream-bitrate", f.MaxStreamBitrate),
 		MaxSessionBitrate: e.bitrate("max-session-bitrate", f.MaxSessionBitrate),
+		ClientLimits:      e.bounds(f.Bounds),
 		ICEServers:        e.iceServers("ice-server", f.ICEServer),
 		TURNSecret:        e.secret("turn-secret", f.TURNSecret, f.TURNSecretFile),
+		Webhooks:          e.webhooks(f.Hooks),
+		NodeName:          nodeName(f.NodeName),
 		Log:               e.log(f.LogLevel, f.LogFormat),
 	}
 	if f.Media != "" {

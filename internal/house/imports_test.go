@@ -34,7 +34,8 @@ func down() map[string][]string {
 		"internal/client": append([]string{"internal/client", "internal/quiet"}, codec...),
 		"internal/bench":  {"internal/quiet"}, // a far end too
 
-		"internal/config":    {"auth"},
+		"internal/webhook":   {},
+		"internal/config":    {"auth", "internal/webhook"},
 		"internal/rtc":       append([]string{"internal/quiet", "internal/udp"}, core...),
 		"internal/stream":    core,
 		"internal/signaling": append([]string{"auth"}, media...),
@@ -44,7 +45,7 @@ func down() map[string][]string {
 
 		"internal/node": append([]string{
 			"auth", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/udp", "internal/web", "whep", "whip",
+			"internal/udp", "internal/web", "internal/webhook", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
 		"internal/nodetest": {"auth", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},

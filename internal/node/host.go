@@ -155,6 +155,11 @@ func (h *Host) Warnings() []string {
 	if problem := rtc.ReachabilityProblem(h.node.Candidates()); problem != "" {
 		all = append(all, problem)
 	}
+	for _, w := range h.node.cfg.Webhooks.Receivers {
+		if w.Plain {
+			all = append(all, fmt.Sprintf("Events go to %s without TLS: others on the way can read them. Use https in --webhook.", w.Host))
+		}
+	}
 	if read, write, wanted := h.media.Buffers(); min(read, write) < wanted {
 		all = append(all, fmt.Sprintf("The system caps socket buffers at %d KiB (%d KiB wanted); bursts may be lost. "+
 			"Raise it: sysctl -w net.core.rmem_max=%d net.core.wmem_max=%d", min(read, write)>>10, wanted>>10, wanted, wanted))

@@ -33,6 +33,17 @@ const (
 	// resolveTimeout bounds the look-up of all names of --announce at the start.
 	resolveTimeout = 5 * time.Second
 
+	// refusalInterval is how often refused requests are told of, together. It bounds the
+	// lines of the log and the events about them.
+	refusalInterval = 10 * time.Second
+
+	// maxRefusalGroups bounds the kinds of refused requests that are counted apart: who
+	// has many addresses can make any number.
+	maxRefusalGroups = 1000
+
+	// maxToldGroups bounds those that are told of, the largest first.
+	maxToldGroups = 20
+
 	// maxListed bounds /streams.json; a page shows no more.
 	maxListed = 1000
 )

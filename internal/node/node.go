@@ -41,6 +41,9 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// HookTransport sends webhooks; nil: the network.
+	HookTransport http.RoundTripper
+
 	Logs    *Logs  // nil: nothing is logged
 	Version string // shown by /metrics
 }
@@ -52,6 +55,10 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	hooks    *hooks
+	refused  *refusalCounter
+	watching ticker // streams, for webhooks
+	telling  ticker // of refusals
 	play     *whep.Handler
 	public   http.Handler
 	admin    http.Handler
@@ -90,8 +97,7 @@ func (n *Node) start() error {
 		n.closeSockets() // they are still ours
 		return err
 	}
-	limits := n.deps.Limits
-	limits.Sessions = n.cfg.MaxSessions
+	n.startHooks()
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		RequireBearer:  n.cfg.SessionToken,
@@ -102,10 +108,24 @@ func (n *Node) start() error {
 		TrustedProxies: n.cfg.TrustedProxies,
 		ICEServers:     n.cfg.ICEServers,
 		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
-		Limits:         limits,
+		Limits:         n.limits(),
 		Log:            n.deps.Logs.For("signaling"),
+		Observe:        n.hooks.session,
+		ObserveRefusal: n.refused.add,
 	})
 	return err
+}
+
+// limits are those of the settings, and what only tests set.
+func (n *Node) limits() signaling.Limits {
+	l := n.deps.Limits
+	l.Sessions = n.cfg.MaxSessions
+	if n.cfg.MaxUnconnected > 0 {
+		l.HalfOpen = n.cfg.MaxUnconnected
+	}
+	l.TokenSessions, l.SubjectSessions, l.AddressSessions = n.cfg.MaxTokenSessions, n.cfg.MaxSubjectSessions, n.cfg.MaxAddressSessions
+	l.RequestRate, l.FailureRate = n.cfg.MaxRequestRate, n.cfg.MaxFailureRate
+	return l
 }
 
 func (n *Node) closeSockets() {
@@ -122,7 +142,10 @@ func (n *Node) routes() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = n.sessions.HandleError
 	e.Use(n.sessions.CORS, n.sessions.Recover)
-	whip.New(whip.Config{Service: n.sessions, Transport: n.media, Streams: n.streams}).Register(e)
+	whip.New(whip.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		MaxBitrate: n.cfg.MaxPublishBitrate,
+	}).Register(e)
 	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
 		RequireLive: n.cfg.RejectAbsent,
@@ -191,5 +214,6 @@ func (n *Node) Close() {
 		if n.media != nil {
 			_ = n.media.Close()
 		}
+		n.closeHooks() // last: they tell of the ends
 	})
 }

@@ -51,6 +51,33 @@ func TestMistakesAreFoundByTheirFlag(t *testing.T) {
 	}
 }
 
+// TestClientLimits: what one client may take is set.
+func TestClientLimits(t *testing.T) {
+	cfg, err := settings(t, "--max-request-rate=2", "--max-failure-rate=1", "--max-address-sessions=1", "--max-token-sessions=2", "--max-subject-sessions=3",
+		"--trusted-proxies=192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := node.New(cfg, node.Deps{UDP: []net.PacketConn{udpSocket(t)}, Verifier: verifier(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	send := func(from, authorization string) int {
+		return get(n.Handler(), "DELETE", "/whip/live/none", "X-Forwarded-For", from, "Authorization", authorization).StatusCode
+	}
+	answers := map[int]int{}
+	for range 25 {
+		answers[send("203.0.113.7", "Bearer guess")]++
+	}
+	if answers[401] != 10 || answers[429] != 15 {
+		t.Errorf("guesses: %v", answers)
+	}
+	if got := send("203.0.113.8", "Bearer "+token(t, "*", "publish")); got != 404 {
+		t.Errorf("another address: %d", got)
+	}
+}
+
 // TestW76_W85_E48_E55_Settings: what clients may leave out can be set.
 func TestW76_W85_E48_E55_Settings(t *testing.T) {
 	for _, test := range []struct {

@@ -2,6 +2,7 @@ package nodetest_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -102,6 +103,7 @@ func secretsOf(t *testing.T, s *client.Session) []string {
 // kinds of ends, and requests that are refused, at the debug level.
 func TestW134_NothingSecretIsLogged(t *testing.T) {
 	var log logbook
+	var hooked hooked
 	run(t, func(t *testing.T, w *nodetest.World) {
 		publish, play, expired := mint(t, auth.Publish, time.Minute), mint(t, auth.Subscribe, time.Minute), mint(t, auth.Publish, -time.Hour)
 		pub := w.Publish("studio", func(o *client.PublishOptions) { o.Token, o.Trickle = publish, true })
@@ -110,7 +112,7 @@ func TestW134_NothingSecretIsLogged(t *testing.T) {
 		for range 3 {
 			subs = append(subs, w.Subscribe("studio", func(o *client.PlayOptions) { o.Token = play }))
 		}
-		secrets := []string{publish, play, expired, tokenSecret, turnSecret}
+		secrets := []string{publish, play, expired, tokenSecret, turnSecret, hookSecret, hookPath, base64.StdEncoding.EncodeToString([]byte(hookSecret))}
 		note := func() {
 			secrets = append(secrets, secretsOf(t, pub.Session)...)
 			for _, s := range subs {
@@ -132,7 +134,8 @@ func TestW134_NothingSecretIsLogged(t *testing.T) {
 		w.Run(2 * time.Minute) // the others end with their tokens
 		wantSecret(t, secrets, "log", log.String())
 		wantSecret(t, secrets, "metrics", metrics.Body.String())
-	}, secretive(t, &log)...)
+		wantSecret(t, secrets, "webhooks", hooked.bodies.String())
+	}, append(secretive(t, &log), hooks(&hooked)...)...)
 	for _, event := range []string{"created", "restarted", "ended", "refused"} {
 		if !strings.Contains(log.String(), event) {
 			t.Errorf("%q is not in the log:\n%s", event, log.String())

@@ -59,6 +59,9 @@ func Limits(l signaling.Limits) Option { return func(s *settings) { s.deps.Limit
 // Config changes the node's settings.
 func Config(change func(*config.Config)) Option { return func(s *settings) { change(&s.config) } }
 
+// Deps changes what the node needs from outside.
+func Deps(change func(*node.Deps)) Option { return func(s *settings) { change(&s.deps) } }
+
 // Logs lets the node log.
 func Logs(l *node.Logs) Option { return func(s *settings) { s.deps.Logs = l } }
 

@@ -26,6 +26,9 @@ type Answer struct {
 	// NoSimulcast declines simulcast: the publisher then sends one encoding.
 	NoSimulcast bool
 
+	// VideoBitrate is what a publisher may send as video, in bits per second; 0: anything.
+	VideoBitrate int64
+
 	// Tracks describe what we send to a subscriber, by index of Offer.Sections;
 	// missing and zero entries announce no track. Ignored for publishers.
 	Tracks []AnswerTrack

@@ -101,6 +101,19 @@ func (o *Offer) Section(k codec.Kind) *Section {
 	return nil
 }
 
+// Silence gives up the section of a kind that is accepted, if there is one: it stays for
+// its transport's sake and carries nothing.
+func (o *Offer) Silence(k codec.Kind) {
+	s := o.Section(k)
+	if s == nil {
+		return
+	}
+	*s = Section{
+		MID: s.MID, Media: s.Media, Kind: s.Kind, Proto: s.Proto,
+		midless: s.midless, rsize: s.rsize, rejected: s.rejected, rtpmap: s.rtpmap, idle: true,
+	}
+}
+
 // MatchSource tells whether a subscriber can be sent a source with these formats
 // (one or more alternatives per kind). It returns an *Error that names the codec
 // needed where the offer has an accepted section of a kind and the source's

@@ -119,12 +119,23 @@ func (w *writer) silent(s *Section) {
 // stand in the tagged one alone.
 func (w *writer) transport(i int) {
 	w.line("c=IN IP4 0.0.0.0")
+	w.bandwidth(i)
 	if i == w.o.tagged() {
 		w.candidates()
 	}
 	w.credentials()
 	w.line("a=fingerprint:", w.a.Fingerprint)
 	w.line("a=setup:", w.a.Setup.String())
+}
+
+// bandwidth tells a publisher how much video it may send (RFC 8866 §5.8, RFC 3890 §6.2).
+// Browsers keep to it; some know the one line, some the other.
+func (w *writer) bandwidth(i int) {
+	s := &w.o.Sections[i]
+	if bitrate := w.a.VideoBitrate; bitrate > 0 && w.o.Role == Publisher && s.Accepted && s.Kind == codec.Video {
+		w.line("b=AS:", strconv.FormatInt(max(bitrate/1000, 1), 10))
+		w.line("b=TIAS:", strconv.FormatInt(bitrate, 10))
+	}
 }
 
 func (w *writer) accepted(i int) {

@@ -99,13 +99,18 @@ func (s *Service) verify(r *http.Request, token string) (caller, error) {
 		return caller{}, invalidToken("too long")
 	}
 	now, from := time.Now(), s.bases.client(r)
+	if err := s.visitors.guess(from, now); err != nil {
+		return caller{}, err
+	}
 	grant, err := s.verifier.Verify(token, now)
 	switch {
 	case errors.Is(err, auth.ErrMissing):
 		return caller{}, unauthorized()
 	case err != nil:
+		s.visitors.failed(from, now)
 		return caller{}, invalidToken(err.Error())
 	case s.revocations.covers(grant, "", now):
+		s.visitors.failed(from, now)
 		return caller{}, tokenRevoked()
 	}
 	if !grant.AllowsOrigin(r.Header.Get("Origin")) {
@@ -159,6 +164,11 @@ func unauthorized() *Problem {
 func invalidToken(reason string) *Problem {
 	return NewProblem(http.StatusUnauthorized, "token-invalid", "The token cannot be used: "+reason+".").
 		with("WWW-Authenticate", challenge+`, error="invalid_token", error_description="`+reason+`"`)
+}
+
+// beyondLimits returns the 403 for an offer of more than the token's limits allow.
+func beyondLimits(detail string) *Problem {
+	return NewProblem(http.StatusForbidden, "beyond-limits", detail).with("WWW-Authenticate", challenge+insufficient)
 }
 
 // Forbidden returns the 403 for a valid token that lacks the action (RFC 6750 §3.1).

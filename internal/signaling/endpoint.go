@@ -28,6 +28,8 @@ type Opening struct {
 	Peer   Peer
 	Local  rtc.Local
 	Tracks []sdp.AnswerTrack // of a subscriber, by index of the offer's sections
+
+	VideoBitrate int64 // what a publisher is told to keep to; 0: anything
 }
 
 // An endpoint is the HTTP side of one protocol.
@@ -65,6 +67,9 @@ func (s *Service) Register(e *echo.Echo, k Kind, o Opener, extensions ...Extensi
 // route tells a session's URL from its endpoint's, which may end in a slash: it is no
 // resource of its own, and redirects are not for POST.
 func (ep *endpoint) route(c echo.Context) error {
+	if err := ep.throttle(c.Request()); err != nil {
+		return err
+	}
 	switch t := ep.kind.target(c.Request()); {
 	case t.session == "":
 		return ep.serve(c)
@@ -73,6 +78,15 @@ func (ep *endpoint) route(c echo.Context) error {
 	default:
 		return ep.serveExtension(c, t)
 	}
+}
+
+// throttle counts a request that is to change something.
+func (ep *endpoint) throttle(r *http.Request) error {
+	switch r.Method {
+	case http.MethodOptions, http.MethodGet, http.MethodHead:
+		return nil
+	}
+	return ep.visitors.request(ep.bases.client(r), time.Now())
 }
 
 // drained reads what a refused request still has to send before it is answered.
@@ -157,15 +171,17 @@ func (ep *endpoint) post(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := ep.table.room(); err != nil { // before the work of reading an offer
+	s := newSession(ep.Service, ep.kind, stream, caller)
+	if err := ep.table.room(s); err != nil { // before the work of reading an offer
 		return err
 	}
 	offer, err := ep.readOffer(c)
 	if err != nil {
 		return err
 	}
-	s := newSession(ep.Service, ep.kind, stream, caller)
-	s.address = ep.bases.client(c.Request())
+	if err := restrict(ep.kind, offer, caller.grant.Limits); err != nil {
+		return err
+	}
 	if err := ep.table.reserve(s); err != nil {
 		return err
 	}
@@ -222,7 +238,7 @@ func (ep *endpoint) open(ctx context.Context, s *Session, offer *sdp.Offer) (Ope
 func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Opening) error {
 	answer := answerOf(o.Local)
 	answer.SessionID = randomNumber()
-	answer.Tracks = o.Tracks
+	answer.Tracks, answer.VideoBitrate = o.Tracks, o.VideoBitrate
 	body := offer.Answer(answer)
 	tag := s.ice.begin(offer, o.Peer)
 	s.begin()

@@ -8,5 +8,11 @@ func (s *Service) Entries() int {
 	return len(t.live) + len(t.ending) + len(t.halfOpen) + len(t.urls) + len(t.graves)
 }
 
+// Visitors returns of how many addresses the requests are counted.
+func (s *Service) Visitors() int { return len(s.visitors.all) }
+
+// MaxVisitors is their bound.
+const MaxVisitors = maxVisitors
+
 // MaxRevocations is the bound of the revocations in force.
 const MaxRevocations = maxRevocations

@@ -9,6 +9,14 @@ type Limits struct {
 	// HalfOpen caps sessions that were never connected, apart from the others: an
 	// attacker who only POSTs can fill this one and no more.
 	HalfOpen int
+	// TokenSessions, SubjectSessions and AddressSessions cap the sessions of one token, of
+	// one subject of an issuer and from one address (of IPv6: one /64). At the cap a POST
+	// gets 429. 0: no cap.
+	TokenSessions, SubjectSessions, AddressSessions int
+	// RequestRate is how many POST, PATCH and DELETE a second one address may send in the
+	// long run, FailureRate how many tokens that are not good; then it gets 429. After a
+	// pause as many may come at once as in ten seconds. 0: any number.
+	RequestRate, FailureRate int
 	// ConnectTimeout is how long a session may stay half-open. Clients give up
 	// earlier: FFmpeg after 5 s, OBS after 8 s.
 	ConnectTimeout time.Duration
@@ -60,6 +68,13 @@ const (
 	// maxRevocations bounds the revocations a node keeps, of some 300 bytes each. One a
 	// minute for a week fits.
 	maxRevocations = 10_000
+
+	// maxVisitors bounds the addresses whose requests are counted, of some 400 bytes each.
+	// Who attacks from more of them is bounded by the node's own caps.
+	maxVisitors = 16_384
+
+	// burstSeconds is how many seconds' worth of requests may come at once.
+	burstSeconds = 10
 
 	// turnLife is how long TURN credentials work: longer than sessions are
 	// expected to, since some TURN servers refuse to refresh with expired ones.

@@ -56,7 +56,7 @@ func (s *Session) tellNews(n News, attrs ...any) {
 	}
 	s.silent = n.Event == Ended
 	n.Session, n.After = s, time.Since(s.created)
-	s.log.Info("session", append([]any{"event", string(n.Event), "after", n.After}, attrs...)...)
+	s.log.Info("session", append([]any{"event", string(n.Event), "after", n.After.Round(time.Millisecond).Seconds()}, attrs...)...)
 	if s.service.observe != nil {
 		s.service.observe(n)
 	}
@@ -72,11 +72,11 @@ func (s *Session) Kind() Kind { return s.kind }
 func (s *Session) Subject() string { return s.caller.grant.Subject }
 
 // Address returns where the session's POST came from; the zero Addr: nobody knows.
-func (s *Session) Address() netip.Addr { return s.address }
+func (s *Session) Address() netip.Addr { return s.caller.from }
 
 // whence returns what a session's first line says about its client.
 func (s *Session) whence() []any {
-	attrs := []any{slog.String("address", addressText(s.address))}
+	attrs := []any{slog.String("address", addressText(s.caller.from))}
 	if s.Subject() != "" {
 		attrs = append(attrs, slog.String("subject", s.Subject()))
 	}

@@ -78,7 +78,7 @@ func TestEventsOfASession(t *testing.T) {
 			t.Errorf("subject %q", s.Subject())
 		}
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-		if len(lines) != 6 || !strings.Contains(lines[0], "address=192.0.2.1 subject=camera") || !strings.Contains(lines[5], "after=3s reason=peer-left connected=true") {
+		if len(lines) != 6 || !strings.Contains(lines[0], "address=192.0.2.1 subject=camera") || !strings.Contains(lines[5], "after=3 reason=peer-left connected=true") {
 			t.Error(log.String())
 		}
 		for _, line := range lines {

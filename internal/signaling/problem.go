@@ -117,6 +117,8 @@ func limitProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, rtc.ErrClosed), errors.Is(err, stream.ErrClosed):
 		return Closing()
+	case errors.Is(err, stream.ErrStreamFull):
+		return Overloaded("stream-full", "The stream has as many subscribers as it may. Try again later.")
 	case errors.Is(err, rtc.ErrTooManyPeers), errors.Is(err, stream.ErrFull):
 		return nodeFull()
 	}
@@ -202,11 +204,11 @@ func (s *Service) HandleError(err error, c echo.Context) {
 	}
 	p, known := problemOf(err)
 	if !known {
-		s.log.Error("request failed", "method", c.Request().Method, "route", c.Path(), "error", err)
+		s.log.Error("request", "event", "failed", "method", c.Request().Method, "route", c.Path(), "error", err)
 	}
 	s.refused(c.Request(), p)
-	s.log.Debug("request refused", "method", c.Request().Method, "route", c.Path(), "status", p.Status, "code", p.Code)
+	s.log.Debug("request", "event", "refused", "method", c.Request().Method, "route", c.Path(), "status", p.Status, "code", p.Code)
 	if err := p.write(c); err != nil {
-		s.log.Debug("problem not delivered", "route", c.Path(), "error", err)
+		s.log.Debug("request", "event", "undelivered", "method", c.Request().Method, "route", c.Path(), "error", err)
 	}
 }

@@ -61,6 +61,7 @@ type Service struct {
 	iceServers     iceServers
 	announce       func(auth.Revocation)
 	revocations    revocations
+	visitors       *visitors
 	limits         Limits
 	log            *slog.Logger
 	table          *table
@@ -98,6 +99,7 @@ func New(cfg Config) (*Service, error) {
 		bases:          bases,
 		iceServers:     ice,
 		announce:       cfg.Announce,
+		visitors:       newVisitors(limits),
 		limits:         limits,
 		log:            cfg.Log,
 		table:          newTable(limits),

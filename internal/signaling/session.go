@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -54,6 +53,7 @@ type Reason string
 const (
 	Refused   Reason = "refused"         // its POST failed
 	Deleted   Reason = "deleted"         // DELETE
+	Crowded   Reason = "crowded-out"     // never connected, and gave way to another address
 	Unused    Reason = "never-connected" // reaped by the sweeper
 	Failed    Reason = "failed"          // DTLS refused, or consent lost
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
@@ -61,6 +61,7 @@ const (
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
 	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
 	Revoked   Reason = "token-revoked"   // its token, its subject or its stream was
+	OverLimit Reason = "over-limit"      // it sends more than its token or the node allows
 	Kicked    Reason = "kicked"          // by an operator
 	Shutdown  Reason = "shutdown"        // the node closes
 )
@@ -68,7 +69,7 @@ const (
 // buried tells whether a client may still DELETE what ended for the reason: it closed
 // DTLS just before, or must learn that its token has ended.
 func (r Reason) buried() bool {
-	return r == PeerLeft || r == Expired || r == Revoked || r == Kicked
+	return r == PeerLeft || r == Expired || r == Revoked || r == OverLimit || r == Kicked
 }
 
 // A Session is one publisher or subscriber. Its Opener gives it what it holds while
@@ -82,8 +83,9 @@ type Session struct {
 	caller  caller
 	log     *slog.Logger
 	created time.Time
-	address netip.Addr // of the client, as its POST came
 	ice     negotiation
+
+	quotas []string // keys of the tally it counts in; table.mu
 
 	telling sync.Mutex // held while an event is told, so that they come in order
 	silent  bool       // the last event was told; telling

@@ -32,6 +32,7 @@ type table struct {
 	halfOpen map[*Session]bool   // of these, those not yet connected
 	urls     map[string]*Session // those a URL finds, graves included
 	graves   map[*Session]time.Time
+	tally    map[string]int // live sessions by the key of their quotas
 }
 
 func newTable(l Limits) *table {
@@ -43,40 +44,55 @@ func newTable(l Limits) *table {
 		halfOpen: map[*Session]bool{},
 		urls:     map[string]*Session{},
 		graves:   map[*Session]time.Time{},
+		tally:    map[string]int{},
 	}
 	t.sweep.Go(t.sweepLoop)
 	return t
 }
 
-// reserve counts the session against the caps, or returns a 503.
+// reserve counts the session against the caps, or returns a 503 or 429. Another one that
+// is half-open may give way and end soon.
 func (t *table) reserve(s *Session) error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := t.roomLocked(); err != nil {
-		return err
+	yielder, err := t.roomLocked(s)
+	if err == nil {
+		delete(t.halfOpen, yielder)
+		t.live[s.public] = s
+		t.halfOpen[s] = true
+		t.countLocked(s)
 	}
-	t.live[s.public] = s
-	t.halfOpen[s] = true
-	return nil
+	t.mu.Unlock()
+	if yielder != nil {
+		yielder.End(Crowded)
+	}
+	return err
 }
 
-// room returns a 503 if reserve would return one now.
-func (t *table) room() error {
+// room returns an error if reserve would return one now.
+func (t *table) room(s *Session) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.roomLocked()
+	_, err := t.roomLocked(s)
+	return err
 }
 
-func (t *table) roomLocked() error {
+func (t *table) roomLocked(s *Session) (yielder *Session, err error) {
 	switch {
 	case t.closed:
-		return Closing()
+		return nil, Closing()
 	case len(t.live) >= t.limits.Sessions:
-		return nodeFull()
-	case len(t.halfOpen) >= t.limits.HalfOpen:
-		return Overloaded("too-many-unconnected", "Too many sessions wait for their client to connect. Try again later.")
+		return nil, nodeFull()
 	}
-	return nil
+	if err := t.withinLocked(s); err != nil {
+		return nil, err
+	}
+	if len(t.halfOpen) < t.limits.HalfOpen {
+		return nil, nil
+	}
+	if yielder = t.yielderLocked(s); yielder == nil {
+		return nil, Overloaded("too-many-unconnected", "Too many sessions wait for their client to connect. Try again later.")
+	}
+	return yielder, nil
 }
 
 // publish lets the session's URL find it. It reports false if the session ended in the
@@ -121,6 +137,7 @@ func (t *table) remove(s *Session, reason Reason) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.live, s.public)
+	t.discountLocked(s)
 	delete(t.halfOpen, s)
 	t.ending[s] = true
 	if reason.buried() && !t.closed && t.urls[s.id] == s && len(t.graves) < t.limits.HalfOpen {

@@ -87,8 +87,14 @@ func (s *Source) RTT() time.Duration { return s.peer.Load().RTT() }
 func (s *Source) Began() { s.session.OnMedia() }
 
 // Close ends the publisher's session soon; the stream calls it when another publisher
-// took the name over. It does not block.
-func (s *Source) Close(error) { s.session.End(Replaced) }
+// took the name over, or when this one sends more than it may. It does not block.
+func (s *Source) Close(reason error) {
+	if errors.Is(reason, stream.ErrBounds) {
+		s.session.End(OverLimit)
+		return
+	}
+	s.session.End(Replaced)
+}
 
 // A Receiver is the stream's side of a subscriber: it is told, once or more often, that
 // media may be sent, and gets the subscriber's feedback, which is borrowed until return.

@@ -1,6 +1,10 @@
 package stream
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/whippet-media/whippet/forwarder"
+)
 
 // Caps bound what subscribers are sent, in bits per second; 0: no bound. Those of a
 // stream and of the node are shared out evenly among the subscribers there are; each
@@ -37,6 +41,16 @@ func (r *Registry) shareOutLocked(s *stream) {
 // Limit bounds what this subscriber is sent, in bits per second, besides the caps; 0: no
 // more than they do. Call it once, before the subscriber is connected.
 func (s *Subscription) Limit(bitrate int64) { s.limit.Store(bitrate) }
+
+// LimitSize bounds the pictures this subscriber is sent, in pixels, whatever it selects;
+// 0: no bound. Where the publisher sends nothing so small, the least it sends is sent.
+// Call it once, before the subscriber is connected.
+func (s *Subscription) LimitSize(width, height int) {
+	s.width, s.height = width, height
+	if width > 0 || height > 0 {
+		s.Select(forwarder.Selection{})
+	}
+}
 
 // capped tells whether anything bounds the subscriber.
 func (s *Subscription) capped() bool { return !s.stream.reg.cfg.Caps.none() || s.limit.Load() > 0 }

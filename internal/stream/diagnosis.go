@@ -26,7 +26,7 @@ func (p *Publication) tell(found []forwarder.Finding) {
 	for _, f := range found {
 		if !slices.Contains(p.told, f.Code) {
 			p.told = append(p.told, f.Code)
-			p.stream.reg.log.Warn(f.Text, "stream", p.stream.name, "code", f.Code)
+			p.stream.reg.log.Warn("diagnosis", "event", "found", "stream", p.stream.name, "code", f.Code, "text", f.Text)
 		}
 	}
 }

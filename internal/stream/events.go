@@ -23,6 +23,7 @@ func (s *Subscription) Layers() []Layer {
 // effect as soon as a switch can be made. The pointers in sel are kept and must not
 // change what they lead to.
 func (s *Subscription) Select(sel forwarder.Selection) {
+	sel.LimitWidth, sel.LimitHeight = s.width, s.height
 	s.selection.Store(&sel)
 	if !s.choosing.Swap(true) {
 		s.member.shard.post(message{kind: choose, sub: s})

@@ -13,6 +13,7 @@ type Claim struct {
 	stream *stream
 	owner  string
 	made   time.Time
+	bounds Bounds // set before Start; Registry.mu
 
 	relayed bool // its publisher is on another node; constant
 
@@ -83,6 +84,9 @@ type Publication struct {
 	mu    sync.Mutex // guards up's steps and the fields below; never held across a write
 	up    *forwarder.Publisher
 	known time.Time // the deadline of up that the reporter knows
+	bytes uint64    // of all RTP packets that came
+
+	overseer overseer // reporter.running
 }
 
 // Start begins the publication: subscribers, those who wait too, get its media
@@ -94,6 +98,7 @@ func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 		stream: c.stream, src: src, relayed: c.relayed, number: c.stream.reg.publications.Add(1), up: forwarder.NewPublisher(cfg),
 	}
 	p.due = newDeadline(p)
+	p.overseer.bounds = c.bounds
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.end {
@@ -131,6 +136,7 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 		p.mu.Unlock()
 		return
 	}
+	p.bytes += uint64(len(b))
 	fresh := p.up.HandleRTP(at, b)
 	due, early := p.broughtForward()
 	p.mu.Unlock()
@@ -200,9 +206,10 @@ func (p *Publication) tick(now time.Time, rtt time.Duration, out []byte) ([]byte
 		out = p.up.Tick(now, rtt, out)
 	}
 	found := p.up.Diagnose(now)
-	due := p.up.Deadline()
+	due, bytes := p.up.Deadline(), p.bytes
 	p.known = due
 	p.mu.Unlock()
 	p.tell(found)
+	p.oversee(p.overseer.look(now, bytes, p.up))
 	return out, due
 }

@@ -19,6 +19,8 @@ type Subscription struct {
 	limit  atomic.Int64 // see Limit
 	link   bool         // see Registry.Link; constant
 
+	width, height int // see LimitSize
+
 	selection atomic.Pointer[forwarder.Selection] // the last; nil: none was made
 	choosing  atomic.Bool                         // it waits in the shard's mailbox
 	counting  atomic.Bool                         // so does a wish for counters
@@ -50,8 +52,14 @@ type SubscriptionCounts struct {
 }
 
 // Subscribe adds a subscriber to a stream, which need not have a publisher. It
-// gets media after Start. ErrFull at the bounds.
+// gets media after Start. ErrFull at the bounds, ErrStreamFull at that of the stream.
 func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.SubscriberTrack) (*Subscription, error) {
+	return r.SubscribeWithin(name, 0, sink, tracks)
+}
+
+// SubscribeWithin is Subscribe for one that may only be among so many of the stream; 0: as
+// many as others.
+func (r *Registry) SubscribeWithin(name string, most int, sink Sink, tracks []forwarder.SubscriberTrack) (*Subscription, error) {
 	player := forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: rand.Uint64()})
 	sub := &Subscription{sink: sink, core: player, player: player}
 	sub.due = newDeadline(sub)
@@ -60,8 +68,11 @@ func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.Subscrib
 	if r.closed {
 		return nil, ErrClosed
 	}
-	if s := r.streams[name]; r.subs >= r.cfg.MaxNode || s != nil && s.subs >= r.cfg.MaxSubscribers {
+	if r.subs >= r.cfg.MaxNode {
 		return nil, ErrFull
+	}
+	if s := r.streams[name]; s != nil && s.subs >= r.mostLocked(s, most) {
+		return nil, ErrStreamFull
 	}
 	s := r.getLocked(name)
 	s.subs++

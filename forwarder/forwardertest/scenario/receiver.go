@@ -38,6 +38,7 @@ type receiver struct {
 	mediaBits int64
 	soundAt   time.Duration
 	soundGap  time.Duration // the longest
+	sounds    int           // packets of sound
 	rtt       time.Duration
 	back      time.Duration // part of it
 	report    report        // the last sender report that came
@@ -86,6 +87,7 @@ func (r *receiver) receive(at time.Duration, p *arrival) {
 			r.soundGap = max(r.soundGap, at-r.soundAt)
 		}
 		r.soundAt = at
+		r.sounds++
 		return
 	}
 	if !r.started {

@@ -47,6 +47,7 @@ type Run struct {
 
 	reports []report // from the core
 	order   int
+	sound   int // packets sent
 
 	nextPicture, nextSound, nextFeedback, due time.Duration
 
@@ -160,6 +161,9 @@ func (r *Run) emit() {
 	for i := range r.out.Packets {
 		p := &r.out.Packets[i]
 		size := p.Payload() + int(p.Padding) + packetOverhead
+		if p.SSRC == subAudioSSRC {
+			r.sound++
+		}
 		at, ok := r.link.Send(r.at, size)
 		if !ok {
 			continue
@@ -247,6 +251,16 @@ type flight struct {
 }
 
 type arrivals []flight
+
+// sounds is how many packets of sound are on their way.
+func (a arrivals) sounds() (n int) {
+	for _, f := range a {
+		if !f.packet.video {
+			n++
+		}
+	}
+	return n
+}
 
 func (a arrivals) Len() int { return len(a) }
 func (a arrivals) Less(i, j int) bool {

@@ -60,6 +60,7 @@ func worse(want, got Score) (what []string) {
 	check("latency, ms", want.Latency, got.Latency, 20+want.Latency/4)
 	check("queue, ms", want.Queue, got.Queue, 20+want.Queue/4)
 	check("gap in sound, ms", want.SoundGap, got.SoundGap, 40+want.SoundGap/4)
+	check("lost sound, s", want.SoundLost, got.SoundLost, 0.3+want.SoundLost/4)
 	check("pause, s", want.Paused, got.Paused, 2)
 	if got.Converged < 0 != (want.Converged < 0) {
 		check("convergence", 0, 1, 0)
@@ -104,16 +105,16 @@ Utilisation is what was shown of what the best fitting encoding would have broug
 change of the path until that encoding was sent. Freezes are longer than 200 ms; switches are counted from 10 s on; latency and queue are
 the 95th percentiles, beyond the path's own delay.
 
-| path | kbit/s | utilisation | mean height | converged, s | switches | freezes | longest, s | latency, ms | queue, ms | gap in sound, ms | paused, s |
-|---|---|---|---|---|---|---|---|---|---|---|---|
+| path | kbit/s | utilisation | mean height | converged, s | switches | freezes | longest, s | latency, ms | queue, ms | gap in sound, ms | lost sound, s | paused, s |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
 `
 
 func page(board []Score) string {
 	var b strings.Builder
 	b.WriteString(head)
 	for _, s := range board {
-		fmt.Fprintf(&b, "| %s | %d | %.2f | %.0f | %.1f | %d | %d | %.2f | %.0f | %.0f | %.0f | %.1f |\n",
-			s.Name, s.Kbits, s.Utilisation, s.Height, s.Converged, s.Switches, s.Freezes, s.Longest, s.Latency, s.Queue, s.SoundGap, s.Paused)
+		fmt.Fprintf(&b, "| %s | %d | %.2f | %.0f | %.1f | %d | %d | %.2f | %.0f | %.0f | %.0f | %.1f | %.1f |\n",
+			s.Name, s.Kbits, s.Utilisation, s.Height, s.Converged, s.Switches, s.Freezes, s.Longest, s.Latency, s.Queue, s.SoundGap, s.SoundLost, s.Paused)
 	}
 	return b.String()
 }

@@ -46,6 +46,9 @@ func All() []Scenario {
 		}),
 		path("join on 600k", minute, rate(6*m/10)),
 		path("starved 100k", minute, steps(20*time.Second, 2*m, m/10, 2*m)),
+		path("policed 2M 100k 2M", minute, steps(20*time.Second, 2*m, m/10, 2*m), policed),
+		path("policed 2M 300k 2M", minute, steps(20*time.Second, 2*m, 3*m/10, 2*m), policed),
+		path("queue of 25 ms, 2M 100k 2M", minute, steps(20*time.Second, 2*m, m/10, 2*m), func(c *link.Config) { c.Queue = 25 * time.Millisecond }),
 		sound("sound only, 100k", minute, rate(m/10)),
 	}
 }
@@ -58,6 +61,9 @@ func path(name string, length time.Duration, changes ...func(*link.Config)) Scen
 	}
 	return Scenario{Name: name, Link: c, Length: length}
 }
+
+// policed drops what is too much, after a burst of a token bucket: nothing waits.
+func policed(c *link.Config) { c.Queue, c.Bucket = time.Millisecond, 16_000 }
 
 func sound(name string, length time.Duration, changes ...func(*link.Config)) Scenario {
 	s := path(name, length, changes...)

@@ -10,7 +10,7 @@ type Score struct {
 	Name        string  `json:"name"`
 	Kbits       int64   `json:"kbits"`       // of video shown, per second
 	Utilisation float64 `json:"utilisation"` // of what the best fitting layer would have brought
-	Height      float64 `json:"height"`      // of what was sent, mean, in pixels
+	Height      float64 `json:"height"`      // of what was sent, mean, in pixels, without pauses
 	Converged   float64 `json:"converged"`   // seconds until the best fitting encoding was sent, from the last change of the path; -1: never
 	Switches    int     `json:"switches"`    // of encoding or spatial layer, while nothing changed
 	Freezes     int     `json:"freezes"`     // of more than 200 ms
@@ -18,6 +18,7 @@ type Score struct {
 	Latency     float64 `json:"latency"`     // of shown frames, 95 %, ms beyond the path's own delay
 	Queue       float64 `json:"queue"`       // at the bottleneck, 95 %, ms
 	SoundGap    float64 `json:"soundGap"`    // the longest, ms
+	SoundLost   float64 `json:"soundLost"`   // seconds of it that did not arrive
 	Paused      float64 `json:"paused"`      // seconds without video because the network carries sound only
 }
 
@@ -28,6 +29,7 @@ func (r *Run) Score() Score {
 	s := Score{Name: r.s.Name, Longest: 0}
 	s.Kbits = r.recv.mediaBits * int64(time.Second) / int64(r.s.Length) / 1000
 	s.SoundGap = milliseconds(r.recv.soundGap)
+	s.SoundLost = round((time.Duration(r.sound-r.recv.sounds-r.air.sounds()) * audioInterval).Seconds())
 	r.freezes(&s)
 	r.choices(&s)
 	if best := r.best(); best > 0 {
@@ -78,12 +80,13 @@ func (r *Run) choices(s *Score) {
 		if x.Choice.Encoding == nil {
 			continue
 		}
+		if x.Choice.Paused {
+			s.Paused += 0.1
+			continue
+		}
 		_, h := x.Choice.Encoding.Size()
 		height += h
 		n++
-		if x.Choice.Paused {
-			s.Paused += 0.1
-		}
 		if i > 0 && x.At > steady && x.Choice.Encoding != r.Samples[i-1].Choice.Encoding {
 			s.Switches++
 		}
