@@ -26,6 +26,7 @@ func down() map[string][]string {
 		"internal/metrics": {},
 		"internal/quiet":   {},
 		"relay":            {},
+		"relay/link": append([]string{"relay", "internal/signaling"}, media...),
 		"internal/sdp":     codec,
 		"internal/udp":     {},
 		"internal/web":     {},
@@ -45,10 +46,10 @@ func down() map[string][]string {
 
 		"internal/node": append([]string{
 			"auth", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/udp", "internal/web", "internal/webhook", "whep", "whip",
+			"internal/udp", "internal/web", "internal/webhook", "relay/link", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
-		"internal/nodetest": {"auth", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
+		"internal/nodetest": {"auth", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec", "relay"},
 
 		"cmd": {"auth", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}

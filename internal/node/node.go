@@ -41,6 +41,9 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// Cluster makes the node one of several; nil: it is alone.
+	Cluster *Cluster
+
 	// HookTransport sends webhooks; nil: the network.
 	HookTransport http.RoundTripper
 
@@ -55,6 +58,7 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	links    links
 	hooks    *hooks
 	refused  *refusalCounter
 	watching ticker // streams, for webhooks
@@ -97,6 +101,7 @@ func (n *Node) start() error {
 		n.closeSockets() // they are still ours
 		return err
 	}
+	n.startLinks()
 	n.startHooks()
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
@@ -148,9 +153,10 @@ func (n *Node) routes() http.Handler {
 	}).Register(e)
 	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
-		RequireLive: n.cfg.RejectAbsent,
+		RequireLive: n.cfg.RejectAbsent, Elsewhere: n.links.elsewhere(),
 	})
 	n.play.Register(e)
+	n.links.register(e)
 	e.Any(streamsPath, n.listStreams)
 	pages := echo.WrapHandler(web.New(web.Config{ConnectOrigins: n.connectOrigins()}))
 	e.Any("/*", pages)
@@ -208,6 +214,7 @@ func (n *Node) Close() {
 		if n.sessions != nil {
 			n.sessions.Close()
 		}
+		n.links.close()
 		if n.streams != nil {
 			n.streams.Close()
 		}

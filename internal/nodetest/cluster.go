@@ -1,0 +1,125 @@
+package nodetest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/internal/client"
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/node"
+	"github.com/whippet-media/whippet/internal/signaling"
+	"github.com/whippet-media/whippet/relay"
+)
+
+// A Cluster is a network with several nodes that share a directory.
+type Cluster struct {
+	*World
+	Nodes     []*Member
+	Directory *relay.Memory
+}
+
+// A Member is one node of a cluster.
+type Member struct {
+	*node.Node
+	Host    *Host
+	ID, URL string
+	cluster *Cluster
+}
+
+// Linger is how long the nodes of a Cluster keep a link without a subscriber.
+const Linger = 5 * time.Second
+
+// NewCluster starts a network and n nodes on it, which end with the test.
+func NewCluster(t testing.TB, n int, options ...Option) *Cluster {
+	t.Helper()
+	s := settings{seed: 1, config: config.Config{MaxSessions: signaling.DefaultSessions, Open: true}}
+	for _, o := range options {
+		o(&s)
+	}
+	c := &Cluster{World: newNetwork(t, s.seed), Directory: &relay.Memory{}}
+	c.by = map[string]http.Handler{}
+	for i := range n {
+		m := &Member{Host: c.Host(Link{}), ID: fmt.Sprintf("node-%d", i), cluster: c}
+		m.URL = "http://" + m.ID + ".example"
+		deps := s.deps
+		deps.Cluster = &node.Cluster{
+			Directory: c.Directory, ID: m.ID, Secret: []byte("a secret of the whole cluster"),
+			HTTP: &http.Client{Transport: direct{http.NotFoundHandler(), c.by}}, Listen: m.listen, Linger: Linger,
+		}
+		m.Node = c.start(m.Host, s.config, deps)
+		c.by[m.ID+".example"] = m.Handler()
+		c.Nodes = append(c.Nodes, m)
+	}
+	c.Node, c.server = c.Nodes[0].Node, c.Nodes[0].Host
+	return c
+}
+
+func (m *Member) listen() (net.PacketConn, error) {
+	return m.Host.ListenUDP("udp4", &net.UDPAddr{IP: m.Host.IP()})
+}
+
+// Publish publishes on this node from a host of its own, and claims the stream for it.
+func (m *Member) Publish(stream string, change ...func(*client.PublishOptions)) *Publisher {
+	m.cluster.t.Helper()
+	at := func(o *client.PublishOptions) { o.URL = m.URL + "/whip/" + stream }
+	p := m.cluster.World.Publish(stream, append([]func(*client.PublishOptions){at}, change...)...)
+	m.Claim(stream)
+	return p
+}
+
+// Claim makes the node the stream's origin in the directory, until the test ends.
+func (m *Member) Claim(stream string) relay.Lease {
+	t := m.cluster.t
+	t.Helper()
+	lease, err := m.cluster.Directory.Claim(t.Context(), relay.Claim{Stream: stream, Node: m.ID, URL: m.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		m.renew(ctx, lease)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return lease
+}
+
+func (m *Member) renew(ctx context.Context, lease relay.Lease) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if r, err := m.cluster.Directory.Renew(ctx, []relay.Lease{lease}); err == nil && r[0].Err == nil {
+				lease = r[0].Lease
+			}
+		}
+	}
+}
+
+// Subscribe plays from this node, from a host of its own behind a link.
+func (m *Member) Subscribe(stream string, link Link, change ...func(*client.PlayOptions)) *Subscriber {
+	m.cluster.t.Helper()
+	at := func(o *client.PlayOptions) { o.URL = m.URL + "/whep/" + stream }
+	return m.cluster.World.Host(link).Subscribe(stream, append([]func(*client.PlayOptions){at}, change...)...)
+}
+
+// WantEmpty fails the test unless no node holds anything for anybody.
+func (c *Cluster) WantEmpty() {
+	c.t.Helper()
+	c.Run(0)
+	for _, m := range c.Nodes {
+		w := World{Node: m.Node}
+		in, out := m.Links()
+		if got := fmt.Sprintf("%s links=%d+%d", w.Left(), in, out); got != Empty+" links=0+0" {
+			c.t.Errorf("%s still holds %s", m.ID, got)
+		}
+	}
+}
