@@ -2,9 +2,12 @@ package nodetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +31,9 @@ type Member struct {
 	Host    *Host
 	ID, URL string
 	cluster *Cluster
+	leases  map[string]func() // end renewing, by stream
+	refuse  atomic.Bool
+	drop    atomic.Bool
 }
 
 // Linger is how long the nodes of a Cluster keep a link without a subscriber.
@@ -43,12 +49,12 @@ func NewCluster(t testing.TB, n int, options ...Option) *Cluster {
 	c := &Cluster{World: newNetwork(t, s.seed), Directory: &relay.Memory{}}
 	c.by = map[string]http.Handler{}
 	for i := range n {
-		m := &Member{Host: c.Host(Link{}), ID: fmt.Sprintf("node-%d", i), cluster: c}
+		m := &Member{Host: c.Host(Link{}), ID: fmt.Sprintf("node-%d", i), cluster: c, leases: map[string]func(){}}
 		m.URL = "http://" + m.ID + ".example"
 		deps := s.deps
 		deps.Cluster = &node.Cluster{
 			Directory: c.Directory, ID: m.ID, Secret: []byte("a secret of the whole cluster"),
-			HTTP: &http.Client{Transport: direct{http.NotFoundHandler(), c.by}}, Listen: m.listen, Linger: Linger,
+			HTTP: &http.Client{Transport: m}, Listen: m.listen, Linger: Linger,
 		}
 		m.Node = c.start(m.Host, s.config, deps)
 		c.by[m.ID+".example"] = m.Handler()
@@ -59,7 +65,51 @@ func NewCluster(t testing.TB, n int, options ...Option) *Cluster {
 }
 
 func (m *Member) listen() (net.PacketConn, error) {
-	return m.Host.ListenUDP("udp4", &net.UDPAddr{IP: m.Host.IP()})
+	socket, err := m.Host.ListenUDP("udp4", &net.UDPAddr{IP: m.Host.IP()})
+	return &linkSocket{socket, m}, err
+}
+
+// A linkSocket is that of one link, which Drop concerns.
+type linkSocket struct {
+	net.PacketConn
+	member *Member
+}
+
+// ReadFrom returns the next packet that is not lost.
+func (s *linkSocket) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := s.PacketConn.ReadFrom(b)
+		if err != nil || !s.member.drop.Load() {
+			return n, from, err
+		}
+	}
+}
+
+// WriteTo sends a packet, unless it is lost.
+func (s *linkSocket) WriteTo(b []byte, to net.Addr) (int, error) {
+	if s.member.drop.Load() {
+		return len(b), nil
+	}
+	return s.PacketConn.WriteTo(b, to)
+}
+
+// Refuse lets no request of this node reach another one, or ends that.
+func (m *Member) Refuse(on bool) { m.refuse.Store(on) }
+
+// Drop loses all packets between this node and the others, or ends that.
+func (m *Member) Drop(on bool) { m.drop.Store(on) }
+
+// RoundTrip carries a request to another node.
+func (m *Member) RoundTrip(r *http.Request) (*http.Response, error) {
+	if m.refuse.Load() {
+		return nil, errors.New("nodetest: the network is cut")
+	}
+	return direct{http.NotFoundHandler(), m.cluster.by}.RoundTrip(r)
+}
+
+// At lets a player play a stream from this node.
+func (m *Member) At(stream string) func(*client.PlayOptions) {
+	return func(o *client.PlayOptions) { o.URL = m.URL + "/whep/" + stream }
 }
 
 // Publish publishes on this node from a host of its own, and claims the stream for it.
@@ -71,22 +121,35 @@ func (m *Member) Publish(stream string, change ...func(*client.PublishOptions)) 
 	return p
 }
 
-// Claim makes the node the stream's origin in the directory, until the test ends.
-func (m *Member) Claim(stream string) relay.Lease {
+// Claim makes the node the stream's origin in the directory, until Release or the end of
+// the test.
+func (m *Member) Claim(stream string) {
 	t := m.cluster.t
 	t.Helper()
 	lease, err := m.cluster.Directory.Claim(t.Context(), relay.Claim{Stream: stream, Node: m.ID, URL: m.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		m.renew(ctx, lease)
 	}()
-	t.Cleanup(func() { cancel(); <-done })
-	return lease
+	m.leases[stream] = sync.OnceFunc(func() {
+		cancel()
+		<-done
+		if err := m.cluster.Directory.Release(context.Background(), []relay.Lease{lease}); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(m.leases[stream])
+}
+
+// Release gives the stream back.
+func (m *Member) Release(stream string) {
+	m.leases[stream]()
+	delete(m.leases, stream)
 }
 
 func (m *Member) renew(ctx context.Context, lease relay.Lease) {
@@ -107,8 +170,7 @@ func (m *Member) renew(ctx context.Context, lease relay.Lease) {
 // Subscribe plays from this node, from a host of its own behind a link.
 func (m *Member) Subscribe(stream string, link Link, change ...func(*client.PlayOptions)) *Subscriber {
 	m.cluster.t.Helper()
-	at := func(o *client.PlayOptions) { o.URL = m.URL + "/whep/" + stream }
-	return m.cluster.World.Host(link).Subscribe(stream, append([]func(*client.PlayOptions){at}, change...)...)
+	return m.cluster.World.Host(link).Subscribe(stream, append([]func(*client.PlayOptions){m.At(stream)}, change...)...)
 }
 
 // WantEmpty fails the test unless no node holds anything for anybody.
