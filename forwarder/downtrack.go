@@ -158,6 +158,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		return
 	}
 	best := d.wantedEncoding()
+	d.want(now, best)
 	if best == d.enc || best == nil {
 		d.wanted = nil
 	} else {
@@ -173,6 +174,16 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		d.begin(now, d.enc, d.format, out)
 	case d.needsKeyframe(), d.seg.refresh != nil && d.seg.refresh == d.enc.Keyframe():
 		d.wish(now, d.enc, out)
+	}
+}
+
+// want notes on the encodings that the track is on, and shall be on, that they are wanted.
+func (d *DownTrack) want(now time.Time, best *Encoding) {
+	if d.enc != nil {
+		d.enc.want(now)
+	}
+	if best != nil && best != d.enc {
+		best.want(now)
 	}
 }
 

@@ -30,6 +30,8 @@ type hop struct {
 	bytes  int
 	sent   map[*forwarder.Encoding]map[uint64]*forwarder.Packet // all that ever was in the histories of both
 
+	unwanted map[string]bool // encodings nobody wants, by RID
+
 	wish func(*forwarder.Encoding) // what the origin's publisher is asked; nil: nothing happens
 }
 
@@ -62,8 +64,16 @@ func (h *hop) run(d time.Duration, each func()) {
 			each()
 		}
 		h.note()
+		for _, e := range h.edge.Encodings(codec.Video) {
+			if !h.unwanted[e.RID()] {
+				e.Want(h.now)
+			}
+		}
 		h.pull()
 		h.arrive()
+		if h.now.Before(h.edge.Deadline()) {
+			continue
+		}
 		if b := h.edge.Tick(h.now, 2*h.delay, nil); len(b) > 0 {
 			h.send(flight{rtcp: b, toTap: true})
 		}
@@ -211,7 +221,10 @@ func (s *simulcaster) send(now time.Time) {
 	i := s.frames
 	s.frames++
 	s.packet(now, rtp.Header{SSRC: 7, PayloadType: upAudio, SequenceNumber: uint16(65500 + i), Timestamp: uint32(i * 960)}, []byte{1, 2, byte(i)}, 7, []byte{byte(i)})
-	for n, rid := range s.rids {
+	for n, rid := range []string{"hi", "lo"} {
+		if !slices.Contains(s.rids, rid) {
+			continue
+		}
 		frame := vp8Frame(i%s.every == 0 || s.key)
 		frame = append(frame, byte(i), byte(n))
 		h := rtp.Header{SSRC: uint32(8 + n), PayloadType: upVideo, SequenceNumber: uint16(65000 + 2*i), Timestamp: uint32(i * 1800)}
