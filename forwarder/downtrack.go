@@ -232,6 +232,10 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 		d.misfit = true // no payload type for it: the session's owner ends it
 		return
 	}
+	if best.edge.Load() == nil { // it comes when somebody wants it
+		d.wish(now, best, out)
+		return
+	}
 	if d.enc == nil || d.state == waiting || d.kind == codec.Audio {
 		d.begin(now, best, format, out)
 		return

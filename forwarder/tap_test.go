@@ -21,6 +21,7 @@ type hop struct {
 	rnd    *rand.Rand
 	now    time.Time
 	delay  time.Duration
+	step   time.Duration
 	loss   float64 // share of packets
 	origin *forwarder.Publisher
 	tap    *forwarder.Tap
@@ -44,7 +45,7 @@ type flight struct {
 }
 
 func newHop(t *testing.T, origin *forwarder.Publisher, now time.Time) *hop {
-	h := &hop{t: t, rnd: rand.New(rand.NewPCG(1, 2)), now: now, delay: 5 * time.Millisecond, origin: origin, sent: map[*forwarder.Encoding]map[uint64]*forwarder.Packet{}}
+	h := &hop{t: t, rnd: rand.New(rand.NewPCG(1, 2)), now: now, step: time.Millisecond, delay: 5 * time.Millisecond, origin: origin, sent: map[*forwarder.Encoding]map[uint64]*forwarder.Packet{}}
 	d := origin.Describe()
 	h.edge = forwarder.NewPublisher(d.PublisherConfig())
 	h.attach(nil)
@@ -57,9 +58,9 @@ func (h *hop) attach(held []forwarder.Held) {
 	h.flying = nil
 }
 
-// run lets time pass in steps of a millisecond.
+// run lets time pass in small steps.
 func (h *hop) run(d time.Duration, each func()) {
-	for end := h.now.Add(d); h.now.Before(end); h.now = h.now.Add(time.Millisecond) {
+	for end := h.now.Add(d); h.now.Before(end); h.now = h.now.Add(h.step) {
 		if each != nil {
 			each()
 		}

@@ -68,7 +68,9 @@ func TestWantedAgain(t *testing.T) {
 		h := newHop(t, s.up, s.during(start, time.Second))
 		send := every20(s, &h.now)
 		h.unwanted = map[string]bool{"hi": true}
+		h.step = 20 * time.Millisecond
 		h.run(forwarder.WantHold+pause, send)
+		h.step = time.Millisecond
 		h.unwanted = nil
 		e := h.encoding("hi")
 		h.edge.RequestKeyframe(e)

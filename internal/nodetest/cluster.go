@@ -34,6 +34,7 @@ type Member struct {
 	leases  map[string]func() // end renewing, by stream
 	refuse  atomic.Bool
 	drop    atomic.Bool
+	bytes   atomic.Int64 // that came over links
 }
 
 // Linger is how long the nodes of a Cluster keep a link without a subscriber.
@@ -80,6 +81,7 @@ func (s *linkSocket) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := s.PacketConn.ReadFrom(b)
 		if err != nil || !s.member.drop.Load() {
+			s.member.bytes.Add(int64(n))
 			return n, from, err
 		}
 	}
@@ -98,6 +100,9 @@ func (m *Member) Refuse(on bool) { m.refuse.Store(on) }
 
 // Drop loses all packets between this node and the others, or ends that.
 func (m *Member) Drop(on bool) { m.drop.Store(on) }
+
+// LinkBytes returns how many bytes have come from other nodes.
+func (m *Member) LinkBytes() int64 { return m.bytes.Load() }
 
 // RoundTrip carries a request to another node.
 func (m *Member) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/internal/client"
 	"github.com/whippet-media/whippet/internal/nodetest"
 )
 
@@ -239,4 +240,58 @@ func TestAbsentEverywhere(t *testing.T) {
 		c.Run(time.Second)
 		c.Nodes[1].Subscribe("studio", nodetest.Link{}).WantMedia(5 * time.Second)
 	}, nodetest.RejectAbsent())
+}
+
+// TestOnlyWantedLayersTravel: what no subscriber of the edge gets does not come there, and
+// comes as soon as one wants it, though the encoder does not make a keyframe for that.
+func TestOnlyWantedLayersTravel(t *testing.T) {
+	cluster(t, 2, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio", func(o *client.PublishOptions) {
+			o.IgnoreKeyframeRequests = true
+			o.Video = nil
+			for rid, lines := range map[string]int{"low": 180, "mid": 360, "high": 720} {
+				o.Video = append(o.Video, client.Encoding{RID: rid, Source: nodetest.Video(t, client.SyntheticOptions{
+					Width: lines * 16 / 9, Height: lines, Bitrate: int64(lines) * 1000, KeyframeInterval: 4 * time.Second,
+				})})
+			}
+		})
+		c.Run(2 * time.Second)
+		sub := c.Nodes[1].Subscribe("studio", nodetest.Link{})
+		c.Run(12 * time.Second)
+		for _, step := range []struct {
+			rid  string
+			rate int64 // bits per second over the link, with what is around payload, and sound
+		}{{"low", 180_000}, {"high", 720_000}, {"mid", 360_000}, {"low", 180_000}} {
+			if err := sub.SelectLayer(t.Context(), step.rid); err != nil {
+				t.Fatal(err)
+			}
+			c.Run(5 * time.Second) // a keyframe, and wantHold
+			link, got := c.Nodes[1].LinkBytes(), sub.Stats().Video.Bytes
+			sub.WantMedia(8 * time.Second)
+			link, got = c.Nodes[1].LinkBytes()-link, sub.Stats().Video.Bytes-got // bits per second, in 8 s
+			if most := step.rate*13/10 + 80_000; link < step.rate || link > most || got < step.rate || got > most {
+				t.Errorf("%s: %d bit/s over the link, %d to the subscriber", step.rid, link, got)
+			}
+		}
+		info, _ := c.Nodes[1].Streams().Lookup("studio")
+		if len(info.Encodings) != 3 {
+			t.Fatalf("the edge knows %d encodings", len(info.Encodings))
+		}
+		for _, e := range info.Encodings {
+			if w, _ := e.Size(); w == 0 || !e.Active(time.Now()) {
+				t.Errorf("%q: %d wide, active %v", e.RID(), w, e.Active(time.Now()))
+			}
+		}
+		second := c.Nodes[1].Subscribe("studio", nodetest.Link{})
+		c.Run(8 * time.Second)
+		got := second.Stats().Video.Bytes
+		second.WantMedia(8 * time.Second)
+		second.WantLive(100 * time.Millisecond)
+		if first := second.Stats().Video.FirstKeyframe; first == 0 || first > 300*time.Millisecond {
+			t.Errorf("the keyframe of a layer that did not come yet came after %v", first)
+		}
+		if got = second.Stats().Video.Bytes - got; got < 720_000 {
+			t.Errorf("who chooses by bandwidth gets %d bit/s", got)
+		}
+	})
 }
