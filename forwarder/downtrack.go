@@ -43,6 +43,7 @@ type DownCounts struct {
 	FirstKeyframe    time.Time
 	CatchUp          time.Duration // of the last fast start, media time
 	KeyframeRequests uint64        // received
+	Switches         Switches
 }
 
 // A DownTrack is one track towards a subscriber: a position in the history of
@@ -99,6 +100,8 @@ type DownTrack struct {
 	goalOf         *Publisher // of goal.enc
 	heldAt         *Keyframe  // the last one when the track was held
 	lastKey        uint64     // number of the last keyframe's first packet
+	freezes        freezes
+	counted        Selection // when the target was last set
 }
 
 type trackState uint8
@@ -205,6 +208,7 @@ func (d *DownTrack) hold(now time.Time) bool {
 	case still && d.state == running && d.boundary && d.atFrameStart():
 		d.state, d.heldAt = held, d.enc.Keyframe()
 		d.counts.Pauses++
+		d.freezes.begin(d.lastAt)
 	case !still && d.state == held:
 		d.state = waiting
 		d.seg.keyframe = d.enc.Keyframe()
@@ -289,6 +293,7 @@ func (d *DownTrack) release(now time.Time, out *Output) {
 		d.clockOf = nil
 	}
 	d.goal.enc, d.goalOf = nil, nil
+	d.freezes.end(now)
 	d.enc, d.encOf, d.state, d.seg = nil, nil, idle, segment{mapping: mapping{from: d.next}}
 }
 

@@ -130,7 +130,10 @@ func (d *DownTrack) sends() int64 {
 	return 0
 }
 
-func (d *DownTrack) aim(t target, pub *Publisher) { d.goal, d.goalOf = t, pub }
+func (d *DownTrack) aim(t target, pub *Publisher) {
+	d.countSwitch(t, pub)
+	d.goal, d.goalOf = t, pub
+}
 
 // limit is what the network carries beside sound. An estimate that only says how little
 // was sent so far does not bound what is sent now.

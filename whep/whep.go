@@ -45,6 +45,7 @@ type Elsewhere interface {
 type Handler struct {
 	cfg          Config
 	eventStreams atomic.Int32 // there are
+	fellBehind   atomic.Uint64
 
 	// mu guards the fields below. It is not held while a subscriber is used.
 	mu          sync.Mutex
@@ -89,6 +90,10 @@ func (h *Handler) CloseEvents() {
 
 // EventStreams returns how many event streams there are.
 func (h *Handler) EventStreams() int { return int(h.eventStreams.Load()) }
+
+// DroppedEventStreams returns how many event streams were dropped since New because their
+// reader fell behind, or there was none.
+func (h *Handler) DroppedEventStreams() uint64 { return h.fellBehind.Load() }
 
 // countEventStream takes one of the event streams of the node.
 func (h *Handler) countEventStream() error {
@@ -164,7 +169,7 @@ func (h *Handler) Open(ctx context.Context, s *signaling.Session, offer *sdp.Off
 	s.OnEnd(func(signaling.Reason) { sub.subscription.Close() })
 	h.add(sub)
 	sink.Report(sub.subscription)
-	return signaling.Opening{Peer: peer, Local: peer.Local(), Tracks: plan.answer}, nil
+	return signaling.Opening{Peer: peer, Local: peer.Local(), Tracks: plan.answer, Subscription: sub.subscription}, nil
 }
 
 // join brings the session's stream here, if its publisher is elsewhere, for as long as the

@@ -15,6 +15,8 @@ const (
 	// client's, and answers must stay under 8 KiB for OBS.
 	maxAnnounce = 16
 
+	// maxHostPart bounds what of the host's name becomes part of the node's.
+	maxHostPart = 40
 	// maxWebhooks bounds the receivers of events: each has a queue and goroutines.
 	maxWebhooks = 8
 
@@ -24,6 +26,10 @@ const (
 
 	// maxSessions bounds --max-sessions: the media transport takes no more peers.
 	maxSessions = 20_000
+
+	// maxMetricsStreams bounds --metrics-streams: as many series as a Prometheus server
+	// takes from a target without being told to.
+	maxMetricsStreams = 1000
 
 	// maxRate bounds rates of requests: no node answers more.
 	maxRate = 100_000

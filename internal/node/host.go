@@ -17,6 +17,7 @@ import (
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/udp"
+	"github.com/whippet-media/whippet/relay"
 )
 
 // A Host is a node on the real network.
@@ -25,13 +26,14 @@ type Host struct {
 	log    *slog.Logger // of HTTP
 	life   *slog.Logger // of the node's beginning and end
 	media  *udp.Socket
+	redis  *relay.Redis // nil: no cluster
 	cert   *certificate // nil: plain HTTP
 	public net.Listener // HTTP part of the public port
 	admin  net.Listener
 }
 
 // Open opens all sockets of the settings and starts a node on them; Serve lets it
-// answer. verifier nil is an open node. On an error nothing stays open.
+// answer. verifier is that of Deps. On an error nothing stays open.
 func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, logs *Logs, version string) (*Host, error) {
 	h := &Host{log: logs.For("http"), life: logs.For("node")}
 	announce, err := resolve(ctx, cfg.Announce, lookupNames)
@@ -48,11 +50,19 @@ func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, l
 		h.closeListeners()
 		return nil, err
 	}
+	directory, err := h.openDirectory(&cfg)
+	if err != nil {
+		_ = ice.Close()
+		_ = h.media.Close()
+		h.closeListeners()
+		return nil, err
+	}
 	h.node, err = New(cfg, Deps{
 		UDP: []net.PacketConn{h.media}, TCP: ice, Announce: announce,
-		Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
+		Directory: directory, Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
 	})
 	if err != nil {
+		h.closeDirectory()
 		h.closeListeners()
 		return nil, err
 	}
@@ -118,7 +128,9 @@ func (h *Host) traffic() metrics.Traffic {
 	t := metrics.Traffic{
 		PacketsRead: s.PacketsRead, BytesRead: s.BytesRead,
 		PacketsWritten: s.PacketsWritten, BytesWritten: s.BytesWritten,
-		Reads: s.Reads, Batches: s.Batches, Runs: s.OffloadRuns, RunPackets: s.OffloadPackets,
+		Reads: s.Reads, Batches: s.Batches,
+		ReadSizes:  metrics.Sizes{Bounds: udp.SizeBounds(), Counts: s.ReadSizes[:]},
+		BatchSizes: metrics.Sizes{Bounds: udp.SizeBounds(), Counts: s.SendSizes[:]}, Runs: s.OffloadRuns, RunPackets: s.OffloadPackets,
 		CoalescedPackets: s.CoalescedPackets, KernelDrops: s.KernelDrops, Truncated: s.Truncated,
 		WriteErrors: s.WriteErrors, Refusals: make(map[string]uint64),
 		Sending: s.Sending.String(), Receiving: s.Receiving.String(),
@@ -201,6 +213,7 @@ func (h *Host) close(public, admin *http.Server) {
 	h.node.EndEvents()
 	shutdown(public)
 	h.node.Close()
+	h.closeDirectory()
 	shutdown(admin)
 	h.life.Info("node", "event", "closed")
 }

@@ -46,4 +46,8 @@ const (
 
 	// maxListed bounds /streams.json; a page shows no more.
 	maxListed = 1000
+
+	// nodeDialTimeout bounds connecting to another node, and its TLS handshake. A question
+	// to one has less time than that.
+	nodeDialTimeout = 2 * time.Second
 )

@@ -1,28 +1,13 @@
 package node
 
 import (
-	"net"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/whippet-media/whippet/relay/link"
 	"github.com/whippet-media/whippet/whep"
 )
-
-// A Cluster is what a node needs to be one of several. All fields but Linger are required.
-type Cluster struct {
-	Directory link.Directory
-	ID        string       // the node's in the directory
-	Secret    []byte       // the same on all nodes
-	HTTP      *http.Client // asks other nodes for links
-
-	// Listen opens a UDP socket of any port; each link from another node has one.
-	Listen func() (net.PacketConn, error)
-
-	Linger time.Duration // how long a link stays without a subscriber; 0: link.DefaultLinger
-}
 
 // links are the node's to and from others; both are nil where it is alone.
 type links struct {
@@ -31,17 +16,22 @@ type links struct {
 }
 
 func (n *Node) startLinks() {
-	c := n.deps.Cluster
+	c := n.cluster
 	if c == nil {
 		return
 	}
 	n.links.origin = link.NewLinks(link.LinksConfig{
-		Transport: n.media, Streams: n.streams, Secret: c.Secret, Log: n.deps.Logs.For("link"),
-	})
-	n.links.edges = link.NewEdges(link.EdgesConfig{
-		Directory: c.Directory, Streams: n.streams, Node: c.ID, Secret: c.Secret, HTTP: c.HTTP,
-		Listen: c.Listen, Net: n.deps.Net, Announce: n.deps.Announce, Linger: c.Linger,
+		Transport: n.media, Streams: n.streams, Secret: c.secret, Now: c.keeper.Now,
 		Log: n.deps.Logs.For("link"),
+	})
+	if n.deps.LinkSocket == nil {
+		return
+	}
+	n.links.edges = link.NewEdges(link.EdgesConfig{
+		Directory: c.keeper, Streams: n.streams, Node: n.cfg.NodeID, Secret: c.secret,
+		HTTP:   &http.Client{Transport: clusterTransport(n.deps), CheckRedirect: noRedirect},
+		Listen: n.deps.LinkSocket, Net: n.deps.Net, Announce: n.deps.Announce,
+		Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("link"),
 	})
 }
 
@@ -71,9 +61,11 @@ func (l *links) close() {
 
 // Links returns how many streams come from other nodes, and how many links go to others.
 func (n *Node) Links() (in, out int) {
-	if n.links.edges == nil {
-		return 0, 0
+	if n.links.edges != nil {
+		_, in = n.links.edges.Count()
 	}
-	_, in = n.links.edges.Count()
-	return in, n.links.origin.Count()
+	if n.links.origin != nil {
+		out = n.links.origin.Count()
+	}
+	return in, out
 }

@@ -1,12 +1,10 @@
 package nodetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,7 +29,6 @@ type Member struct {
 	Host    *Host
 	ID, URL string
 	cluster *Cluster
-	leases  map[string]func() // end renewing, by stream
 	refuse  atomic.Bool
 	drop    atomic.Bool
 	bytes   atomic.Int64 // that came over links
@@ -50,14 +47,13 @@ func NewCluster(t testing.TB, n int, options ...Option) *Cluster {
 	c := &Cluster{World: newNetwork(t, s.seed), Directory: &relay.Memory{}}
 	c.by = map[string]http.Handler{}
 	for i := range n {
-		m := &Member{Host: c.Host(Link{}), ID: fmt.Sprintf("node-%d", i), cluster: c, leases: map[string]func(){}}
+		m := &Member{Host: c.Host(Link{}), ID: fmt.Sprintf("node-%d", i), cluster: c}
 		m.URL = "http://" + m.ID + ".example"
-		deps := s.deps
-		deps.Cluster = &node.Cluster{
-			Directory: c.Directory, ID: m.ID, Secret: []byte("a secret of the whole cluster"),
-			HTTP: &http.Client{Transport: m}, Listen: m.listen, Linger: Linger,
-		}
-		m.Node = c.start(m.Host, s.config, deps)
+		cfg, deps := s.config, s.deps
+		cfg.NodeID, cfg.Cluster.NodeURL = m.ID, m.URL
+		cfg.Cluster.Secret = config.NewSecret("a secret of the whole cluster, of 32 bytes or more")
+		deps.Directory, deps.NodeTransport, deps.LinkSocket, deps.LinkLinger = c.Directory, m, m.listen, Linger
+		m.Node = c.start(m.Host, cfg, deps)
 		c.by[m.ID+".example"] = m.Handler()
 		c.Nodes = append(c.Nodes, m)
 	}
@@ -117,59 +113,11 @@ func (m *Member) At(stream string) func(*client.PlayOptions) {
 	return func(o *client.PlayOptions) { o.URL = m.URL + "/whep/" + stream }
 }
 
-// Publish publishes on this node from a host of its own, and claims the stream for it.
+// Publish publishes on this node from a host of its own.
 func (m *Member) Publish(stream string, change ...func(*client.PublishOptions)) *Publisher {
 	m.cluster.t.Helper()
 	at := func(o *client.PublishOptions) { o.URL = m.URL + "/whip/" + stream }
-	p := m.cluster.World.Publish(stream, append([]func(*client.PublishOptions){at}, change...)...)
-	m.Claim(stream)
-	return p
-}
-
-// Claim makes the node the stream's origin in the directory, until Release or the end of
-// the test.
-func (m *Member) Claim(stream string) {
-	t := m.cluster.t
-	t.Helper()
-	lease, err := m.cluster.Directory.Claim(t.Context(), relay.Claim{Stream: stream, Node: m.ID, URL: m.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		m.renew(ctx, lease)
-	}()
-	m.leases[stream] = sync.OnceFunc(func() {
-		cancel()
-		<-done
-		if err := m.cluster.Directory.Release(context.Background(), []relay.Lease{lease}); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(m.leases[stream])
-}
-
-// Release gives the stream back.
-func (m *Member) Release(stream string) {
-	m.leases[stream]()
-	delete(m.leases, stream)
-}
-
-func (m *Member) renew(ctx context.Context, lease relay.Lease) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if r, err := m.cluster.Directory.Renew(ctx, []relay.Lease{lease}); err == nil && r[0].Err == nil {
-				lease = r[0].Lease
-			}
-		}
-	}
+	return m.cluster.World.Publish(stream, append([]func(*client.PublishOptions){at}, change...)...)
 }
 
 // Subscribe plays from this node, from a host of its own behind a link.

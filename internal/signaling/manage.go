@@ -16,6 +16,7 @@ type Info struct {
 	Subject string     // the same
 	Token   string     // its jti
 	Address netip.Addr // of the client's POST; the zero Addr if nobody knows
+	Agent   string     // what the client says it is, shortened; "" if it does not
 
 	Created   time.Time
 	Connected time.Time // first; zero: never yet
@@ -60,6 +61,13 @@ func (s *Service) revoke(r auth.Revocation) (ended int, checked auth.Revocation,
 	return endAll(hit, Revoked), r, nil
 }
 
+// Unrevoke forgets the revocation of the same tokens, issuer, subject and stream, if there
+// is one: what it took back is allowed again, at this node. Sessions stay ended.
+func (s *Service) Unrevoke(r auth.Revocation) {
+	s.revocations.remove(r)
+	s.log.Info("revocation", "event", "taken-back", "jti", r.ID, "sub", r.Subject, "stream", r.Stream)
+}
+
 // Revocations returns those in force, in no order.
 func (s *Service) Revocations() []auth.Revocation { return s.revocations.list(time.Now()) }
 
@@ -96,7 +104,7 @@ func (s *Session) Info() Info {
 	g := s.latest.grant
 	return Info{
 		ID: s.public, Kind: s.kind, Stream: s.stream,
-		Issuer: g.Issuer, Subject: g.Subject, Token: g.ID, Address: s.caller.from,
+		Issuer: g.Issuer, Subject: g.Subject, Token: g.ID, Address: s.caller.from, Agent: s.agent,
 		Created: s.created, Connected: s.connected, Ends: s.ends,
 	}
 }

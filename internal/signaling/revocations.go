@@ -42,6 +42,13 @@ func (l *revocations) add(r auth.Revocation, now time.Time) error {
 	return nil
 }
 
+// remove forgets the one about the same.
+func (l *revocations) remove(r auth.Revocation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, revoked{r.Issuer, r.ID, r.Subject, r.Stream})
+}
+
 // wider joins two revocations about the same.
 func wider(a, b auth.Revocation) auth.Revocation {
 	if b.Until.After(a.Until) {

@@ -84,16 +84,24 @@ func (s *Source) WriteRTCP(compound []byte) error { return s.peer.Load().WriteRT
 func (s *Source) RTT() time.Duration { return s.peer.Load().RTT() }
 
 // Began tells the session that media comes.
-func (s *Source) Began() { s.session.OnMedia() }
+func (s *Source) Began(b stream.Beginning) {
+	s.session.OnBegin(b)
+	if !b.Keyframe {
+		s.session.OnMedia()
+	}
+}
 
 // Close ends the publisher's session soon; the stream calls it when another publisher
 // took the name over, or when this one sends more than it may. It does not block.
 func (s *Source) Close(reason error) {
-	if errors.Is(reason, stream.ErrBounds) {
+	switch {
+	case errors.Is(reason, stream.ErrBounds):
 		s.session.End(OverLimit)
-		return
+	case errors.Is(reason, stream.ErrElsewhere):
+		s.session.End(Elsewhere)
+	default:
+		s.session.End(Replaced)
 	}
-	s.session.End(Replaced)
 }
 
 // A Receiver is the stream's side of a subscriber: it is told, once or more often, that
@@ -176,6 +184,9 @@ func (s *Sink) WriteRTCP(compound []byte) error { return s.out.WriteRTCP(compoun
 func (s *Sink) Bind(b stream.Batch) {
 	s.out = s.peer.Load().Writer(b.(*rtc.Batch)) //nolint:forcetypeassert // as the node is wired
 }
+
+// Began tells the session that media is sent.
+func (s *Sink) Began(b stream.Beginning) { s.session.OnBegin(b) }
 
 // Close ends the subscriber's session soon; the stream calls it when it can serve the
 // subscriber no more. It does not block.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
 // A Claim is a name held for one publisher. It is started or released.
@@ -17,9 +18,10 @@ type Claim struct {
 
 	relayed bool // its publisher is on another node; constant
 
-	mu  sync.Mutex
-	pub *Publication // once started
-	end bool
+	mu   sync.Mutex
+	pub  *Publication // once started
+	hold Hold         // in the cluster; nil: none
+	end  bool
 }
 
 // alive tells whether the holder may keep the name.
@@ -35,10 +37,10 @@ func (c *Claim) alive(now time.Time) bool {
 	return !c.end && now.Sub(last) < holderWindow
 }
 
-// replaced ends a claim whose name is another's now.
-func (c *Claim) replaced() {
+// close ends a claim whose name is another's now, and says so to its publisher.
+func (c *Claim) close(reason error) {
 	if p := c.finish(); p != nil {
-		p.src.Close(ErrReplaced)
+		p.src.Close(reason)
 	}
 }
 
@@ -56,9 +58,18 @@ func (c *Claim) finish() *Publication {
 }
 
 // Release gives the name back and ends the publication, if any, whose Source is not
-// written to any more then. Releasing twice is harmless.
+// written to any more then. In a cluster it waits a moment for the other nodes to know.
+// Releasing twice is harmless.
 func (c *Claim) Release() {
 	c.finish()
+	c.forget()
+	if h := c.takeHold(); h != nil {
+		h.Release()
+	}
+}
+
+// forget makes the name free on this node.
+func (c *Claim) forget() {
 	r := c.stream.reg
 	r.mu.Lock()
 	if c.stream.claim == c {
@@ -75,6 +86,8 @@ type Publication struct {
 	relayed bool                      // see Registry.ClaimLink
 	number  uint64                    // of the node's publications, from 1
 	first   atomic.Pointer[time.Time] // of the first packet
+
+	shown bool // its source knows of the first keyframe; owned by who pushes
 
 	due deadline[*Publication] // when it is to be told something; reporter.mu
 
@@ -106,6 +119,7 @@ func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 	}
 	c.pub = p
 	c.stream.reg.received.begin(p)
+	c.stream.received.begin(p)
 	c.stream.live.Store(p)
 	c.stream.reg.reporter.begin(p)
 	c.stream.touch()
@@ -120,6 +134,7 @@ func (p *Publication) stop() {
 	p.up.End()
 	p.mu.Unlock()
 	p.stream.reg.received.end(p)
+	p.stream.received.end(p)
 	p.stream.live.CompareAndSwap(p, nil)
 	p.stream.reg.watch.changed()
 	p.stream.touch()
@@ -146,12 +161,23 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 	if !fresh {
 		return
 	}
+	if !p.shown {
+		p.began(at)
+	}
+	p.stream.touch()
+}
+
+// began notes the first packet of media, and the first keyframe.
+func (p *Publication) began(at time.Time) {
 	if p.first.Load() == nil {
 		p.first.Store(&at)
 		p.stream.reg.watch.changed()
-		p.src.Began()
+		p.src.Began(Beginning{At: at, Live: at})
 	}
-	p.stream.touch()
+	if best := p.up.Best(codec.Video); best != nil && best.Keyframe() != nil {
+		p.shown = true
+		p.src.Began(Beginning{At: at, Keyframe: true, Live: *p.first.Load()})
+	}
 }
 
 // PushRTCP takes one RTCP packet from the publisher, borrowed until it returns.

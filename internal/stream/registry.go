@@ -1,9 +1,12 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +28,8 @@ var (
 
 	// ErrReplaced closes a publisher whose name another one took over.
 	ErrReplaced = errors.New("stream: replaced by another publisher")
+	// ErrElsewhere closes a publisher whose name one on another node has.
+	ErrElsewhere = errors.New("stream: replaced by a publisher on another node")
 	// ErrFormat closes a subscriber that cannot receive what the new publisher sends.
 	ErrFormat = errors.New("stream: the publisher sends a format that was not negotiated")
 	// ErrGone closes a link whose publisher has gone, or whose far end says nothing.
@@ -41,10 +46,18 @@ type Source interface {
 	WriteRTCP(b []byte) error
 	// RTT returns the round trip to the publisher; 0 if unknown.
 	RTT() time.Duration
-	// Began is called once, with the first media packet.
-	Began()
+	// Began is called when media begins, at most once for each of the two.
+	Began(b Beginning)
 	// Close ends the publisher's session because of reason. It returns at once.
 	Close(reason error)
+}
+
+// A Beginning is the first packet of media that a publisher sent or a subscriber was sent,
+// or the first of a keyframe.
+type Beginning struct {
+	At       time.Time
+	Keyframe bool
+	Live     time.Time // when the publisher's own first packet came
 }
 
 // A Batch holds back what the Sinks of one shard write, until Flush.
@@ -60,6 +73,10 @@ type Sink interface {
 	WriteRTP(p *forwarder.OutPacket) error
 	// WriteRTCP sends a compound RTCP packet; b is borrowed.
 	WriteRTCP(b []byte) error
+	// Began is called when media begins, at most once for each of the two. The shard
+	// waits: nothing may be locked that is held by who waits for a shard, or for the
+	// Registry.
+	Began(b Beginning)
 	// Close ends the subscriber's session because of reason. It returns at once.
 	Close(reason error)
 }
@@ -84,7 +101,15 @@ type Config struct {
 	MaxNode        int   // of all streams; 0: DefaultMaxSubscribers
 	HistoryBudget  int64 // bytes; 0: DefaultHistoryBudget
 	Caps           Caps  // of what subscribers are sent
+	CountApart     int   // streams that StreamCounts tells apart
 	Logger         *slog.Logger
+
+	// Directory arbitrates names between nodes; nil: this node is alone.
+	Directory Directory
+
+	// Left is shown the last counters of each subscriber that left. It must not block.
+	// nil: nobody looks.
+	Left func(SubscriptionCounts)
 
 	// NewBatch makes the batch of a shard when it gets its first subscriber. The shard
 	// flushes it after each pass. nil: Sinks write at once.
@@ -104,6 +129,7 @@ type Registry struct {
 	shards []*shard
 
 	received received
+	others   account // of the streams that have none of their own
 	inline   allowance
 	share    share // of Caps.Node
 	reporter *reporter
@@ -113,10 +139,13 @@ type Registry struct {
 
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.
-	mu      sync.Mutex
-	streams map[string]*stream // those with a claim or a subscription
-	subs    int
-	closed  bool
+	mu       sync.Mutex
+	streams  map[string]*stream // those with a claim or a subscription
+	settings map[string]ownSettings
+	changes  uint64 // of settings so far
+	subs     int
+	closed   bool
+	apart    int // streams with an account of their own
 }
 
 // NewRegistry starts the shards. Close stops them.
@@ -136,12 +165,15 @@ func NewRegistry(cfg Config) *Registry {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Left == nil {
+		cfg.Left = func(SubscriptionCounts) {}
+	}
 	if cfg.NewBatch == nil {
 		cfg.NewBatch = func() Batch { return noBatch{} }
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, budget: forwarder.NewBudget(cfg.HistoryBudget),
-		streams: make(map[string]*stream), reporter: newReporter(), watch: newWatch(),
+		streams: make(map[string]*stream), settings: make(map[string]ownSettings), reporter: newReporter(), watch: newWatch(),
 	}
 	for range cfg.Shards {
 		r.shards = append(r.shards, newShard())
@@ -181,10 +213,14 @@ func (r *Registry) getLocked(name string) *stream {
 	s := r.streams[name]
 	if s == nil {
 		s = &stream{name: name, reg: r}
+		r.openLocked(s)
 		for _, sh := range r.shards {
 			s.members = append(s.members, &members{stream: s, shard: sh})
 		}
 		r.streams[name] = s
+		if own, ok := r.settings[name]; ok {
+			r.applyLocked(name, own.Settings)
+		}
 	}
 	return s
 }
@@ -193,14 +229,29 @@ func (r *Registry) getLocked(name string) *stream {
 func (r *Registry) dropLocked(s *stream) {
 	if s.claim == nil && s.subs == 0 && s.links == 0 && r.streams[s.name] == s {
 		delete(r.streams, s.name)
+		r.closeLocked(s)
 	}
 }
 
 // Claim takes a name for a publisher to come. A live holder keeps it: ErrBusy,
 // unless the registry or a common owner allows a takeover; a holder that sent
 // nothing for two seconds is dead and replaced at once. owner may be empty: then
-// it equals no other. The claim must be started or released.
-func (r *Registry) Claim(name, owner string) (*Claim, error) {
+// it equals no other. In a cluster the same goes for holders on other nodes, which
+// Claim may wait for, bounded by ctx. The claim must be started or released.
+func (r *Registry) Claim(ctx context.Context, name, owner string) (*Claim, error) {
+	c, err := r.claimHere(name, owner)
+	if err != nil || r.cfg.Directory == nil {
+		return c, err
+	}
+	if err := c.claimThere(ctx, r.cfg.Directory); err != nil {
+		c.Release()
+		return nil, err
+	}
+	return c, nil
+}
+
+// claimHere takes a name on this node.
+func (r *Registry) claimHere(name, owner string) (*Claim, error) {
 	now := time.Now()
 	r.mu.Lock()
 	if r.closed {
@@ -217,7 +268,7 @@ func (r *Registry) Claim(name, owner string) (*Claim, error) {
 	s.claim = c
 	r.mu.Unlock()
 	if old != nil {
-		old.replaced()
+		old.close(ErrReplaced)
 	}
 	return c, nil
 }
@@ -250,6 +301,13 @@ func (r *Registry) Lookup(name string) (Info, bool) {
 	return s.infoLocked(), true
 }
 
+// Names returns the names of all streams, in no order.
+func (r *Registry) Names() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.streams))
+}
+
 // List describes all streams, in no order.
 func (r *Registry) List() []Info {
 	r.mu.Lock()
@@ -259,34 +317,4 @@ func (r *Registry) List() []Info {
 		list = append(list, s.infoLocked())
 	}
 	return list
-}
-
-// Counts are totals since the start, but for Streams, Subscribers and HistoryBytes.
-type Counts struct {
-	Streams, Subscribers int
-	HistoryBytes         int64
-
-	// Received sums up all publishers, those that left included. LastPacket is zero.
-	Received forwarder.PublisherCounts
-
-	PacketsOut, BytesOut uint64
-	WriteErrors          uint64 // packets a Sink refused
-	FeedbackDropped      uint64 // a shard's mailbox was full
-	KeyframeWishes       uint64
-}
-
-// Counts returns the registry's counters.
-func (r *Registry) Counts() Counts {
-	r.mu.Lock()
-	c := Counts{Streams: len(r.streams), Subscribers: r.subs, HistoryBytes: r.budget.Used()}
-	r.mu.Unlock()
-	c.Received = r.received.sum()
-	for _, sh := range r.shards {
-		c.PacketsOut += sh.packets.Load()
-		c.BytesOut += sh.bytes.Load()
-		c.WriteErrors += sh.writeErrors.Load()
-		c.FeedbackDropped += sh.dropped.Load()
-		c.KeyframeWishes += sh.wishes.Load()
-	}
-	return c
 }

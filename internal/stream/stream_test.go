@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,13 +22,13 @@ var vp8 = codec.Format{Name: codec.VP8}
 // source is a publisher that keeps what it was told.
 type source struct {
 	rtcp   int
-	began  int
+	began  []bool // what it was told: whether it was a keyframe
 	reason error
 }
 
 func (s *source) WriteRTCP([]byte) error { s.rtcp++; return nil }
 func (s *source) RTT() time.Duration     { return 0 }
-func (s *source) Began()                 { s.began++ }
+func (s *source) Began(b Beginning)      { s.began = append(s.began, b.Keyframe) }
 func (s *source) Close(reason error)     { s.reason = reason }
 
 // sink is a subscriber that keeps numbers. It is read after synctest.Wait.
@@ -35,6 +36,7 @@ type sink struct {
 	seqs    []uint16
 	skipped int
 	full    bool
+	began   []bool // see source
 	reason  error
 }
 
@@ -48,6 +50,7 @@ func (s *sink) WriteRTP(p *forwarder.OutPacket) error {
 }
 func (s *sink) WriteRTCP([]byte) error { return nil }
 func (s *sink) Bind(Batch)             {}
+func (s *sink) Began(b Beginning)      { s.began = append(s.began, b.Keyframe) }
 func (s *sink) Close(reason error)     { s.reason = reason }
 
 func publisherConfig() forwarder.PublisherConfig {
@@ -82,7 +85,7 @@ func frame(t testing.TB, pt uint8, n int) []byte {
 
 func publish(t *testing.T, r *Registry, name string) (*Claim, *Publication, *source) {
 	t.Helper()
-	c, err := r.Claim(name, "")
+	c, err := r.Claim(context.Background(), name, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,31 +181,31 @@ func TestClaimRules(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(Config{})
 		defer r.Close()
-		c1, err := r.Claim("a", "alice")
+		c1, err := r.Claim(context.Background(), "a", "alice")
 		if err != nil {
 			t.Fatal(err)
 		}
 		src := &source{}
 		p := c1.Start(src, publisherConfig())
 		play(t, p, 0, 100)
-		if _, err := r.Claim("a", "bob"); !errors.Is(err, ErrBusy) {
+		if _, err := r.Claim(context.Background(), "a", "bob"); !errors.Is(err, ErrBusy) {
 			t.Errorf("a live holder's name was given away: %v", err)
 		}
-		if _, err := r.Claim("a", ""); !errors.Is(err, ErrBusy) {
+		if _, err := r.Claim(context.Background(), "a", ""); !errors.Is(err, ErrBusy) {
 			t.Errorf("no owner counted as the holder: %v", err)
 		}
 		time.Sleep(holderWindow)
-		c2, err := r.Claim("a", "bob")
+		c2, err := r.Claim(context.Background(), "a", "bob")
 		if err != nil {
 			t.Fatalf("a dead holder keeps its name: %v", err)
 		}
 		if !errors.Is(src.reason, ErrReplaced) {
 			t.Errorf("the dead holder was closed with %v", src.reason)
 		}
-		if _, err := r.Claim("a", "carol"); !errors.Is(err, ErrBusy) {
+		if _, err := r.Claim(context.Background(), "a", "carol"); !errors.Is(err, ErrBusy) {
 			t.Errorf("two claims at once: %v", err)
 		}
-		c3, err := r.Claim("a", "bob")
+		c3, err := r.Claim(context.Background(), "a", "bob")
 		if err != nil {
 			t.Fatalf("the owner cannot take over: %v", err)
 		}
@@ -271,7 +274,7 @@ func TestBounds(t *testing.T) {
 		s.Close()
 		subscribe(t, r, "c")
 		r.Close()
-		if _, err := r.Claim("d", ""); !errors.Is(err, ErrClosed) {
+		if _, err := r.Claim(context.Background(), "d", ""); !errors.Is(err, ErrClosed) {
 			t.Errorf("claim after Close: %v", err)
 		}
 		if _, err := r.Subscribe("d", &sink{}, videoTrack()); !errors.Is(err, ErrClosed) {
@@ -331,6 +334,7 @@ type nullSink struct{ n int }
 func (s *nullSink) WriteRTP(*forwarder.OutPacket) error { s.n++; return nil }
 func (s *nullSink) WriteRTCP([]byte) error              { return nil }
 func (s *nullSink) Bind(Batch)                          {}
+func (s *nullSink) Began(Beginning)                     {}
 func (s *nullSink) Close(error)                         {}
 
 // TestDeliveryDoesNotAllocate holds the whole pass of a shard to its budget: 0
@@ -409,19 +413,25 @@ func TestE28_BFramesAreWarnedOfOnce(t *testing.T) {
 	})
 }
 
-// TestSourceIsToldOnceThatMediaCame: not at the start, and not by what is no media.
-func TestSourceIsToldOnceThatMediaCame(t *testing.T) {
+// TestBothEndsAreToldOnceWhenMediaBegins: not at the start, and not by what is no media.
+func TestBothEndsAreToldOnceWhenMediaBegins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(Config{})
 		defer r.Close()
 		_, p, src := publish(t, r, "a")
+		_, k := subscribe(t, r, "a")
 		arrive(p, []byte{0x80, 1})
-		if src.began != 0 {
+		synctest.Wait()
+		if src.began != nil || k.began != nil {
 			t.Error("told before media came")
 		}
-		play(t, p, 0, 5)
-		if src.began != 1 {
-			t.Errorf("told %d times", src.began)
+		for seq := range 5 {
+			play(t, p, seq, seq+1)
+			synctest.Wait()
+		}
+		want := []bool{false, true} // VP8 begins with a keyframe
+		if !slices.Equal(src.began, want) || !slices.Equal(k.began, want) {
+			t.Errorf("publisher %v, subscriber %v", src.began, k.began)
 		}
 		if info, _ := r.Lookup("a"); info.Publication != 1 {
 			t.Errorf("publication %d", info.Publication)

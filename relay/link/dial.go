@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"errors"
 	"fmt"
 	"io"
@@ -86,47 +87,40 @@ func (e *Edges) dial(ctx context.Context, to relay.Holder, name string, publishe
 	return d, nil
 }
 
-// ask sends a request, once more where the clocks differ too much.
+// ask sends a request, and takes a response only if a node of the cluster made it for that.
 func (e *Edges) ask(ctx context.Context, to string, asked []byte) (*response, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	answer, now, err := e.askAt(ctx, time.Now(), to, asked)
-	if !now.IsZero() {
-		answer, _, err = e.askAt(ctx, now, to, asked)
-	}
-	return answer, err
-}
-
-// askAt sends a request signed with a time. If that is not of the other node's clock it
-// returns what is.
-func (e *Edges) askAt(ctx context.Context, at time.Time, to string, asked []byte) (*response, time.Time, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(asked))
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("link: %w", err)
+		return nil, fmt.Errorf("link: %w", err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set(signatureHeader, e.sign.request(at, asked))
+	token := e.cfg.Secret.Sign(e.cfg.Directory.Now(), requestPurpose, string(asked))
+	r.Header.Set("Authorization", tokenScheme+token)
 	reply, err := e.cfg.HTTP.Do(r)
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("link: %w", err)
+		return nil, fmt.Errorf("link: %w", err)
 	}
 	defer func() { _ = reply.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(reply.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, time.Time{}, fmt.Errorf("link: %w", err)
+		return nil, fmt.Errorf("link: %w", err)
 	case reply.StatusCode == http.StatusNotFound:
-		return nil, time.Time{}, errNotOrigin
-	case reply.StatusCode == http.StatusUnauthorized:
-		now, _ := e.sign.checkTime(reply.Header.Get(timeHeader), asked)
-		return nil, now, fmt.Errorf("%w: %s", errRefused, reply.Status)
+		return nil, errNotOrigin
 	case reply.StatusCode != http.StatusCreated:
-		return nil, time.Time{}, fmt.Errorf("%w: %s", errRefused, reply.Status)
-	case len(body) > maxBody || !e.sign.checkResponse(reply.Header.Get(signatureHeader), asked, body):
-		return nil, time.Time{}, errForged
+		return nil, fmt.Errorf("%w: %s", errRefused, reply.Status)
+	case len(body) > maxBody || !e.signed(reply.Header.Get(signatureHeader), asked, body):
+		return nil, errForged
 	}
-	answer, err := unmarshalResponse(body)
-	return answer, time.Time{}, err
+	return unmarshalResponse(body)
+}
+
+// signed tells whether a node of the cluster gave this response to the request.
+func (e *Edges) signed(signature string, asked, body []byte) bool {
+	want := e.cfg.Secret.Digest(responsePurpose, string(asked), string(body))
+	return hmac.Equal([]byte(signature), []byte(want))
 }
 
 // OnRTP passes a packet on to the publication.

@@ -8,7 +8,7 @@
 // # The way to a link
 //
 //	edge                                        origin
-//	 POST /cluster/links/{stream} ────────────→  what its peer needs, what it has already
+//	 POST /cluster/v1/links/{stream} ─────────→  what its peer needs, what it has already
 //	        ←──────────────────────────── 201    what its peer needs, what the link carries
 //	 ICE, DTLS, SRTP  ←───────────────────────→  from a socket of its own to the media port
 //

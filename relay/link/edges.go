@@ -22,6 +22,7 @@ import (
 type Directory interface {
 	Lookup(ctx context.Context, stream string) (relay.Holder, error)
 	Watch(stream string) (changed <-chan struct{}, stop func())
+	Now() time.Time
 }
 
 // An EdgesConfig says what the edge's side stands on. Directory, Streams, Node, Secret,
@@ -30,7 +31,7 @@ type EdgesConfig struct {
 	Directory Directory
 	Streams   *stream.Registry
 	Node      string // this one's id in the directory
-	Secret    []byte // of the cluster
+	Secret    relay.Secret
 	HTTP      *http.Client
 
 	// Listen opens a UDP socket of any port for a link.
@@ -56,7 +57,6 @@ var ErrFull = errors.New("link: too many streams")
 // Edges are the links that feed this node. It is safe for concurrent use.
 type Edges struct {
 	cfg  EdgesConfig
-	sign signer
 	quit context.Context
 	stop context.CancelFunc
 	wg   sync.WaitGroup // edges
@@ -76,7 +76,7 @@ func NewEdges(cfg EdgesConfig) *Edges {
 	if cfg.Linger == 0 {
 		cfg.Linger = DefaultLinger
 	}
-	e := &Edges{cfg: cfg, sign: newSigner(cfg.Secret), edges: map[string]*edge{}}
+	e := &Edges{cfg: cfg, edges: map[string]*edge{}}
 	e.quit, e.stop = context.WithCancel(context.Background())
 	return e
 }

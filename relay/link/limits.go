@@ -10,10 +10,6 @@ const (
 	// maxHeldNumbers bounds the encodings a request names: all SSRCs a publisher may have.
 	maxHeldNumbers = 64
 
-	// tokenLife is how far a request's time may be off. Clocks of nodes differ; who is
-	// further off is told the time and signs again.
-	tokenLife = time.Minute
-
 	// requestTimeout bounds one request to another node, connectTimeout what may pass
 	// from the answer to the first packet.
 	requestTimeout = 2 * time.Second

@@ -14,24 +14,34 @@ import (
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/relay"
 )
 
 // Path is where links are asked for, on a node's URL; the stream's name follows.
-const Path = "/cluster/links/"
+const Path = "/cluster/v1/links/"
+
+// What a request and a response are signed for, and where the signatures stand. That of a
+// request is good for a while, that of a response for its request.
+const (
+	requestPurpose  = "link request"
+	responsePurpose = "link response"
+	tokenScheme     = "Whippet "
+	signatureHeader = "Whippet-Signature"
+)
 
 // A LinksConfig says what the origin's side stands on. All fields but Log are required;
 // none is closed by this package.
 type LinksConfig struct {
 	Transport *rtc.Transport
 	Streams   *stream.Registry
-	Secret    []byte       // of the cluster
-	Log       *slog.Logger // nil: nothing is logged
+	Secret    relay.Secret
+	Now       func() time.Time // the cluster's clock, see [relay.Directory]
+	Log       *slog.Logger     // nil: nothing is logged
 }
 
 // Links are the links that this node feeds. It is safe for concurrent use.
 type Links struct {
-	cfg  LinksConfig
-	sign signer
+	cfg LinksConfig
 
 	closing sync.WaitGroup // links that are being closed
 
@@ -48,7 +58,7 @@ func NewLinks(cfg LinksConfig) *Links {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Links{cfg: cfg, sign: newSigner(cfg.Secret), links: map[*served]bool{}}
+	return &Links{cfg: cfg, links: map[*served]bool{}}
 }
 
 // Register adds the route.
@@ -87,14 +97,10 @@ func (l *Links) serve(c echo.Context) error {
 	if err != nil || len(body) > maxBody {
 		return signaling.NewProblem(http.StatusBadRequest, "bad-link-request", "Send a request for a link.")
 	}
-	signed, fresh := l.sign.checkRequest(c.Request().Header.Get(signatureHeader), time.Now(), body)
-	switch {
-	case !signed:
+	token := c.Request().Header.Get("Authorization")
+	if l.cfg.Secret.Check(strings.TrimPrefix(token, tokenScheme), l.cfg.Now(), requestPurpose, string(body)) != nil {
 		return signaling.NewProblem(http.StatusUnauthorized, "not-of-the-cluster",
 			"Links are for the nodes of this cluster: --cluster-secret must be the same on all of them.")
-	case !fresh:
-		c.Response().Header().Set(timeHeader, l.sign.time(time.Now(), body))
-		return signaling.NewProblem(http.StatusUnauthorized, "stale-link-request", "Sign the request with the time of this node.")
 	}
 	r, err := unmarshalRequest(body)
 	if err != nil || r.Stream != strings.TrimPrefix(c.Request().URL.Path, Path) {
@@ -105,7 +111,7 @@ func (l *Links) serve(c echo.Context) error {
 		return problemOf(err)
 	}
 	text := marshal(answer)
-	c.Response().Header().Set(signatureHeader, l.sign.response(body, text))
+	c.Response().Header().Set(signatureHeader, l.cfg.Secret.Digest(responsePurpose, string(body), string(text)))
 	return c.Blob(http.StatusCreated, "application/json", text)
 }
 

@@ -173,6 +173,9 @@ func (s *served) WriteRTP(p *forwarder.OutPacket) error {
 // WriteRTCP sends a compound packet.
 func (s *served) WriteRTCP(compound []byte) error { return s.out.WriteRTCP(compound) }
 
+// Began does nothing: nobody measures how soon a link carries media.
+func (s *served) Began(stream.Beginning) {}
+
 // Bind takes the shard's batch, one that NewBatch of the peer's Transport made.
 func (s *served) Bind(b stream.Batch) {
 	s.out = s.peer.Load().Writer(b.(*rtc.Batch)) //nolint:forcetypeassert // as the node is wired

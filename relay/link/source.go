@@ -37,8 +37,8 @@ func (s *source) RTT() time.Duration {
 	return 0
 }
 
-// Began does nothing: that the link carries media is logged by what follows it.
-func (s *source) Began() {}
+// Began does nothing: nobody measures how soon a link carries media.
+func (s *source) Began(stream.Beginning) {}
 
 // Close says that a publisher of this node has taken the name.
 func (s *source) Close(error) {
