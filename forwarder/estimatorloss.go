@@ -206,6 +206,10 @@ func (e *Estimator) judge(i int) {
 		m.lossy = 0
 		return
 	}
+	sent := float64(m.ring[(m.count-1)%lossMemory].bitrate)
+	if e.delay.contended && sent < ownShare*e.rate.estimate && m.recent < ownLoss {
+		return // others overflow the queue, whatever is sent
+	}
 	m.massAt = 0
 	if m.lossy++; !queued && m.recent > p+lossyMuch && m.lossy < lossyLeast {
 		return // a burst of losses ends soon

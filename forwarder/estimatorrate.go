@@ -9,10 +9,12 @@ type rateControl struct {
 	sent       float64 // what was sent in the same time
 	capacity   float64 // what arrived when the network was last seen busy; 0: it never was
 	capacityAt int64
-	before     float64 // the estimate before it was lowered for a queue that stays long
-	proven     int64   // when the estimate was last tried
-	congested  int64   // when a queue last grew
-	raised     int64   // up to which groups the estimate was raised
+	most       [2]float64 // that arrived in this mostTime and the one before
+	turn       int64      // when the next begins
+	before     float64    // the estimate before it was lowered for a queue that stays long
+	proven     int64      // when the estimate was last tried
+	congested  int64      // when a queue last grew
+	raised     int64      // up to which groups the estimate was raised
 }
 
 const (
@@ -45,6 +47,10 @@ const (
 	// provenTime without a queue that grows shows that all that arrived in it fits.
 	provenTime = 1_000_000 // µs
 
+	// lightShare of the most that arrived in the last mostTime or two makes no queue.
+	lightShare = 0.15
+	mostTime   = 15_000_000 // µs
+
 	growStep = 200_000 // µs that it rises for at once, at most
 
 	// Capacities seen within sameLife and nearer than sameLow to sameHigh times
@@ -62,6 +68,7 @@ func (e *Estimator) adjust(i int, c congestion) {
 	}
 	r := &e.rate
 	r.acked, r.sent = e.groups.arriving(i, ackedTime), e.groups.sending(i, ackedTime)
+	r.remember(p.start)
 	if c == congestionGrowing {
 		r.congested = p.start
 	}
@@ -73,9 +80,20 @@ func (e *Estimator) adjust(i int, c congestion) {
 	case congestionQueued:
 		r.raised = p.start
 	case congestionVain:
-		e.set(max(r.estimate, r.before))
+		e.set(max(r.estimate, r.before, r.light()))
 	}
 }
+
+// remember notes what arrived by now.
+func (r *rateControl) remember(now int64) {
+	if now > r.turn {
+		r.most, r.turn = [2]float64{0, r.most[0]}, now+mostTime
+	}
+	r.most[0] = max(r.most[0], r.acked)
+}
+
+// light is a bitrate so far below what arrived lately that no queue comes of it.
+func (r *rateControl) light() float64 { return lightShare * max(r.most[0], r.most[1]) }
 
 // lower takes the estimate below what a busy bottleneck delivers.
 func (e *Estimator) lower(i int) {

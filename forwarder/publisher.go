@@ -84,6 +84,7 @@ type Publisher struct {
 type PublisherCounts struct {
 	Packets, Bytes uint64 // taken into a history; bytes of payload
 	Repaired       uint64 // of them by retransmission
+	Lost           uint64 // that did not come by themselves, repaired or not
 	Duplicates     uint64
 	Unknown        uint64 // no section, payload type or encoding for it
 	Malformed      uint64
@@ -136,7 +137,15 @@ func (p *Publisher) Best(kind codec.Kind) *Encoding { return p.best[kind].Load()
 func (p *Publisher) Ended() bool { return p.ended.Load() }
 
 // Counts returns the counters.
-func (p *Publisher) Counts() PublisherCounts { return p.counts }
+func (p *Publisher) Counts() PublisherCounts {
+	c := p.counts
+	for _, s := range p.order {
+		if !s.repair {
+			c.Lost += s.rec.lost()
+		}
+	}
+	return c
+}
 
 // Encodings returns the live encodings of a kind in order of appearance; the
 // slice must not be changed. It is safe for concurrent use.

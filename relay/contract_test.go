@@ -278,6 +278,13 @@ func clockSetBack(c *cluster) {
 	if held := c.refused(c.b, claim("b")); held.Left != relay.LeaseLife {
 		c.t.Errorf("%v left", held.Left)
 	}
+	if err := c.renew(c.a, l); err != nil {
+		c.t.Error(err)
+	}
+	c.holds("a", l.Epoch)
+	c.advance(-time.Hour)
+	c.holds("", 0) // a dead holder is not found for an hour
+	c.refused(c.b, claim("b"))
 	c.advance(relay.LeaseLife)
 	if n := c.claim(c.b, "b"); !n.Beats(l.Holder) {
 		c.t.Errorf("%+v does not beat %+v", n, l)

@@ -15,3 +15,13 @@ func (r *Redis) SetClock(now func() time.Time) {
 	r.at = func() int64 { return now().UnixMicro() }
 }
 
+// Lease returns the lease of a hold.
+func (k *Keeper) Lease(stream string) (Lease, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := k.holds[stream]
+	if h == nil {
+		return Lease{}, false
+	}
+	return h.lease, true
+}

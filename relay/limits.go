@@ -30,6 +30,41 @@ const (
 	// opTimeout bounds one exchange with Redis: a lease's life has room for several.
 	opTimeout = 500 * time.Millisecond
 
+	// claimTries bounds the requests of one claim: a lost answer, a holder that is replaced
+	// meanwhile, and one whose end is waited for.
+	claimTries = 4
+
+	// lostTries bounds those of them that get no answer, claimPause is between them: a
+	// server that restarts, or one that has just failed over.
+	lostTries  = 2
+	claimPause = 100 * time.Millisecond
+
+	// claimTimeout bounds a claim: what is left of a dead node's lease, and a question to
+	// the node. Publishers wait longer for their answer.
+	claimTimeout = 5 * time.Second
+
+	// waitSlack is waited longer than a lease lives: the directory counts from when it was
+	// asked to renew it.
+	waitSlack = 20 * time.Millisecond
+
+	// askTimeout bounds a question to another node.
+	askTimeout = 500 * time.Millisecond
+
+	// tokenLife is how far from now a token between nodes may have been made: the time of
+	// a request, and what they know less than exactly of the directory's clock.
+	tokenLife = 30 * time.Second
+
+	// maxAnswerBytes bounds the answer of another node.
+	maxAnswerBytes = 4 << 10
+
+	// knownLife is how long what was heard of a stream stands in for a directory that does
+	// not answer, maxKnown of how many streams.
+	knownLife = 10 * time.Minute
+	maxKnown  = 20_000
+
+	// nodesEvery is how often a node reads the list of all nodes, if it is asked for.
+	nodesEvery = 2 * time.Second
+
 	// maxPipeline bounds what is sent to Redis before its answers are read: 300 KB.
 	maxPipeline = 1000
 

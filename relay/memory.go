@@ -35,10 +35,17 @@ type announcement struct {
 	until time.Time
 }
 
-// left returns the rest of the lease's life; 0 if it has ended. More than a whole life is
-// what a clock that was set back makes of it.
+// left returns the rest of the lease's life for those who want to claim; 0 if it has ended.
+// More than a whole life is what a clock that was set back makes of it.
 func (r record) left(now time.Time) time.Duration {
 	return max(0, min(r.until.Sub(now), leaseLife))
+}
+
+// found tells whether those who look the stream up find its holder. After the clock was set
+// back they do with the next renewal: else they would find a dead one for long.
+func (r record) found(now time.Time) bool {
+	left := r.until.Sub(now)
+	return left > 0 && left <= leaseLife
 }
 
 // released tells whether the holder gave its lease back. That is final: a renewal that
@@ -103,7 +110,7 @@ func (m *Memory) renew(l Lease) Renewal {
 		m.mu.Unlock()
 		return Renewal{Lease: l, Err: &HeldError{Holder: old.holder, Left: old.left(now)}}
 	}
-	news := !old.holder.Same(l.Holder) || old.left(now) == 0
+	news := !old.holder.Same(l.Holder) || !old.found(now)
 	m.setLocked(l.Stream, record{holder: l.Holder, until: now.Add(leaseLife)}, now)
 	m.mu.Unlock()
 	if news {
@@ -146,7 +153,7 @@ func (m *Memory) Lookup(ctx context.Context, stream string) (Holder, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.records[stream]
-	if r.left(now) == 0 {
+	if !r.found(now) {
 		return Holder{}, ErrAbsent
 	}
 	return r.holder, nil

@@ -116,7 +116,7 @@ func (r *Redis) Lookup(ctx context.Context, stream string) (Holder, error) {
 	if err != nil {
 		return Holder{}, err
 	}
-	if a.left == 0 {
+	if !a.done {
 		return Holder{}, ErrAbsent
 	}
 	return a.holder, nil
@@ -196,6 +196,12 @@ func (r *Redis) Renew(ctx context.Context, leases []Lease) ([]Renewal, error) {
 	var first error
 	for at := 0; at < len(leases); at += maxPipeline {
 		part := leases[at:min(at+maxPipeline, len(leases))]
+		if first != nil { // the rest would fail too, and late
+			for i, l := range part {
+				all[at+i] = Renewal{Lease: l, Err: first}
+			}
+			continue
+		}
 		sent := time.Now()
 		cmds := r.pipeline(ctx, r.scripts.renew, part, func(l Lease) []any { return []any{l.Node, l.URL, l.Epoch} })
 		for i, l := range part {

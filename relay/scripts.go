@@ -17,12 +17,13 @@ end
 `
 
 	// luaRecord reads KEYS[1]. A life of more than ARGV[2] is what a clock that was set
-	// back makes of one.
+	// back makes of one, see record.left and record.found.
 	luaRecord = luaNow + `
 local life = tonumber(ARGV[2])
 local r = redis.call('HMGET', KEYS[1], 'epoch', 'node', 'url', 'until')
 local epoch, node, url, till = tonumber(r[1] or 0), r[2] or '', r[3] or '', tonumber(r[4] or 0)
 local left = math.max(0, math.min(till - now, life))
+local found = till > now and till - now <= life
 `
 
 	// luaStore writes the record and tells those who wait. ARGV[3] is the record's life in
@@ -74,7 +75,7 @@ local same = epoch == mine and node == ARGV[5]
 if epoch > mine or epoch == mine and greater(node, ARGV[5]) or same and till == 0 then
 	return {0, now, epoch, node, url, left}
 end
-store(mine, ARGV[5], ARGV[6], now + life, not same or left == 0)
+store(mine, ARGV[5], ARGV[6], now + life, not same or not found)
 return {1, now}
 `),
 		// ARGV[5] on: node, epoch.
@@ -85,7 +86,7 @@ end
 return {1, now}
 `),
 		lookup: redis.NewScript(luaRecord + `
-return {1, now, epoch, node, url, left}
+return {found and 1 or 0, now, epoch, node, url, left}
 `),
 	}
 }

@@ -154,7 +154,7 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 	s.OnEnd(func(signaling.Reason) { sub.subscription.Close() })
 	h.add(sub)
 	sink.Report(sub.subscription)
-	return signaling.Opening{Peer: peer, Local: peer.Local(), Tracks: plan.answer}, nil
+	return signaling.Opening{Peer: peer, Local: peer.Local(), Tracks: plan.answer, Subscription: sub.subscription}, nil
 }
 
 // source returns what the stream's publisher sends, as far as it is known. Without one

@@ -40,8 +40,8 @@ func (h *Handler) Register(e *echo.Echo) {
 
 // Open claims the stream's name for the session and starts a publication that its peer
 // feeds.
-func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer) (signaling.Opening, error) {
-	claim, err := h.claim(s)
+func (h *Handler) Open(ctx context.Context, s *signaling.Session, offer *sdp.Offer) (signaling.Opening, error) {
+	claim, err := h.claim(ctx, s)
 	if err != nil {
 		return signaling.Opening{}, err
 	}
@@ -63,7 +63,7 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 		return signaling.Opening{}, busy()
 	}
 	source.Feed(publication)
-	return signaling.Opening{Peer: peer, Local: peer.Local(), VideoBitrate: videoBitrate(bounds.Bitrate)}, nil
+	return signaling.Opening{Peer: peer, Local: peer.Local(), VideoBitrate: videoBitrate(bounds.Bitrate), Publication: publication}, nil
 }
 
 // bounds are what the token and the settings allow the publisher.
@@ -86,8 +86,8 @@ func videoBitrate(bound int64) int64 {
 }
 
 // claim takes the stream's name, or tells the client that it is taken.
-func (h *Handler) claim(s *signaling.Session) (*stream.Claim, error) {
-	claim, err := h.cfg.Streams.Claim(s.Stream(), s.Owner())
+func (h *Handler) claim(ctx context.Context, s *signaling.Session) (*stream.Claim, error) {
+	claim, err := h.cfg.Streams.Claim(ctx, s.Stream(), s.Owner())
 	if errors.Is(err, stream.ErrBusy) {
 		return nil, busy()
 	}

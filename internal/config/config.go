@@ -16,6 +16,8 @@ type Config struct {
 	// the addresses of the interfaces.
 	Announce []Announce
 
+	PublicAPI bool // the REST API is on HTTP too, not only on Admin
+
 	PublicURL      string         // without a slash at its end; "": taken from requests
 	TrustedProxies []netip.Prefix // whose Forwarded headers are believed; empty: nobody's
 	CORSOrigins    []string       // "*" or origins as browsers write them
@@ -25,9 +27,13 @@ type Config struct {
 	Open bool // no tokens: anyone may publish and play
 	Tokens
 
+	AuthURL    string      // service that decides about other tokens; "": none
+	StreamKeys []StreamKey // fixed keys besides tokens; nil on an open node
+
 	SessionToken   bool // session URLs need a token, too
 	LenientIfMatch bool // a PATCH may come without If-Match
 	BareToken      bool // Authorization may be the token without a scheme
+	QueryToken     bool // the token may be in the URL
 
 	Takeover     bool // a second publisher replaces the first; else it is refused
 	RejectAbsent bool // a subscriber without a publisher is refused; else it waits
@@ -43,12 +49,15 @@ type Config struct {
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
 
+	Cluster        Cluster
 	MetricsStreams int // streams with series of their own in /metrics
 	Trace          Trace
 	Webhooks       Webhooks
-	NodeName       string // never empty
+	NodeID         string // what the node is called, in a cluster and in events; never empty
 
 	Log Log
+
+	InForce []Setting // what all this was made of, for those who look on
 }
 
 // TLS names the files of a certificate. The zero TLS is plain HTTP; else both are set.
@@ -80,7 +89,9 @@ type Log struct {
 }
 
 // LogPackages returns the names --log-level knows.
-func LogPackages() []string { return []string{"http", "node", "signaling", "stream", "webhook"} }
+func LogPackages() []string {
+	return []string{"http", "node", "relay", "signaling", "stream", "webhook"}
+}
 
 // A Secret is bytes that no format verb, logger or encoder shows. The zero Secret
 // is empty. Copies share the bytes, which must not be changed.

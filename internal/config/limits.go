@@ -15,6 +15,8 @@ const (
 	// client's, and answers must stay under 8 KiB for OBS.
 	maxAnnounce = 16
 
+	// maxHostPart bounds what of the host's name becomes part of the node's.
+	maxHostPart = 40
 	// maxWebhooks bounds the receivers of events: each has a queue and goroutines.
 	maxWebhooks = 8
 

@@ -12,11 +12,13 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/udp"
+	"github.com/whippet-media/whippet/relay"
 )
 
 // A Host is a node on the real network.
@@ -25,14 +27,16 @@ type Host struct {
 	log    *slog.Logger // of HTTP
 	life   *slog.Logger // of the node's beginning and end
 	media  *udp.Socket
+	redis  *relay.Redis // nil: no cluster
 	cert   *certificate // nil: plain HTTP
 	public net.Listener // HTTP part of the public port
 	admin  net.Listener
 }
 
 // Open opens all sockets of the settings and starts a node on them; Serve lets it
-// answer. verifier nil is an open node. On an error nothing stays open.
-func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, logs *Logs, version string) (*Host, error) {
+// answer. verifier is that of Deps, and checks are further ones of the self-test. On an
+// error nothing stays open.
+func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, logs *Logs, version string, checks ...api.Check) (*Host, error) {
 	h := &Host{log: logs.For("http"), life: logs.For("node")}
 	announce, err := resolve(ctx, cfg.Announce, lookupNames)
 	if err != nil {
@@ -48,11 +52,20 @@ func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, l
 		h.closeListeners()
 		return nil, err
 	}
+	directory, err := h.openDirectory(&cfg)
+	if err != nil {
+		_ = ice.Close()
+		_ = h.media.Close()
+		h.closeListeners()
+		return nil, err
+	}
 	h.node, err = New(cfg, Deps{
 		UDP: []net.PacketConn{h.media}, TCP: ice, Announce: announce,
-		Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
+		Directory: directory, Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
+		Checks: append(h.checks(), checks...),
 	})
 	if err != nil {
+		h.closeDirectory()
 		h.closeListeners()
 		return nil, err
 	}
@@ -162,9 +175,9 @@ func (h *Host) Warnings() []string {
 			all = append(all, fmt.Sprintf("Events go to %s without TLS: others on the way can read them. Use https in --webhook.", w.Host))
 		}
 	}
-	if read, write, wanted := h.media.Buffers(); min(read, write) < wanted {
-		all = append(all, fmt.Sprintf("The system caps socket buffers at %d KiB (%d KiB wanted); bursts may be lost. "+
-			"Raise it: sysctl -w net.core.rmem_max=%d net.core.wmem_max=%d", min(read, write)>>10, wanted>>10, wanted, wanted))
+	read, write, wanted := h.media.Buffers()
+	if problem := bufferProblem(min(read, write), wanted); problem != "" {
+		all = append(all, problem)
 	}
 	return all
 }
@@ -203,6 +216,7 @@ func (h *Host) close(public, admin *http.Server) {
 	h.node.EndEvents()
 	shutdown(public)
 	h.node.Close()
+	h.closeDirectory()
 	shutdown(admin)
 	h.life.Info("node", "event", "closed")
 }

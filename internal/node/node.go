@@ -1,16 +1,21 @@
 package node
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/pion/transport/v4"
 
+	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/api"
+	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
@@ -18,6 +23,7 @@ import (
 	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/internal/trace"
 	"github.com/whippet-media/whippet/internal/web"
+	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/whep"
 	"github.com/whippet-media/whippet/whip"
 )
@@ -33,8 +39,15 @@ type Deps struct {
 	// Net replaces the operating system's network in tests; nil is the real one.
 	Net transport.Net
 
-	// Verifier checks tokens. Nil: anyone may publish and play.
+	// Verifier checks tokens: where the settings say that anyone may publish and play,
+	// those of operators alone. Nil: there are none, and the node is open.
 	Verifier signaling.Verifier
+
+	// Directory is shared with the other nodes of the cluster that the settings describe;
+	// nil: the node is alone. The Node does not close it.
+	Directory relay.Directory
+	// NodeTransport carries requests to other nodes; nil: the operating system's network.
+	NodeTransport http.RoundTripper
 
 	// Limits bound sessions; zero fields mean the defaults, and the number of
 	// sessions comes from the settings.
@@ -42,27 +55,36 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// Checks are further ones of the self-test, of what the node is made by.
+	Checks []api.Check
+
 	// HookTransport sends webhooks; nil: the network.
 	HookTransport http.RoundTripper
 
 	Logs    *Logs  // nil: nothing is logged
-	Version string // shown by /metrics
+	Version string // shown by /metrics and the API
 }
 
 // A Node is one Whippet node. Its handlers are safe for concurrent use.
 type Node struct {
 	cfg      config.Config
 	deps     Deps
+	started  time.Time
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	authz    *authz.Client // nil: nobody is asked
+	cluster  *cluster      // nil: alone
 	hooks    *hooks
 	refused  *refusalCounter
+	revoked  *revoked
 	watching ticker // streams, for webhooks
 	telling  ticker // of refusals
 	play     *whep.Handler
+	api      *api.Handler
 	public   http.Handler
 	admin    http.Handler
+	complete atomic.Bool // all parts are there
 	draining atomic.Bool
 	close    sync.Once
 
@@ -72,17 +94,22 @@ type Node struct {
 
 // New starts a node. It takes over the sockets of d, also when it fails. Close it.
 func New(cfg config.Config, d Deps) (*Node, error) {
-	n := &Node{cfg: cfg, deps: d, instruments: metrics.NewInstruments()}
+	n := &Node{cfg: cfg, deps: d, started: time.Now(), instruments: metrics.NewInstruments()}
 	if cfg.Trace.On() {
 		n.tracer = trace.New(trace.Config{
 			Endpoint: cfg.Trace.Endpoint, Share: cfg.Trace.Share,
-			Node: cfg.NodeName, Version: d.Version, Log: d.Logs.For("node"),
+			Node: cfg.NodeID, Version: d.Version, Log: d.Logs.For("node"),
 		})
 	}
 	if err := n.start(); err != nil {
 		n.Close()
 		return nil, err
 	}
+	n.play = whep.New(whep.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		RequireLive: n.cfg.RejectAbsent,
+	})
+	n.api = n.newAPI()
 	n.public = n.routes()
 	n.admin = n.adminRoutes()
 	return n, nil
@@ -91,6 +118,7 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 // start makes the parts from the bottom up; Close takes what there is from the top down.
 func (n *Node) start() error {
 	var err error
+	n.cluster = newCluster(n.cfg, n.deps, n.report)
 	n.streams = stream.NewRegistry(stream.Config{
 		Takeover:       n.cfg.Takeover,
 		MaxNode:        n.cfg.MaxSessions,
@@ -99,6 +127,7 @@ func (n *Node) start() error {
 		CountApart:     n.cfg.MetricsStreams,
 		Left:           n.left,
 		Logger:         n.deps.Logs.For("stream"),
+		Directory:      n.cluster.directory(),
 		NewBatch:       func() stream.Batch { return n.media.NewBatch() },
 	})
 	n.media, err = rtc.New(rtc.Config{
@@ -110,10 +139,19 @@ func (n *Node) start() error {
 		return err
 	}
 	n.startHooks()
+	authoriser, err := n.startAuthoriser()
+	if err != nil {
+		return err
+	}
+	n.revoked = newRevoked(n.cfg.Data, n.deps.Logs.For("node"), func() []auth.Revocation { return n.sessions.Revocations() })
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
+		Authoriser:     authoriser,
+		Announce:       n.revoked.keep,
+		Open:           n.cfg.Open,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
+		QueryToken:     n.cfg.QueryToken,
 		LenientIfMatch: n.cfg.LenientIfMatch,
 		CORSOrigins:    n.cfg.CORSOrigins,
 		PublicURL:      n.cfg.PublicURL,
@@ -130,7 +168,23 @@ func (n *Node) start() error {
 		ObserveMedia:   n.measureMedia,
 		ObservePost:    func(k signaling.Kind, code string) { n.instruments.Posted(k.String(), code) },
 	})
+	if err == nil {
+		err = n.startRevoked()
+	}
+	n.complete.Store(err == nil)
 	return err
+}
+
+// startAuthoriser returns who decides about tokens that are not ours; nil: nobody does.
+func (n *Node) startAuthoriser() (signaling.Authoriser, error) {
+	if n.cfg.AuthURL == "" {
+		return nil, nil //nolint:nilnil // as Config.Authoriser has it
+	}
+	var err error
+	if n.authz, err = authz.New(n.cfg.AuthURL); err != nil {
+		return nil, fmt.Errorf("--auth-url: %w", err)
+	}
+	return n.authz, nil
 }
 
 // limits are those of the settings, and what only tests set.
@@ -163,12 +217,14 @@ func (n *Node) routes() http.Handler {
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
 		MaxBitrate: n.cfg.MaxPublishBitrate,
 	}).Register(e)
-	n.play = whep.New(whep.Config{
-		Service: n.sessions, Transport: n.media, Streams: n.streams,
-		RequireLive: n.cfg.RejectAbsent,
-	})
 	n.play.Register(e)
+	if n.cfg.PublicAPI {
+		e.Any(api.Prefix+"*", echo.WrapHandler(n.api))
+	}
 	e.Any(streamsPath, n.listStreams)
+	if n.cluster != nil {
+		e.GET(relay.HolderPath, echo.WrapHandler(n.cluster.holderHandler(n.streams.Holder)))
+	}
 	pages := echo.WrapHandler(web.New(web.Config{ConnectOrigins: n.connectOrigins()}))
 	e.Any("/*", pages)
 	e.Any("/", pages)
@@ -185,10 +241,11 @@ func (n *Node) connectOrigins() []string {
 	return []string{u.Scheme + "://" + u.Host}
 }
 
-// Handler serves the public port: WHIP, WHEP, pages, the list of streams.
+// Handler serves the public port: WHIP, WHEP, pages, the list of streams, and the API
+// unless the settings keep it off.
 func (n *Node) Handler() http.Handler { return n.public }
 
-// AdminHandler serves the admin port: metrics, health, profiles.
+// AdminHandler serves the admin port: metrics, health, profiles, the API.
 func (n *Node) AdminHandler() http.Handler { return n.admin }
 
 // Candidates returns the candidate lines of every answer.
@@ -225,8 +282,14 @@ func (n *Node) Close() {
 		if n.sessions != nil {
 			n.sessions.Close()
 		}
+		if n.authz != nil {
+			n.authz.Close()
+		}
 		if n.streams != nil {
 			n.streams.Close()
+		}
+		if n.cluster != nil {
+			n.cluster.keeper.Close()
 		}
 		if n.media != nil {
 			_ = n.media.Close()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/whippet-media/whippet/auth"
@@ -58,6 +59,7 @@ const (
 	Failed    Reason = "failed"          // DTLS refused, or consent lost
 	PeerLeft  Reason = "peer-left"       // DTLS close_notify
 	Replaced  Reason = "replaced"        // another publisher took the name over
+	Elsewhere Reason = "elsewhere"       // one on another node did
 	StreamEnd Reason = "stream-ended"    // its stream cannot serve it any more
 	Expired   Reason = "token-expired"   // the grant it was made with ended, or bounds sessions
 	Revoked   Reason = "token-revoked"   // its token, its subject or its stream was
@@ -85,6 +87,8 @@ type Session struct {
 	created time.Time
 	trace   Trace
 	ice     negotiation
+	agent   string        // what the client says it is
+	state   atomic.Uint32 // an rtc.State
 
 	quotas []string // keys of the tally it counts in; table.mu
 
@@ -93,6 +97,7 @@ type Session struct {
 
 	// mu guards the fields below. Never held while anything is undone.
 	mu        sync.Mutex
+	parts     Parts
 	timeline  Timeline
 	prober    prober // nil before the answer, or if its peer is none
 	undo      []func(Reason)
@@ -182,6 +187,7 @@ func (s *Session) Limits() auth.Limits { return s.caller.grant.Limits }
 
 // OnState is for the Handler of the session's peer. It does not block.
 func (s *Session) OnState(state rtc.State) {
+	s.state.Store(uint32(state))
 	switch state {
 	case rtc.Connected:
 		s.onConnected()

@@ -94,11 +94,14 @@ func (s *Source) Began(b stream.Beginning) {
 // Close ends the publisher's session soon; the stream calls it when another publisher
 // took the name over, or when this one sends more than it may. It does not block.
 func (s *Source) Close(reason error) {
-	if errors.Is(reason, stream.ErrBounds) {
+	switch {
+	case errors.Is(reason, stream.ErrBounds):
 		s.session.End(OverLimit)
-		return
+	case errors.Is(reason, stream.ErrElsewhere):
+		s.session.End(Elsewhere)
+	default:
+		s.session.End(Replaced)
 	}
-	s.session.End(Replaced)
 }
 
 // A Receiver is the stream's side of a subscriber: it is told, once or more often, that

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"runtime"
 	"testing"
 )
@@ -11,7 +12,7 @@ func BenchmarkShardPass(b *testing.B) {
 	const subscribers = 200
 	r := NewRegistry(Config{Shards: 1})
 	defer r.Close()
-	c, err := r.Claim("a", "")
+	c, err := r.Claim(context.Background(), "a", "")
 	if err != nil {
 		b.Fatal(err)
 	}

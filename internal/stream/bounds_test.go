@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -26,7 +27,7 @@ func TestPublishersAreHeldToTheirBounds(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := NewRegistry(Config{})
 			defer r.Close()
-			claim, err := r.Claim("a", "")
+			claim, err := r.Claim(context.Background(), "a", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +53,7 @@ func TestABurstIsNoOffence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(Config{})
 		defer r.Close()
-		claim, _ := r.Claim("a", "")
+		claim, _ := r.Claim(context.Background(), "a", "")
 		claim.Bound(Bounds{Bitrate: 50_000})
 		src := &source{}
 		p := claim.Start(src, publisherConfig())
@@ -83,7 +84,7 @@ func TestBoundsOfAnAudience(t *testing.T) {
 		if err := more(1); !errors.Is(err, ErrStreamFull) || !errors.Is(err, ErrFull) {
 			t.Errorf("a second that may be the only one: %v", err)
 		}
-		claim, _ := r.Claim("a", "")
+		claim, _ := r.Claim(context.Background(), "a", "")
 		claim.Bound(Bounds{Subscribers: 2})
 		if err := more(0); err != nil {
 			t.Errorf("the second: %v", err)

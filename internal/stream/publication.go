@@ -18,9 +18,10 @@ type Claim struct {
 
 	relayed bool // its publisher is on another node; constant
 
-	mu  sync.Mutex
-	pub *Publication // once started
-	end bool
+	mu   sync.Mutex
+	pub  *Publication // once started
+	hold Hold         // in the cluster; nil: none
+	end  bool
 }
 
 // alive tells whether the holder may keep the name.
@@ -36,10 +37,10 @@ func (c *Claim) alive(now time.Time) bool {
 	return !c.end && now.Sub(last) < holderWindow
 }
 
-// replaced ends a claim whose name is another's now.
-func (c *Claim) replaced() {
+// close ends a claim whose name is another's now, and says so to its publisher.
+func (c *Claim) close(reason error) {
 	if p := c.finish(); p != nil {
-		p.src.Close(ErrReplaced)
+		p.src.Close(reason)
 	}
 }
 
@@ -57,9 +58,18 @@ func (c *Claim) finish() *Publication {
 }
 
 // Release gives the name back and ends the publication, if any, whose Source is not
-// written to any more then. Releasing twice is harmless.
+// written to any more then. In a cluster it waits a moment for the other nodes to know.
+// Releasing twice is harmless.
 func (c *Claim) Release() {
 	c.finish()
+	c.forget()
+	if h := c.takeHold(); h != nil {
+		h.Release()
+	}
+}
+
+// forget makes the name free on this node.
+func (c *Claim) forget() {
 	r := c.stream.reg
 	r.mu.Lock()
 	if c.stream.claim == c {

@@ -1,9 +1,12 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +28,8 @@ var (
 
 	// ErrReplaced closes a publisher whose name another one took over.
 	ErrReplaced = errors.New("stream: replaced by another publisher")
+	// ErrElsewhere closes a publisher whose name one on another node has.
+	ErrElsewhere = errors.New("stream: replaced by a publisher on another node")
 	// ErrFormat closes a subscriber that cannot receive what the new publisher sends.
 	ErrFormat = errors.New("stream: the publisher sends a format that was not negotiated")
 	// ErrGone closes a link whose publisher has gone, or whose far end says nothing.
@@ -99,6 +104,9 @@ type Config struct {
 	CountApart     int   // streams that StreamCounts tells apart
 	Logger         *slog.Logger
 
+	// Directory arbitrates names between nodes; nil: this node is alone.
+	Directory Directory
+
 	// Left is shown the last counters of each subscriber that left. It must not block.
 	// nil: nobody looks.
 	Left func(SubscriptionCounts)
@@ -131,11 +139,13 @@ type Registry struct {
 
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.
-	mu      sync.Mutex
-	apart   int                // streams with an account of their own
-	streams map[string]*stream // those with a claim or a subscription
-	subs    int
-	closed  bool
+	mu       sync.Mutex
+	streams  map[string]*stream // those with a claim or a subscription
+	settings map[string]ownSettings
+	changes  uint64 // of settings so far
+	subs     int
+	closed   bool
+	apart    int // streams with an account of their own
 }
 
 // NewRegistry starts the shards. Close stops them.
@@ -163,7 +173,7 @@ func NewRegistry(cfg Config) *Registry {
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, budget: forwarder.NewBudget(cfg.HistoryBudget),
-		streams: make(map[string]*stream), reporter: newReporter(), watch: newWatch(),
+		streams: make(map[string]*stream), settings: make(map[string]ownSettings), reporter: newReporter(), watch: newWatch(),
 	}
 	for range cfg.Shards {
 		r.shards = append(r.shards, newShard())
@@ -208,6 +218,9 @@ func (r *Registry) getLocked(name string) *stream {
 			s.members = append(s.members, &members{stream: s, shard: sh})
 		}
 		r.streams[name] = s
+		if own, ok := r.settings[name]; ok {
+			r.applyLocked(name, own.Settings)
+		}
 	}
 	return s
 }
@@ -223,8 +236,22 @@ func (r *Registry) dropLocked(s *stream) {
 // Claim takes a name for a publisher to come. A live holder keeps it: ErrBusy,
 // unless the registry or a common owner allows a takeover; a holder that sent
 // nothing for two seconds is dead and replaced at once. owner may be empty: then
-// it equals no other. The claim must be started or released.
-func (r *Registry) Claim(name, owner string) (*Claim, error) {
+// it equals no other. In a cluster the same goes for holders on other nodes, which
+// Claim may wait for, bounded by ctx. The claim must be started or released.
+func (r *Registry) Claim(ctx context.Context, name, owner string) (*Claim, error) {
+	c, err := r.claimHere(name, owner)
+	if err != nil || r.cfg.Directory == nil {
+		return c, err
+	}
+	if err := c.claimThere(ctx, r.cfg.Directory); err != nil {
+		c.Release()
+		return nil, err
+	}
+	return c, nil
+}
+
+// claimHere takes a name on this node.
+func (r *Registry) claimHere(name, owner string) (*Claim, error) {
 	now := time.Now()
 	r.mu.Lock()
 	if r.closed {
@@ -241,7 +268,7 @@ func (r *Registry) Claim(name, owner string) (*Claim, error) {
 	s.claim = c
 	r.mu.Unlock()
 	if old != nil {
-		old.replaced()
+		old.close(ErrReplaced)
 	}
 	return c, nil
 }
@@ -272,6 +299,13 @@ func (r *Registry) Lookup(name string) (Info, bool) {
 		return Info{}, false
 	}
 	return s.infoLocked(), true
+}
+
+// Names returns the names of all streams, in no order.
+func (r *Registry) Names() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.streams))
 }
 
 // List describes all streams, in no order.

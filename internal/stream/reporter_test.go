@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ func (s *toldSource) WriteRTCP(b []byte) error {
 
 func start(t *testing.T, r *Registry, name string) (*Claim, *Publication, *toldSource) {
 	t.Helper()
-	c, err := r.Claim(name, "")
+	c, err := r.Claim(context.Background(), name, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -84,7 +85,7 @@ func frame(t testing.TB, pt uint8, n int) []byte {
 
 func publish(t *testing.T, r *Registry, name string) (*Claim, *Publication, *source) {
 	t.Helper()
-	c, err := r.Claim(name, "")
+	c, err := r.Claim(context.Background(), name, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,31 +181,31 @@ func TestClaimRules(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(Config{})
 		defer r.Close()
-		c1, err := r.Claim("a", "alice")
+		c1, err := r.Claim(context.Background(), "a", "alice")
 		if err != nil {
 			t.Fatal(err)
 		}
 		src := &source{}
 		p := c1.Start(src, publisherConfig())
 		play(t, p, 0, 100)
-		if _, err := r.Claim("a", "bob"); !errors.Is(err, ErrBusy) {
+		if _, err := r.Claim(context.Background(), "a", "bob"); !errors.Is(err, ErrBusy) {
 			t.Errorf("a live holder's name was given away: %v", err)
 		}
-		if _, err := r.Claim("a", ""); !errors.Is(err, ErrBusy) {
+		if _, err := r.Claim(context.Background(), "a", ""); !errors.Is(err, ErrBusy) {
 			t.Errorf("no owner counted as the holder: %v", err)
 		}
 		time.Sleep(holderWindow)
-		c2, err := r.Claim("a", "bob")
+		c2, err := r.Claim(context.Background(), "a", "bob")
 		if err != nil {
 			t.Fatalf("a dead holder keeps its name: %v", err)
 		}
 		if !errors.Is(src.reason, ErrReplaced) {
 			t.Errorf("the dead holder was closed with %v", src.reason)
 		}
-		if _, err := r.Claim("a", "carol"); !errors.Is(err, ErrBusy) {
+		if _, err := r.Claim(context.Background(), "a", "carol"); !errors.Is(err, ErrBusy) {
 			t.Errorf("two claims at once: %v", err)
 		}
-		c3, err := r.Claim("a", "bob")
+		c3, err := r.Claim(context.Background(), "a", "bob")
 		if err != nil {
 			t.Fatalf("the owner cannot take over: %v", err)
 		}
@@ -273,7 +274,7 @@ func TestBounds(t *testing.T) {
 		s.Close()
 		subscribe(t, r, "c")
 		r.Close()
-		if _, err := r.Claim("d", ""); !errors.Is(err, ErrClosed) {
+		if _, err := r.Claim(context.Background(), "d", ""); !errors.Is(err, ErrClosed) {
 			t.Errorf("claim after Close: %v", err)
 		}
 		if _, err := r.Subscribe("d", &sink{}, videoTrack()); !errors.Is(err, ErrClosed) {

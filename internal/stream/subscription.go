@@ -40,6 +40,8 @@ type Subscription struct {
 	told   bool // the sink was closed because of a misfit
 	sent   bool // the sink knows that the first packet was sent
 	shown  bool // the same of the first keyframe
+
+	meter meter
 }
 
 // SubscriptionCounts are a subscriber's counters, at most a second old.
@@ -50,6 +52,7 @@ type SubscriptionCounts struct {
 	RTT          time.Duration
 	Choice       forwarder.Choice // of the video track
 	Estimate     int64            // bits per second; 0: not known
+	Bitrate      int64            // bits of payload per second that were sent lately
 	Measures     forwarder.Measures
 
 	Link forwarder.TapCounts // of a link; then the others are zero
@@ -70,6 +73,7 @@ func (s *Subscription) take(now time.Time) *SubscriptionCounts {
 	if t := p.Track(codec.Video); t != nil {
 		c.Video = t.Counts()
 	}
+	c.Bitrate = s.meter.measure(now, c.Audio.Bytes+c.Video.Bytes)
 	return c
 }
 

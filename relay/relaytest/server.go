@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // startTime is how long a server may take to answer.
@@ -136,6 +137,7 @@ func (s *Server) answers() error {
 
 // Client returns a client of the server, closed with the test.
 func (s *Server) Client() *redis.Client {
+	logging.Disable() // what fails is returned
 	c := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1, DialerRetries: 1})
 	s.t.Cleanup(func() { _ = c.Close() })
 	return c

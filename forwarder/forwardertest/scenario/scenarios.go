@@ -41,6 +41,15 @@ func All() []Scenario {
 		path("queue of 2 s, 1M", minute, rate(m), func(c *link.Config) { c.Queue = 2 * time.Second }),
 		path("queue of 2 s, 4M 1M", minute, steps(20*time.Second, 4*m, m), func(c *link.Config) { c.Queue = 2 * time.Second }),
 		path("competing flow, 4M", minute, rate(4*m), func(c *link.Config) { c.Others = []link.Traffic{{Start: 10 * time.Second}} }),
+		path("competing flow, 4M, queue of 60 ms", minute, rate(4*m), func(c *link.Config) {
+			c.Queue, c.Others = 60*time.Millisecond, []link.Traffic{{Start: 10 * time.Second}}
+		}),
+		path("competing flow, 4M, queue of 1 s", minute, rate(4*m), func(c *link.Config) {
+			c.Queue, c.Others = time.Second, []link.Traffic{{Start: 10 * time.Second}}
+		}),
+		path("competing flow from 10 to 30 s, 4M", minute, rate(4*m), func(c *link.Config) {
+			c.Others = []link.Traffic{{Start: 10 * time.Second, End: 30 * time.Second}}
+		}),
 		path("steady flow of 2M beside, 3M", minute, rate(3*m), func(c *link.Config) {
 			c.Others = []link.Traffic{{Start: 20 * time.Second, End: 40 * time.Second, Bitrate: 2 * m}}
 		}),

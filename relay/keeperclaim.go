@@ -1,0 +1,185 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Claim holds a stream for a publisher of this node. What this node held of it before is
+// replaced without a question: that was the caller's to decide. Another node's live
+// publisher keeps its stream: the error is a [*HeldError], unless the keeper may take over
+// or it belongs to the same owner. One whose node says that it is dead is replaced at
+// once, one whose node says nothing when its lease has ended, for which Claim waits.
+//
+// lost is called at most once, from another goroutine, when another node has the stream; it
+// must not block. After Release it is not called.
+func (k *Keeper) Claim(ctx context.Context, stream, owner string, lost func(by Holder)) (*Hold, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+	defer cancel()
+	h := &Hold{keeper: k, stream: stream, lost: lost}
+	err := k.compete(ctx, h, owner)
+	if errors.Is(err, ErrUnavailable) && !errors.Is(err, context.Canceled) {
+		err = k.goAhead(ctx, h, owner)
+	}
+	if err != nil {
+		k.log.Info("lease", "event", "refused", "stream", stream, "error", err)
+		return nil, err
+	}
+	lease := h.lease // from enter on, h is the keeper's
+	old, err := k.enter(h)
+	if err != nil {
+		_ = k.giveBack([]Lease{lease})
+		return nil, err
+	}
+	if old != nil {
+		old.lost(lease.Holder)
+	}
+	k.log.Info("lease", "event", "claimed", "stream", stream, "epoch", lease.Epoch, "provisional", lease.Provisional())
+	return h, nil
+}
+
+// compete claims until the stream is ours, or another's for good.
+func (k *Keeper) compete(ctx context.Context, h *Hold, owner string) error {
+	c := k.request(h.stream)
+	var err, refused error
+	silent := Holder{} // whose end was waited for
+	lost := 0
+	for range claimTries {
+		if ctx.Err() != nil && refused != nil {
+			return refused
+		}
+		h.lease, err = k.cfg.Directory.Claim(ctx, c)
+		k.contact(err)
+		var held *HeldError
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &held):
+			if lost++; lost == lostTries || ctx.Err() != nil {
+				return err
+			}
+			pause(ctx, claimPause) // what the first try left behind is ours
+			continue
+		case held.Holder.Same(silent):
+			return err // it renews: it lives
+		}
+		refused = err
+		k.learn(h.stream, held.Holder)
+		c.Last = max(c.Last, held.Holder.Epoch)
+		switch k.verdict(ctx, h.stream, owner, held.Holder) {
+		case replace:
+			c.Over = held.Holder.Epoch
+		case refuse:
+			return err
+		case wait:
+			silent = held.Holder
+			pause(ctx, held.Left+waitSlack)
+		}
+	}
+	return err
+}
+
+// request is a claim that replaces what this node holds.
+func (k *Keeper) request(stream string) Claim {
+	c := Claim{Stream: stream, Node: k.cfg.Node, URL: k.cfg.NodeURL}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c.Last = k.known.epoch(stream)
+	if h := k.holds[stream]; h != nil {
+		c.Over, c.Last = h.lease.Epoch, max(c.Last, h.lease.Epoch)
+	}
+	return c
+}
+
+// What becomes of a lease that stands in the way.
+type verdict uint8
+
+const (
+	refuse verdict = iota
+	replace
+	wait
+)
+
+// verdict decides whether a holder may be replaced.
+func (k *Keeper) verdict(ctx context.Context, stream, owner string, h Holder) verdict {
+	if k.ours(h) || k.cfg.Takeover {
+		return replace
+	}
+	a, err := k.ask(ctx, stream, owner, h)
+	switch {
+	case err != nil:
+		k.log.Debug("lease", "event", "no-answer", "stream", stream, "node", h.Node, "error", err)
+		return wait
+	case a.Alive && !a.SameOwner:
+		return refuse
+	}
+	return replace
+}
+
+// ours tells whether a lease was given to this node, which does not hold it: a claim whose
+// answer was lost, or an earlier life of the node.
+func (k *Keeper) ours(h Holder) bool { return h.URL == k.cfg.NodeURL }
+
+func (k *Keeper) ask(ctx context.Context, stream, owner string, h Holder) (Answer, error) {
+	if k.cfg.Ask == nil {
+		return Answer{}, errors.New("nobody can be asked")
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return k.cfg.Ask(ctx, h, stream, owner)
+}
+
+// goAhead gives a publisher its stream while the directory does not answer, unless the node
+// that held it last says that its publisher lives. A stream of this node goes on with the
+// next epoch, which others beat if they have claimed it since; any other one gets an epoch
+// that every claim beats.
+func (k *Keeper) goAhead(ctx context.Context, h *Hold, owner string) error {
+	k.mu.Lock()
+	last, known := k.known.recall(h.stream, time.Now())
+	k.mu.Unlock()
+	if known && !k.ours(last) && !k.cfg.Takeover {
+		if a, err := k.ask(ctx, h.stream, owner, last); err == nil && a.Alive && !a.SameOwner {
+			return &HeldError{Holder: last}
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h.lease = Lease{Stream: h.stream, Holder: Holder{Node: k.cfg.Node, URL: k.cfg.NodeURL}}
+	if now := k.holds[h.stream]; now != nil {
+		last, known = now.lease.Holder, true
+	}
+	if known && k.ours(last) && !last.Provisional() {
+		h.lease.Epoch = last.Epoch + 1
+		return nil
+	}
+	k.provisional++
+	h.lease.Epoch = k.provisional
+	return nil
+}
+
+// enter makes a hold the stream's, and returns the one it replaces. Of two claims at the
+// same time the greater epoch stays.
+func (k *Keeper) enter(h *Hold) (old *Hold, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return nil, ErrClosed
+	}
+	old = k.holds[h.stream]
+	if old != nil && old.lease.Beats(h.lease.Holder) && !h.lease.Provisional() {
+		return nil, &HeldError{Holder: old.lease.Holder}
+	}
+	if old != nil {
+		k.dropLocked(old)
+	}
+	k.holds[h.stream] = h
+	k.known.learn(h.stream, h.lease.Holder, time.Now())
+	return old, nil
+}
+
+func (k *Keeper) learn(stream string, h Holder) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.known.learn(stream, h, time.Now())
+}
