@@ -3,6 +3,7 @@
 GO         ?= go
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+OAPICODEGEN = $(GO) run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2
 
 # Tests of real clients need Chromium, FFmpeg and GStreamer, hence their build tags.
 TAGS      = e2e,bars,soak
@@ -14,7 +15,7 @@ SHELL      := bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-unit test-web e2e layers bars soak fuzz lint format image-check clean
+.PHONY: help setup build test test-unit test-web e2e layers bars soak fuzz lint lint-api api format image-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +26,7 @@ build: ## build dist/whippet, a static binary
 setup: ## install what the tests need (Debian packages, npm, an FFmpeg with WHIP)
 	@test/setup.sh
 
-test: setup lint test-unit test-web image-check e2e ## everything a change must pass
+test: setup lint lint-api test-unit test-web image-check e2e ## everything a change must pass
 
 test-unit: ## Go tests of every package, with the race detector
 	$(GO) test -race -p 2 -timeout 15m ./...
@@ -55,6 +56,15 @@ lint: ## gofumpt, vet, staticcheck, syntax of scripts
 	$(STATICCHECK) -tags $(TAGS) ./...
 	@for f in .ci/run test/*.sh deploy/*.sh; do [ ! -e "$$f" ] || bash -n "$$f" || exit 1; done
 	@for f in test/harness/*.mjs test/harness/pages/*.js; do node --check "$$f" || exit 1; done
+
+lint-api: ## openapi.yaml is sound, and internal/api/wire is what is generated from it
+	npx --no-install redocly lint openapi.yaml --format=stylish
+	@new=$$(mktemp) && trap 'rm -f "$$new"' EXIT && \
+	$(OAPICODEGEN) -config internal/api/wire/config.yaml -o "$$new" openapi.yaml && \
+	cmp -s "$$new" internal/api/wire/wire.gen.go || { echo "internal/api/wire is not what openapi.yaml says: make api"; exit 1; }
+
+api: ## write internal/api/wire from openapi.yaml
+	$(OAPICODEGEN) -config internal/api/wire/config.yaml -o internal/api/wire/wire.gen.go openapi.yaml
 
 format: ## rewrite Go files as the lint wants them
 	$(GOFUMPT) -w .

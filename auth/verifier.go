@@ -115,15 +115,21 @@ func (v *Verifier) Verify(token string, now time.Time) (Grant, error) {
 	if c.Expires.Sub(now) > MaxLife {
 		return Grant{}, invalid(reasonLife)
 	}
-	return c.grant(), nil
+	return c.Grant(), nil
 }
 
-func (c Claims) grant() Grant {
-	return Grant{
+// Grant returns what the claims allow; somebody must have vouched for them. Without an end
+// the grant has none.
+func (c Claims) Grant() Grant {
+	g := Grant{
 		Issuer: c.Issuer, Subject: c.Subject, ID: c.ID, Actions: c.Actions, Streams: c.Streams,
-		Issued: c.IssuedAt, Expires: c.Expires.Add(Leeway), MaxSession: c.MaxSession,
+		Issued: c.IssuedAt, MaxSession: c.MaxSession,
 		Limits: c.Limits, Origins: c.Origins, Prefixes: c.Prefixes,
 	}
+	if !c.Expires.IsZero() {
+		g.Expires = c.Expires.Add(Leeway)
+	}
+	return g
 }
 
 func (v *Verifier) parser(now time.Time) *jwt.Parser {

@@ -105,6 +105,9 @@ func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 	if d.enc == nil || d.kind != codec.Video {
 		return
 	}
+	if d.state == running && !d.counts.FirstKeyframe.IsZero() {
+		d.freezes.begin(now)
+	}
 	key := d.enc.Keyframe()
 	again := d.state != showing && d.enc.IgnoresRequests() && d.enc.sending(now) && key != nil && key != d.restarted
 	if again && now.Sub(d.seg.start) > restartGrace {

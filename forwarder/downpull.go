@@ -155,6 +155,7 @@ func (d *DownTrack) fallBehind(last *Keyframe, out *Output) {
 		return
 	}
 	d.state = waiting
+	d.freezes.begin(d.lastAt)
 	d.seg.keyframe = last
 	out.Wishes = append(out.Wishes, d.enc)
 }
@@ -211,6 +212,7 @@ func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
 	}
 	if d.kind == codec.Video && o.Packet.Layering.Entry == codec.AllLayers {
 		d.lastKey = max(d.lastKey, seq)
+		d.freezes.end(now)
 	}
 	d.next = max(d.next, seq+1)
 	if len(o.Packet.Payload) > 0 && seq > d.media {

@@ -43,6 +43,7 @@ type DownCounts struct {
 	FirstKeyframe    time.Time
 	CatchUp          time.Duration // of the last fast start, media time
 	KeyframeRequests uint64        // received
+	Switches         Switches
 }
 
 // A DownTrack is one track towards a subscriber: a position in the history of
@@ -97,8 +98,11 @@ type DownTrack struct {
 	selection      Selection
 	goal           target     // where the allocator wants it
 	goalOf         *Publisher // of goal.enc
+	rest           time.Time  // what is held rests until then: the network's queue is long
 	heldAt         *Keyframe  // the last one when the track was held
 	lastKey        uint64     // number of the last keyframe's first packet
+	freezes        freezes
+	counted        Selection // when the target was last set
 }
 
 type trackState uint8
@@ -170,7 +174,9 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	case d.state == waiting && !d.enc.Ended():
 		d.resume(now, out)
 	case d.state == held && d.enc.Keyframe() != d.heldAt:
-		d.begin(now, d.enc, d.format, out)
+		if !d.rests(now, out) {
+			d.begin(now, d.enc, d.format, out)
+		}
 	case d.needsKeyframe(), d.seg.refresh != nil && d.seg.refresh == d.enc.Keyframe():
 		d.wish(now, d.enc, out)
 	}
@@ -194,6 +200,7 @@ func (d *DownTrack) hold(now time.Time) bool {
 	case still && d.state == running && d.boundary && d.atFrameStart():
 		d.state, d.heldAt = held, d.enc.Keyframe()
 		d.counts.Pauses++
+		d.freezes.begin(d.lastAt)
 	case !still && d.state == held:
 		d.state = waiting
 		d.seg.keyframe = d.enc.Keyframe()
@@ -238,9 +245,19 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 			return
 		}
 		d.wish(now, best, out)
+	case d.rests(now, out):
 	case d.boundary && d.atFrameStart(), now.Sub(key.At) > switchPatience:
 		d.begin(now, best, format, out)
 	}
+}
+
+// rests tells whether a track that is held rests.
+func (d *DownTrack) rests(now time.Time, out *Output) bool {
+	if d.state != held || !now.Before(d.rest) {
+		return false
+	}
+	out.due(d.rest)
+	return true
 }
 
 // mayClimb is when a keyframe of best may be asked for. Who steps up by itself waits for
@@ -274,6 +291,7 @@ func (d *DownTrack) release(now time.Time, out *Output) {
 		d.clockOf = nil
 	}
 	d.goal.enc, d.goalOf = nil, nil
+	d.freezes.end(now)
 	d.enc, d.encOf, d.state, d.seg = nil, nil, idle, segment{mapping: mapping{from: d.next}}
 }
 

@@ -148,9 +148,12 @@ func badPaths() []scenario {
 		{name: "loss of 3 %, jitter of 60 ms", cfg: over(func(c *link.Config) { c.Loss, c.Jitter, c.Reorder = 0.03, 60*ms, true }), want: promise{layers: 0.85, elastic: 0.85, settled: 10 * time.Second, switches: 3}},
 		{name: "bufferbloat, 4, 1 Mbit/s", cfg: over(func(c *link.Config) { c.Capacity, c.Queue = steps(20*time.Second, 4_000_000, 1_000_000), 2*time.Second }), want: promise{layers: 0.85, elastic: 0.8, settled: 3 * time.Second, switches: 4}},
 		{name: "token bucket, 1.2 Mbit/s", cfg: over(func(c *link.Config) { c.Capacity, c.Queue, c.Bucket = always(1_200_000), 100*ms, 16_000 }), length: 5 * time.Minute, want: promise{layers: 0.9, elastic: 0.9, switches: 10}},
-		{name: "greedy flow of 4 Mbit/s", cfg: greedy(300 * ms), want: promise{layers: 0.3, elastic: 0.6}},
-		{name: "greedy flow, bufferbloat", cfg: greedy(time.Second), want: promise{layers: 0.2, elastic: 0.4}},
-		{name: "greedy flow, short queue", cfg: greedy(60 * ms), want: promise{layers: 0.2, elastic: 0.4}},
+		{name: "greedy flow of 4 Mbit/s", cfg: greedy(300 * ms), want: promise{layers: 0.7, elastic: 0.9}},
+		{name: "greedy flow, bufferbloat", cfg: greedy(time.Second), want: promise{layers: 0.65, elastic: 0.9}},
+		{name: "greedy flow, short queue", cfg: greedy(60 * ms), want: promise{layers: 0.5, elastic: 0.7}},
+		{name: "greedy flow that ends", cfg: over(func(c *link.Config) {
+			c.Capacity, c.Others = always(4_000_000), []link.Traffic{{Start: 10 * time.Second, End: 30 * time.Second}}
+		}), want: promise{layers: 0.75, elastic: 0.9, settled: 10 * time.Second}},
 		{name: "clock 300 ppm fast", drift: 300e-6, cfg: over(func(c *link.Config) { c.Capacity = always(2_000_000) }), want: promise{layers: 0.85, elastic: 0.9, settled: 6 * time.Second, queue: 150 * ms, switches: 3}},
 		{name: "clock 300 ppm slow", drift: -300e-6, cfg: over(func(c *link.Config) { c.Capacity = always(2_000_000) }), want: promise{layers: 0.85, elastic: 0.9, settled: 6 * time.Second, queue: 150 * ms, switches: 3}},
 		{name: "feedback lost, 20 %", cfg: over(func(c *link.Config) { c.Capacity, c.BackLoss = always(2_000_000), 0.2 }), want: promise{layers: 0.85, elastic: 0.85, settled: 8 * time.Second, switches: 3}},

@@ -225,6 +225,29 @@ func TestMassLossIsBelievedAtOnce(t *testing.T) {
 	}
 }
 
+// TestWaitForAFullQueue: after a long queue lowered the estimate, nothing should be sent
+// until it is half as long; that is known well enough.
+func TestWaitForAFullQueue(t *testing.T) {
+	e, p := onPath(over(func(c *link.Config) { c.Capacity = steps(10*time.Second, 4_000_000, 400_000) }))
+	p.run(&constant{bitrate: 1_500_000}, 10*time.Second, nil)
+	if wait := e.Wait(p.clock()); wait != 0 {
+		t.Errorf("a wait of %v where there is no queue", wait)
+	}
+	before, src := e.Estimate(), &constant{bitrate: 1_500_000, frame: p.now}
+	for e.Estimate() > before/2 && p.now < 12*time.Second {
+		p.run(src, ms, nil)
+	}
+	p.run(nil, 20*ms, nil)
+	wait, half := e.Wait(p.clock()), p.link.Queued(p.now)-150*ms
+	if wait < half-60*ms || wait > half+90*ms {
+		t.Errorf("a wait of %v, the queue is half as long in %v", wait, half)
+	}
+	p.run(nil, wait+ms, nil)
+	if wait := e.Wait(p.clock()); wait != 0 {
+		t.Errorf("a wait of %v more", wait)
+	}
+}
+
 // TestBurstsAreNoMassLoss: nor is an outage; both end.
 func TestBurstsAreNoMassLoss(t *testing.T) {
 	for _, b := range []link.Bursts{
@@ -243,6 +266,78 @@ func TestBurstsAreNoMassLoss(t *testing.T) {
 		p.run(src, 5*time.Minute, nil)
 		if low > 3000 {
 			t.Errorf("%.0f %% lost in bursts: for %v of five minutes less than a third of %d", 100*b.Loss, time.Duration(low)*ms, before)
+		}
+	}
+}
+
+// TestOthersQueuesAreTold: where a greedy flow fills and empties a queue, who sends little
+// keeps its estimate. When the flow ends, that is forgotten.
+func TestOthersQueuesAreTold(t *testing.T) {
+	for _, queue := range []time.Duration{60 * ms, 300 * ms} {
+		e, p := onPath(over(func(c *link.Config) {
+			c.Capacity, c.Queue, c.Others = always(4_000_000), queue, []link.Traffic{{Start: 5 * time.Second, End: 40 * time.Second}}
+		}))
+		src := &constant{bitrate: 600_000, want: 1_200_000}
+		p.run(src, 20*time.Second, nil)
+		told, low := 0, 0
+		p.each = func() {
+			if e.State().Contended {
+				told++
+			}
+			if e.Estimate() < 600_000 {
+				low++
+			}
+		}
+		p.run(src, 20*time.Second, nil)
+		if told < 10_000 || low > 1000 {
+			t.Errorf("a queue of %v: told of others for %v of 20 s, for %v the estimate was below what is sent", queue, time.Duration(told)*ms, time.Duration(low)*ms)
+		}
+		p.run(src, 12*time.Second, nil)
+		if s := e.State(); s.Contended {
+			t.Errorf("a queue of %v: 12 s after the others ended: %v", queue, s)
+		}
+	}
+}
+
+// TestSoundMakesNoQueue: where hardly anything is sent and a queue stays long, it is others',
+// unless no more than that was ever carried.
+func TestSoundMakesNoQueue(t *testing.T) {
+	for before, want := range map[float64]bool{1_500_000: true, 200_000: false} {
+		e, p := onPath(over(func(c *link.Config) {
+			c.Capacity, c.Queue, c.Others = always(4_000_000), 2*time.Second, []link.Traffic{{Start: 10 * time.Second}}
+		}))
+		p.run(&constant{bitrate: before}, 12*time.Second, nil)
+		src, low := &constant{bitrate: 65_000, frame: p.now}, 0
+		p.each = func() {
+			if e.Estimate() < 200_000 {
+				low++
+			}
+		}
+		p.run(src, 15*time.Second, nil)
+		if got := low < 6000; got != want {
+			t.Errorf("after %.0f kbit/s, 65 beside a greedy flow: for %v of 15 s less than 200 is believed", before/1000, time.Duration(low)*ms)
+		}
+	}
+}
+
+// TestOwnQueuesAreNotOthers: an encoder that follows the estimate makes queues that come
+// and go, and so does a network that stalls.
+func TestOwnQueuesAreNotOthers(t *testing.T) {
+	for name, cfg := range map[string]link.Config{
+		"2 Mbit/s":      over(func(c *link.Config) { c.Capacity = always(2_000_000) }),
+		"4, 1, 4, 1":    over(func(c *link.Config) { c.Capacity = steps(5*time.Second, 4e6, 1e6, 4e6, 1e6) }),
+		"queue of 25ms": over(func(c *link.Config) { c.Capacity, c.Queue = always(1_000_000), 25*ms }),
+	} {
+		e, p := onPath(cfg)
+		told := 0
+		p.each = func() {
+			if e.State().Contended {
+				told++
+			}
+		}
+		p.run(newElastic(), time.Minute, nil)
+		if told > 3000 {
+			t.Errorf("%s: told of others for %v of a minute", name, time.Duration(told)*ms)
 		}
 	}
 }

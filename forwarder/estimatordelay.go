@@ -28,6 +28,7 @@ type delayTrend struct {
 	standingAt float64 // how long it was then, ms
 	cuts       int     // decreases since that did not shorten it
 	contended  bool    // others keep it long
+	saw        sawtooth
 }
 
 // congestion is what delay says of the bottleneck.
@@ -49,13 +50,14 @@ const (
 	// A queue grows if it does by growthLeast ms and noiseFactor times the noise
 	// over at most trendGroups groups, without its greatest step: that alone is a
 	// change of route. To this is added explainedDoubt of what a backlog explains,
-	// and of the queue where it is others'.
+	// or othersDoubt of the queue where it is others'.
 	growthLeast    = 10.0
 	noiseFactor    = 3.0
 	trendGroups    = 8
 	fullLosses     = 4
 	fullLoss       = 0.1 // of packets beside what is inherent: a queue is full
 	explainedDoubt = 0.15
+	othersDoubt    = 0.3
 
 	// noiseMost bounds what one group adds to the noise, in ms; noiseFade is the
 	// share of each in it.
@@ -103,7 +105,7 @@ func (t *delayTrend) of(sent, arrived int64) int32 {
 func (t *delayTrend) beyond(d int32) int32 { return max(0, d-min(t.base[0], t.base[1])) }
 
 // evaluate looks at the group at i, which is complete.
-func (t *delayTrend) evaluate(g *packetGroups, i int, inherent float64) congestion {
+func (t *delayTrend) evaluate(g *packetGroups, i int, inherent float64, r *rateControl) congestion {
 	p := g.at(i)
 	if p.delay == noDelay {
 		return congestionNone
@@ -113,18 +115,21 @@ func (t *delayTrend) evaluate(g *packetGroups, i int, inherent float64) congesti
 	t.usual += (t.queue - t.usual) * t.usualShare()
 	t.rebase(g, i)
 	noise := noiseFactor * t.noise
+	sent := g.sending(i, ackedTime)
+	t.saw.add(p.start, t, sent, r.estimate*t.drain())
 	if t.queue < shortQueue+5+noise {
 		t.contended, t.cuts = false, 0
 	}
+	t.contended = t.contended || t.saw.others(p.start)
 	switch {
-	case t.growth > growthLeast+noise+explainedDoubt*t.doubtful():
+	case t.growth > growthLeast+noise+t.doubt():
 		t.standing = 0
 		return congestionGrowing
 	case t.contended:
 		t.standing = 0
 		return congestionNone
 	case t.queue > longQueue+noise:
-		return t.stand(p.start)
+		return t.stand(p.start, sent > 0 && sent < r.light())
 	case t.queue > shortQueue+noise:
 		t.standing = 0
 		return congestionQueued
@@ -145,16 +150,16 @@ func (t *delayTrend) usualShare() float64 {
 	return usualFade
 }
 
-// doubtful is how much of the queue may be there for other reasons than are known, ms.
-func (t *delayTrend) doubtful() float64 {
+// doubt is how much of a growth may be there for other reasons than are known, ms.
+func (t *delayTrend) doubt() float64 {
 	if t.contended {
-		return t.queue
+		return othersDoubt * t.queue
 	}
-	return max(0, t.queue-t.excess)
+	return explainedDoubt * max(0, t.queue-t.excess)
 }
 
 // stand looks at a long queue, of a group sent at now: does it get shorter?
-func (t *delayTrend) stand(now int64) congestion {
+func (t *delayTrend) stand(now int64, light bool) congestion {
 	shorter := t.queue < t.standingAt-standingStep-2*t.noise
 	if t.standing == 0 || shorter || now < t.since {
 		t.standing, t.standingAt = now, t.queue
@@ -167,7 +172,7 @@ func (t *delayTrend) stand(now int64) congestion {
 		return congestionQueued
 	}
 	t.standing, t.standingAt = now, t.queue
-	if t.cuts++; t.cuts <= vainCuts {
+	if t.cuts++; t.cuts <= vainCuts && !light {
 		return congestionGrowing
 	}
 	t.contended, t.cuts = true, 0

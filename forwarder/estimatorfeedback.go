@@ -146,7 +146,7 @@ func (e *Estimator) evaluate() {
 		if i < e.groups.oldest() {
 			continue
 		}
-		e.congested = e.delay.evaluate(&e.groups, i, e.loss.inherent)
+		e.congested = e.delay.evaluate(&e.groups, i, e.loss.inherent, &e.rate)
 		e.adjust(i, e.congested)
 		e.probe.compare(e.now)
 		e.judgeLoss(i)

@@ -15,6 +15,9 @@ type KeyframeGate struct {
 // Wish notes that somebody needs a keyframe.
 func (g *KeyframeGate) Wish() { g.wished = true }
 
+// Wished tells whether somebody needs a keyframe that was not asked for yet.
+func (g *KeyframeGate) Wished() bool { return g.wished }
+
 // Request tells whether a request must be made now for the wishes so far, and
 // takes them as served if so.
 func (g *KeyframeGate) Request(now time.Time) bool {

@@ -39,7 +39,7 @@ const (
 	probeWorth       = 1.03      // times the estimate, to be wanted at least
 	followStep       = 1.1       // times what a short cluster found, and what it must find
 	carried          = 0.87      // share of what is sent that arrives, where it fits
-	yielded          = 0.75      // the same where others keep the queue long
+	yielded          = 0.67      // the same where others keep the queue long: 1/(1+½), what two get who share evenly
 	probeShare       = 0.95      // of what arrives, where it does not fit
 	muchDoubt        = 0.05      // of a result; more, and it may be repeated
 	repeats          = 2         // at most

@@ -84,12 +84,14 @@ type Publisher struct {
 type PublisherCounts struct {
 	Packets, Bytes uint64 // taken into a history; bytes of payload
 	Repaired       uint64 // of them by retransmission
+	Lost           uint64 // that did not come by themselves, repaired or not
 	Duplicates     uint64
 	Unknown        uint64 // no section, payload type or encoding for it
 	Malformed      uint64
 	Late           uint64 // further behind than the history reaches
 	Nacks          uint64 // packets asked for
 	Requests       uint64 // keyframes asked for
+	Merged         uint64 // wishes for a keyframe that joined one that waited to be asked for
 	Reordered      uint64 // frames after one that is shown later: B-frames, which browsers cannot play
 	LastPacket     time.Time
 }
@@ -135,7 +137,15 @@ func (p *Publisher) Best(kind codec.Kind) *Encoding { return p.best[kind].Load()
 func (p *Publisher) Ended() bool { return p.ended.Load() }
 
 // Counts returns the counters.
-func (p *Publisher) Counts() PublisherCounts { return p.counts }
+func (p *Publisher) Counts() PublisherCounts {
+	c := p.counts
+	for _, s := range p.order {
+		if !s.repair {
+			c.Lost += s.rec.lost()
+		}
+	}
+	return c
+}
 
 // Encodings returns the live encodings of a kind in order of appearance; the
 // slice must not be changed. It is safe for concurrent use.

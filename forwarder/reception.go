@@ -34,6 +34,14 @@ func (r *reception) senderReport(ntp uint64, now time.Time) {
 	r.lastReport, r.lastReportTime = middle(ntp), now
 }
 
+// lost returns how many packets did not come by themselves so far.
+func (r *reception) lost() uint64 {
+	if expected := r.highest - r.base + 1; r.started && expected > r.received {
+		return expected - r.received
+	}
+	return 0
+}
+
 // report makes the report block of ssrc and starts the next interval.
 func (r *reception) report(ssrc uint32, now time.Time) reportBlock {
 	expected := r.highest - r.base + 1

@@ -112,6 +112,10 @@ func (s *Subscriber) allocate(now time.Time) {
 	}
 	t := target{enc: l[i].enc, layer: l[i].layer}
 	t.squeezed = s.alloc.squeeze(now, d.sends(), l[i].cost(), limit)
+	t.thin = now.Sub(s.alloc.down) < thinFor
+	if t.squeezed && s.wide.est != nil {
+		d.rest = now.Add(s.wide.est.Wait(now))
+	}
 	d.aim(t, s.pub)
 }
 
@@ -130,7 +134,10 @@ func (d *DownTrack) sends() int64 {
 	return 0
 }
 
-func (d *DownTrack) aim(t target, pub *Publisher) { d.goal, d.goalOf = t, pub }
+func (d *DownTrack) aim(t target, pub *Publisher) {
+	d.countSwitch(t, pub)
+	d.goal, d.goalOf = t, pub
+}
 
 // limit is what the network carries beside sound. An estimate that only says how little
 // was sent so far does not bound what is sent now.

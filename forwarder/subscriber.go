@@ -27,6 +27,9 @@ type Subscriber struct {
 	epoch   time.Time // of the sent maps' clock
 	rtt     time.Duration
 	counts  SubscriberCounts
+
+	measures Measures
+	measured time.Time // when they were brought up to date
 }
 
 // SubscriberCounts are counters since the session's start.

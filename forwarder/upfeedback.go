@@ -63,6 +63,9 @@ func (p *Publisher) goodbye(ssrcs []byte) {
 func (p *Publisher) RequestKeyframe(e *Encoding) {
 	for _, s := range p.order {
 		if s.enc == e && e != nil {
+			if e.gate.Wished() {
+				p.counts.Merged++
+			}
 			e.gate.Wish()
 			p.hurry(e.gate.next())
 		}

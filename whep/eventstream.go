@@ -72,6 +72,7 @@ func (e *eventStream) push(k kind, data []byte) {
 		return
 	}
 	if len(e.queue) == maxQueued {
+		e.owner.handler.fellBehind.Add(1)
 		e.goneLocked()
 		return
 	}

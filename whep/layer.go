@@ -52,6 +52,34 @@ func (s *subscriber) selectLayer(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.choose(body); err != nil {
+		return err
+	}
+	return signaling.Empty(c, http.StatusOK)
+}
+
+// SelectLayer does for a session what a POST of the body to its layer resource does. An
+// error is a *signaling.Problem.
+func (h *Handler) SelectLayer(session *signaling.Session, body []byte) error {
+	s := h.subscriber(session)
+	if s == nil {
+		return signaling.NoSession()
+	}
+	return s.choose(body)
+}
+
+// Layers returns what a GET of a session's layer resource shows. An error is a
+// *signaling.Problem.
+func (h *Handler) Layers(session *signaling.Session) ([]byte, error) {
+	s := h.subscriber(session)
+	if s == nil {
+		return nil, signaling.NoSession()
+	}
+	return s.layers(), nil
+}
+
+// choose selects what a request says.
+func (s *subscriber) choose(body []byte) error {
 	q, err := parseLayerRequest(body)
 	if err != nil {
 		return err
@@ -67,7 +95,7 @@ func (s *subscriber) selectLayer(c echo.Context) error {
 		return err
 	}
 	s.subscription.Select(sel)
-	return signaling.Empty(c, http.StatusOK)
+	return nil
 }
 
 // checkMedia finds out whether the section named carries video. Its index comes first, as
@@ -112,8 +140,8 @@ type layersItem struct {
 	Current   choiceItem    `json:"current"`
 }
 
-// showLayers answers a GET.
-func (s *subscriber) showLayers(c echo.Context) error {
+// layers makes the answer to a GET.
+func (s *subscriber) layers() []byte {
 	item := layersItem{Layers: []layerItem{}}
 	if s.video >= 0 {
 		item.MediaID = s.videoKey()
@@ -121,7 +149,12 @@ func (s *subscriber) showLayers(c echo.Context) error {
 		item.Selection = selectionItemOf(s.subscription.Selection())
 	}
 	item.Current = s.choice(s.subscription.Counts().Choice)
-	body := marshal(item)
+	return marshal(item)
+}
+
+// showLayers answers a GET.
+func (s *subscriber) showLayers(c echo.Context) error {
+	body := s.layers()
 	header := c.Response().Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Length", strconv.Itoa(len(body)))

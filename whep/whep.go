@@ -34,6 +34,7 @@ type Config struct {
 type Handler struct {
 	cfg          Config
 	eventStreams atomic.Int32 // there are
+	fellBehind   atomic.Uint64
 
 	// mu guards the fields below. It is not held while a subscriber is used.
 	mu          sync.Mutex
@@ -78,6 +79,10 @@ func (h *Handler) CloseEvents() {
 
 // EventStreams returns how many event streams there are.
 func (h *Handler) EventStreams() int { return int(h.eventStreams.Load()) }
+
+// DroppedEventStreams returns how many event streams were dropped since New because their
+// reader fell behind, or there was none.
+func (h *Handler) DroppedEventStreams() uint64 { return h.fellBehind.Load() }
 
 // countEventStream takes one of the event streams of the node.
 func (h *Handler) countEventStream() error {
@@ -149,7 +154,7 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 	s.OnEnd(func(signaling.Reason) { sub.subscription.Close() })
 	h.add(sub)
 	sink.Report(sub.subscription)
-	return signaling.Opening{Peer: peer, Local: peer.Local(), Tracks: plan.answer}, nil
+	return signaling.Opening{Peer: peer, Local: peer.Local(), Tracks: plan.answer, Subscription: sub.subscription}, nil
 }
 
 // source returns what the stream's publisher sends, as far as it is known. Without one

@@ -63,7 +63,7 @@ func (h *Handler) Open(ctx context.Context, s *signaling.Session, offer *sdp.Off
 		return signaling.Opening{}, busy()
 	}
 	source.Feed(publication)
-	return signaling.Opening{Peer: peer, Local: peer.Local(), VideoBitrate: videoBitrate(bounds.Bitrate)}, nil
+	return signaling.Opening{Peer: peer, Local: peer.Local(), VideoBitrate: videoBitrate(bounds.Bitrate), Publication: publication}, nil
 }
 
 // bounds are what the token and the settings allow the publisher.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/node"
 	"github.com/whippet-media/whippet/internal/rtc"
@@ -39,20 +40,22 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	logs := node.NewLogs(con.Err, cfg.Log)
-	var check verifier // nil: an open node
-	if !cfg.Open {
-		set, err := keys.open(ctx, logs.For("node"))
-		if err != nil {
-			return err
-		}
-		defer set.Close()
-		keys.warnings = append(keys.warnings, set.Warnings()...)
-		check = set
-	}
-	host, err := node.Open(ctx, cfg, check, logs, con.Version)
+	set, err := keys.open(ctx, logs.For("node")) // operators have tokens on an open node too
 	if err != nil {
 		return err
 	}
+	defer set.Close()
+	keys.warnings = append(keys.warnings, set.Warnings()...)
+	static, err := cfg.StreamKeySet()
+	if err != nil {
+		return err
+	}
+	test := &selfTest{cfg: cfg, keys: keys}
+	host, err := node.Open(ctx, cfg, authz.Any(static, set), logs, con.Version, test.checks()...)
+	if err != nil {
+		return err
+	}
+	test.host = host
 	w := newWelcome(cfg, host, con.Version)
 	if err := w.addTokens(cfg, keys, time.Now()); err != nil {
 		w.notes = append(w.notes, err.Error())

@@ -49,7 +49,8 @@ func TestLayersPass(t *testing.T) {
 	}
 }
 
-// TestSwitches selects layers at random, over networks that deliver everything.
+// TestSwitches selects layers at random, over networks that deliver everything; with caps
+// the allocator switches too.
 func TestSwitches(t *testing.T) {
 	for name, o := range layered() {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +58,8 @@ func TestSwitches(t *testing.T) {
 			o := smooth(o)
 			o.Select, o.Calm = time.Second, 10*time.Second
 			switches := 0
-			for _, seed := range []uint64{1, 7, 4711} {
+			for _, seed := range []uint64{1, 7, 4711, 5} {
+				o.Caps = seed == 5
 				w := New(seed, o)
 				w.Run(30 * time.Second)
 				switches += w.Switches()

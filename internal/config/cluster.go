@@ -15,7 +15,7 @@ type Nodes struct {
 	Redis             string `name:"redis" placeholder:"URL" help:"Redis through which nodes find each other's streams: redis://user:password@host:6379/0, rediss:// for TLS, redis-sentinel://host:26379,host:26379/master for Sentinel. With it this node is one of a cluster; all of them need the same --cluster-secret, and keys for tokens that all know."`
 	RedisFile         string `name:"redis-file" placeholder:"FILE" help:"File that holds --redis."`
 	RedisNamespace    string `name:"redis-namespace" default:"whippet" placeholder:"NAME" help:"Begins all names in Redis, so that several clusters can share one."`
-	NodeID            string `name:"node-id" placeholder:"NAME" help:"This node's name in the cluster, another one for each node. Default: the host's name and a few random characters."`
+	NodeID            string `name:"node-id" placeholder:"NAME" help:"What this node is called, in the cluster and in events; another name for each node. Default: the host's name, in a cluster with a few random characters."`
 	NodeURL           string `name:"node-url" placeholder:"URL" help:"How other nodes, not clients, reach --http of this node, another URL for each node. Default: the address of a network interface; needed with --tls-cert."`
 	ClusterSecret     string `name:"cluster-secret" placeholder:"SECRET" help:"Secret of at least 32 bytes by which nodes know each other."`
 	ClusterSecretFile string `name:"cluster-secret-file" placeholder:"FILE" help:"File that holds --cluster-secret."`
@@ -25,7 +25,6 @@ type Nodes struct {
 type Cluster struct {
 	Redis     Secret // a URL; empty: the node is alone, and the other fields mean nothing
 	Namespace string
-	NodeID    string // never empty
 	NodeURL   string // without a slash at its end; "": to be made from the addresses of --http
 	Secret    Secret
 }
@@ -45,11 +44,6 @@ func (e *problems) cluster(n Nodes) Cluster {
 		e.add("redis", "it is no URL of a Redis: %v", err)
 	}
 	c.Namespace = e.name("redis-namespace", n.RedisNamespace)
-	c.NodeID = n.NodeID
-	if c.NodeID == "" {
-		c.NodeID = defaultNodeID()
-	}
-	c.NodeID = e.name("node-id", c.NodeID)
 	c.NodeURL = e.nodeURL(n.NodeURL)
 	c.Secret = e.secret("cluster-secret", n.ClusterSecret, n.ClusterSecretFile)
 	switch size := len(c.Secret.Bytes()); {
@@ -80,15 +74,23 @@ func (e *problems) nodeURL(s string) string {
 	return strings.TrimRight(u.String(), "/")
 }
 
-// defaultNodeID is the host's name and some letters: two nodes on a host differ.
-func defaultNodeID() string {
+// nodeID returns what the node is called: by default as its host, in a cluster with some
+// letters, for two nodes on a host differ.
+func (e *problems) nodeID(n Nodes) string {
+	if n.NodeID != "" {
+		return e.name("node-id", n.NodeID)
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "node"
 	}
 	host = regexp.MustCompile(`[^A-Za-z0-9.-]+`).ReplaceAllString(host, "-")
 	host = strings.TrimLeft(host, ".-")
-	return host[:min(len(host), maxHostPart)] + "-" + strings.ToLower(rand.Text()[:6])
+	host = host[:min(len(host), maxHostPart)]
+	if n.Redis == "" && n.RedisFile == "" {
+		return host
+	}
+	return host + "-" + strings.ToLower(rand.Text()[:6])
 }
 
 // clusterTogether checks what is a mistake only in a cluster.

@@ -16,6 +16,8 @@ type Config struct {
 	// the addresses of the interfaces.
 	Announce []Announce
 
+	PublicAPI bool // the REST API is on HTTP too, not only on Admin
+
 	PublicURL      string         // without a slash at its end; "": taken from requests
 	TrustedProxies []netip.Prefix // whose Forwarded headers are believed; empty: nobody's
 	CORSOrigins    []string       // "*" or origins as browsers write them
@@ -25,9 +27,13 @@ type Config struct {
 	Open bool // no tokens: anyone may publish and play
 	Tokens
 
+	AuthURL    string      // service that decides about other tokens; "": none
+	StreamKeys []StreamKey // fixed keys besides tokens; nil on an open node
+
 	SessionToken   bool // session URLs need a token, too
 	LenientIfMatch bool // a PATCH may come without If-Match
 	BareToken      bool // Authorization may be the token without a scheme
+	QueryToken     bool // the token may be in the URL
 
 	Takeover     bool // a second publisher replaces the first; else it is refused
 	RejectAbsent bool // a subscriber without a publisher is refused; else it waits
@@ -43,11 +49,15 @@ type Config struct {
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
 
-	Cluster  Cluster
-	Webhooks Webhooks
-	NodeName string // never empty
+	Cluster        Cluster
+	MetricsStreams int // streams with series of their own in /metrics
+	Trace          Trace
+	Webhooks       Webhooks
+	NodeID         string // what the node is called, in a cluster and in events; never empty
 
 	Log Log
+
+	InForce []Setting // what all this was made of, for those who look on
 }
 
 // TLS names the files of a certificate. The zero TLS is plain HTTP; else both are set.
@@ -55,6 +65,15 @@ type TLS struct{ Cert, Key string }
 
 // On tells whether HTTPS is served.
 func (t TLS) On() bool { return t.Cert != "" }
+
+// A Trace says where traces go. The zero Trace: nowhere.
+type Trace struct {
+	Endpoint string  // http or https URL of an OTLP receiver; "": there are no traces
+	Share    float64 // of the sessions whose POST does not say, 0 to 1
+}
+
+// On tells whether there are traces.
+func (t Trace) On() bool { return t.Endpoint != "" }
 
 // An Announce is one value of --announce.
 type Announce struct {

@@ -56,12 +56,13 @@ func TestDefaults(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", "/xdg")
 	got := mustParse(t, nil)
 	want := config.Config{
-		HTTP: ":8080", Admin: "127.0.0.1:9090", CORSOrigins: []string{"*"},
+		HTTP: ":8080", Admin: "127.0.0.1:9090", PublicAPI: true, CORSOrigins: []string{"*"},
 		Tokens: config.Tokens{Audience: "whippet", Data: "/xdg/whippet"}, MaxSessions: 10_000, MaxSubscribers: 10_000,
 		ClientLimits: config.ClientLimits{MaxUnconnected: 1000, MaxRequestRate: 100, MaxFailureRate: 10},
-		Webhooks:     config.Webhooks{Idle: time.Minute}, NodeName: hostname(t),
+		Webhooks:     config.Webhooks{Idle: time.Minute}, NodeID: hostname(t),
 		Log: config.Log{Packages: map[string]slog.Level{}},
 	}
+	got.InForce = nil // see TestInForceListsAll
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameSecret)); diff != "" {
 		t.Error(diff)
 	}
@@ -80,7 +81,7 @@ func sameSecret(a, b config.Secret) bool { return string(a.Bytes()) == string(b.
 
 func TestEverySettingArrives(t *testing.T) {
 	got := mustParse(t, nil,
-		"--http=[::1]:80", "--media=10.0.0.1:9000", "--admin=:9090",
+		"--http=[::1]:80", "--media=10.0.0.1:9000", "--admin=:9090", "--no-public-api",
 		"--announce=203.0.113.7,[2001:db8::7]:9000", "--announce=live.example",
 		"--public-url=https://live.example/media/", "--trusted-proxies=10.0.0.2,192.168.0.0/16",
 		"--cors-origin=https://Player.example/,http://localhost:3000",
@@ -89,13 +90,15 @@ func TestEverySettingArrives(t *testing.T) {
 		"--jwt-key=a.pem,https://a.example=b=c.pem", "--jwt-key==d=e.pem", "--jwt-issuer=me", "--jwt-type=x+jwt",
 		"--jwks-url=https://b.example/?x=1", "--jwks-url=https://c.example=https://c.example/?x=http://y",
 		"--conflict=takeover", "--absent=reject", "--max-sessions=7", "--max-subscribers=3",
+		"--metrics-streams=50", "--trace-endpoint=http://127.0.0.1:4318", "--trace-share=0.25",
 		"--redis=rediss://u:p@redis.example/1", "--redis-namespace=tv", "--node-id=a.1", "--node-url=http://10.0.0.7:80/",
 		"--cluster-secret="+strings.Repeat("c", 32),
 		"--max-bitrate=1.5G", "--max-stream-bitrate=80M", "--max-session-bitrate=2500k",
 		"--max-unconnected=9", "--max-token-sessions=1", "--max-subject-sessions=2", "--max-address-sessions=3",
-		"--max-request-rate=4", "--max-failure-rate=0", "--max-publish-bitrate=12M",
+		"--max-request-rate=4", "--stream-key=cam-1:publish=0123456789abcdef,cam-1:play=fedcba9876543210", "--lenient=if-match,bearer,query",
+		"--max-failure-rate=0", "--max-publish-bitrate=12M",
 		"--webhook=https://a.example/x?k=v,subscriber+auth.refused@cam-*=http://b.example/", "--webhook-secret="+whsec("1")+" "+whsec("2")+","+whsec("3"),
-		"--webhook-idle=90s", "--node-name=n1", "--log-level=warn,signaling=debug", "--log-format=json")
+		"--webhook-idle=90s", "--log-level=warn,signaling=debug", "--log-format=json")
 	want := config.Config{
 		HTTP: "[::1]:80", Media: "10.0.0.1:9000", Admin: ":9090",
 		Announce:  []config.Announce{{Host: "203.0.113.7"}, {Host: "2001:db8::7", Port: 9000}, {Host: "live.example"}},
@@ -111,10 +114,16 @@ func TestEverySettingArrives(t *testing.T) {
 				{Issuer: "me", Place: "https://b.example/?x=1"}, {Issuer: "https://c.example", Place: "https://c.example/?x=http://y"},
 			},
 		},
+		StreamKeys: []config.StreamKey{
+			{Stream: "cam-1", Action: "publish", Key: config.NewSecret("0123456789abcdef")},
+			{Stream: "cam-1", Action: "play", Key: config.NewSecret("fedcba9876543210")},
+		},
+		LenientIfMatch: true, BareToken: true, QueryToken: true,
 		Takeover: true, RejectAbsent: true, MaxSessions: 7, MaxSubscribers: 3,
 		MaxBitrate: 1_500_000_000, MaxStreamBitrate: 80_000_000, MaxSessionBitrate: 2_500_000,
+		MetricsStreams: 50, Trace: config.Trace{Endpoint: "http://127.0.0.1:4318/v1/traces", Share: 0.25},
 		Cluster: config.Cluster{
-			Redis: config.NewSecret("rediss://u:p@redis.example/1"), Namespace: "tv", NodeID: "a.1",
+			Redis: config.NewSecret("rediss://u:p@redis.example/1"), Namespace: "tv",
 			NodeURL: "http://10.0.0.7:80", Secret: config.NewSecret(strings.Repeat("c", 32)),
 		},
 		ClientLimits: config.ClientLimits{
@@ -128,9 +137,10 @@ func TestEverySettingArrives(t *testing.T) {
 				Secrets: []config.Secret{raw("3")},
 			},
 		}},
-		NodeName: "n1",
+		NodeID: "a.1",
 		Log:      config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
+	got.InForce = nil
 	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
 	if diff := cmp.Diff(want, got, opts...); diff != "" {
 		t.Error(diff)
@@ -226,6 +236,16 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--jwt-key=" + strings.Repeat("a,", 64) + "a", []string{"--jwt-key", "65 values"}},
 		{"--conflict=fight", []string{"--conflict", "takeover"}},
 		{"--absent=cry", []string{"--absent", "wait"}},
+		{"--auth-url=login.example", []string{"--auth-url", "https://login.example"}},
+		{"--auth-url=http://login.example/x", []string{"--auth-url", "https: only"}},
+		{"--auth-url=https://u:p@login.example/x", []string{"--auth-url", "without user"}},
+		{"--auth-url=http://auth:3000/x --auth=open", []string{"--auth-url", "--auth=open"}},
+		{"--stream-key=cam-1=0123456789abcdef", []string{"--stream-key", "STREAM:publish=KEY"}},
+		{"--stream-key=cam-1:publish=short", []string{"--stream-key", "cam-1", "openssl"}},
+		{"--stream-key=cam-*:play=0123456789abcdef", []string{"--stream-key", "cam-*"}},
+		{"--stream-key=cam-1:admin=0123456789abcdef", []string{"--stream-key", "admin"}},
+		{"--stream-key=a:play=0123456789abcdef,a:publish=0123456789abcdef", []string{"--stream-key", "twice"}},
+		{"--stream-key-file=/none", []string{"--stream-key-file", "/none"}},
 		{"--max-sessions=0", []string{"--max-sessions", "from 1"}},
 		{"--max-request-rate=-1", []string{"--max-request-rate", "from 0"}},
 		{"--max-failure-rate=100001", []string{"--max-failure-rate", "to 100000"}},
@@ -237,6 +257,11 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--max-stream-bitrate=-1M", []string{"--max-stream-bitrate", "2500k"}},
 		{"--max-session-bitrate=1e9k", []string{"--max-session-bitrate", "2500k"}},
 		{"--max-sessions=many", []string{"--max-sessions"}},
+		{"--metrics-streams=1001", []string{"--metrics-streams", "0 to 1000"}},
+		{"--trace-endpoint=127.0.0.1:4318", []string{"--trace-endpoint", "/v1/traces"}},
+		{"--trace-endpoint=http://me:secret@host/v1/traces", []string{"--trace-endpoint", "/v1/traces"}},
+		{"--trace-share=1.5", []string{"--trace-share", "0 to 1"}},
+		{"--trace-share=NaN", []string{"--trace-share", "0 to 1"}},
 		{"--ice-server=stun.example", []string{"--ice-server", "stun:stun.example:3478"}},
 		{"--ice-server=turn:t.example", []string{"--turn-secret"}},
 		{"--turn-secret=x", []string{"--ice-server"}},
@@ -330,11 +355,11 @@ func TestSecretsFromFiles(t *testing.T) {
 // TestNodeIDs: each node has a name of its own, also on one host.
 func TestNodeIDs(t *testing.T) {
 	args := []string{"--redis=redis://localhost", "--auth=open", "--cluster-secret=" + strings.Repeat("c", 32)}
-	a, b := mustParse(t, nil, args...).Cluster, mustParse(t, nil, args...).Cluster
-	if a.NodeID == "" || a.NodeID == b.NodeID || a.Namespace != "whippet" || a.NodeURL != "" {
+	a, b := mustParse(t, nil, args...), mustParse(t, nil, args...)
+	if a.NodeID == "" || a.NodeID == b.NodeID || a.Cluster.Namespace != "whippet" || a.Cluster.NodeURL != "" {
 		t.Errorf("%+v, %+v", a, b)
 	}
-	if c := mustParse(t, nil, "--node-id=x", "--cluster-secret=short").Cluster; c.On() || c.NodeID != "" {
+	if c := mustParse(t, nil, "--node-id=x", "--cluster-secret=short"); c.Cluster.On() || c.NodeID != "x" {
 		t.Errorf("a node alone has %+v", c)
 	}
 }

@@ -27,6 +27,10 @@ const (
 	// maxSessions bounds --max-sessions: the media transport takes no more peers.
 	maxSessions = 20_000
 
+	// maxMetricsStreams bounds --metrics-streams: as many series as a Prometheus server
+	// takes from a target without being told to.
+	maxMetricsStreams = 1000
+
 	// maxRate bounds rates of requests: no node answers more.
 	maxRate = 100_000
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/whippet-media/whippet/internal/authz"
 )
 
 // Config checks the settings and returns all mistakes at once, one a line, each
@@ -21,12 +23,15 @@ func (f Flags) Config() (Config, error) {
 		HTTP:              e.address("http", f.HTTP),
 		Admin:             e.address("admin", f.Admin),
 		Announce:          e.announce(f.Announce),
+		PublicAPI:         f.PublicAPI,
+		InForce:           f.InForce(),
 		PublicURL:         e.publicURL(f.PublicURL),
 		TrustedProxies:    e.prefixes("trusted-proxies", f.TrustedProxies),
 		CORSOrigins:       e.origins("cors-origin", f.CORSOrigin),
 		TLS:               e.tls(f.TLSCert, f.TLSKey),
 		Open:              f.Auth == "open",
 		SessionToken:      f.SessionAuth == "token",
+		AuthURL:           e.authURL(f.AuthURL),
 		Takeover:          f.Conflict == "takeover",
 		RejectAbsent:      f.Absent == "reject",
 		MaxSessions:       e.between("max-sessions", f.MaxSessions, 1, maxSessions),
@@ -37,19 +42,41 @@ func (f Flags) Config() (Config, error) {
 		ClientLimits:      e.bounds(f.Bounds),
 		ICEServers:        e.iceServers("ice-server", f.ICEServer),
 		TURNSecret:        e.secret("turn-secret", f.TURNSecret, f.TURNSecretFile),
+		Trace:             e.trace(f.TraceEndpoint, f.TraceShare),
+		MetricsStreams:    e.between("metrics-streams", f.MetricsStreams, 0, maxMetricsStreams),
 		Webhooks:          e.webhooks(f.Hooks),
-		NodeName:          nodeName(f.NodeName),
 		Log:               e.log(f.LogLevel, f.LogFormat),
 	}
 	if f.Media != "" {
 		c.Media = e.address("media", f.Media)
 	}
-	c.LenientIfMatch, c.BareToken = e.lenient(f.Lenient)
+	e.lenient(&c, f.Lenient)
+	c.StreamKeys = e.streamKeys(f.StreamKey, f.StreamKeyFile)
 	c.Tokens = e.tokens(f.Keys)
+	c.NodeID = e.nodeID(f.Nodes)
 	c.Cluster = e.cluster(f.Nodes)
 	e.together(c)
 	e.clusterTogether(c)
 	return c, e.err()
+}
+
+// trace checks where traces go.
+func (e *problems) trace(endpoint string, share float64) Trace {
+	if !(share >= 0 && share <= 1) {
+		e.add("trace-share", "%v is out of range; write a number from 0 to 1", share)
+	}
+	if endpoint == "" {
+		return Trace{}
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		e.add("trace-endpoint", "this is no address of a receiver; write http(s)://host:port/v1/traces")
+	}
+	if err == nil && (u.Path == "" || u.Path == "/") {
+		u.Path = "/v1/traces" // where OTLP over HTTP goes unless said otherwise
+		endpoint = u.String()
+	}
+	return Trace{Endpoint: endpoint, Share: share}
 }
 
 // problems collects mistakes; its methods return the checked value.
@@ -67,6 +94,9 @@ func (e *problems) together(c Config) {
 		e.add("admin", "%s is the address of --http; choose another port", c.Admin)
 	}
 	turn := slices.ContainsFunc(c.ICEServers, isTURN)
+	if c.Open && c.AuthURL != "" {
+		e.add("auth-url", "nobody is asked on an open node; leave out --auth=open")
+	}
 	switch {
 	case turn && c.TURNSecret.Empty():
 		e.add("turn-secret", "TURN servers in --ice-server need it; give --turn-secret or --turn-secret-file")
@@ -180,18 +210,29 @@ func (e *problems) between(flag string, n, low, high int) int {
 	return n
 }
 
-func (e *problems) lenient(values []string) (ifMatch, bearer bool) {
+func (e *problems) authURL(s string) string {
+	if s == "" {
+		return ""
+	}
+	if err := authz.CheckURL(s); err != nil {
+		e.add("auth-url", "%v", err)
+	}
+	return s
+}
+
+func (e *problems) lenient(c *Config, values []string) {
 	for _, v := range values {
 		switch strings.TrimSpace(v) {
 		case "if-match":
-			ifMatch = true
+			c.LenientIfMatch = true
 		case "bearer":
-			bearer = true
+			c.BareToken = true
+		case "query":
+			c.QueryToken = true
 		default:
-			e.add("lenient", "%q is not known; write if-match, bearer or both", v)
+			e.add("lenient", "%q is not known; write if-match, bearer, query or several of them", v)
 		}
 	}
-	return ifMatch, bearer
 }
 
 // secret reads a secret given as value or as file. White space around it is not

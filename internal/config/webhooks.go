@@ -3,7 +3,6 @@ package config
 import (
 	"net/netip"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -121,15 +120,4 @@ func (e *problems) lineSecrets(flag, line string) (all []Secret) {
 func local(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// nodeName returns the given name, else the machine's.
-func nodeName(given string) string {
-	if given != "" {
-		return given
-	}
-	if name, err := os.Hostname(); err == nil && name != "" {
-		return name
-	}
-	return "node"
 }

@@ -13,6 +13,7 @@ func down() map[string][]string {
 	media := append([]string{"internal/rtc", "internal/sdp", "internal/stream"}, core...)
 	return map[string][]string{
 		// Leaves: pure, or glue to one library or the system.
+		".":               {}, // openapi.yaml, embedded
 		"auth":            {},
 		"forwarder":       codec,
 		"forwarder/codec": {},
@@ -22,11 +23,13 @@ func down() map[string][]string {
 		"forwarder/forwardertest/scenario": append([]string{"forwarder/forwardertest/link"}, core...),
 		"forwarder/forwardertest/link":     {},
 
+		"internal/authz":   {"auth"},
 		"internal/keys":    {"auth"},
 		"internal/metrics": {},
 		"internal/quiet":   {},
 		"relay":            {},
 		"internal/sdp":     codec,
+		"internal/trace":   {},
 		"internal/udp":     {},
 		"internal/web":     {},
 		// A client shares nothing with the server but the names of codecs: it would
@@ -35,7 +38,7 @@ func down() map[string][]string {
 		"internal/bench":  {"internal/quiet"}, // a far end too
 
 		"internal/webhook":   {},
-		"internal/config":    {"auth", "internal/webhook", "relay"},
+		"internal/config":    {"auth", "internal/authz", "internal/webhook", "relay"},
 		"internal/rtc":       append([]string{"internal/quiet", "internal/udp"}, core...),
 		"internal/stream":    core,
 		"internal/signaling": append([]string{"auth"}, media...),
@@ -43,14 +46,19 @@ func down() map[string][]string {
 		"whep": append([]string{"auth", "internal/signaling"}, media...),
 		"whip": append([]string{"auth", "internal/signaling"}, media...),
 
+		"internal/api": append([]string{
+			"auth", "internal/api/wire", "internal/config", "internal/signaling",
+		}, media...),
+		"internal/api/wire": {},
+
 		"internal/node": append([]string{
-			"auth", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/udp", "internal/web", "internal/webhook", "relay", "whep", "whip",
+			".", "auth", "internal/api", "internal/authz", "internal/config", "internal/metrics", "internal/signaling",
+			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "relay", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
-		"internal/nodetest": {"auth", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
+		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
 
-		"cmd": {"auth", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
+		"cmd": {"auth", "internal/api", "internal/authz", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}
 }
 

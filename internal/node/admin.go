@@ -5,16 +5,22 @@ import (
 	"net/http"
 	"net/http/pprof"
 
+	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/metrics"
+	"github.com/whippet-media/whippet/internal/web"
 )
 
-// adminRoutes is what the admin port serves. It has no authentication: the port is
+// adminRoutes is what the admin port serves. Only the API, from which the pages
+// have what they show, wants a token: the port is
 // private, by default it is on loopback.
 func (n *Node) adminRoutes() http.Handler {
 	m := http.NewServeMux()
-	m.Handle("GET /metrics", metrics.Handler(n.deps.Version, n.snapshot))
+	m.Handle("GET /metrics", metrics.Handler(n.deps.Version, n.instruments, n.snapshot))
 	m.HandleFunc("GET /healthz", n.health)
 	m.HandleFunc("GET /readyz", n.ready)
+	m.Handle(api.Prefix, n.api)
+	m.Handle(api.BrowsePath, api.Browse())
+	m.Handle("/", web.Admin())
 	m.HandleFunc("GET /debug/pprof/", pprof.Index)
 	m.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	m.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -36,7 +36,7 @@ func newCluster(cfg config.Config, d Deps, report func() (float64, bool)) *clust
 		Client: &http.Client{Transport: clusterTransport(d), CheckRedirect: noRedirect},
 	}
 	c.keeper = relay.NewKeeper(relay.KeeperConfig{
-		Directory: d.Directory, Node: cfg.Cluster.NodeID, NodeURL: cfg.Cluster.NodeURL, Version: d.Version,
+		Directory: d.Directory, Node: cfg.NodeID, NodeURL: cfg.Cluster.NodeURL, Version: d.Version,
 		Report: report, Takeover: cfg.Takeover, Ask: asker.Ask, Logger: d.Logs.For("relay"),
 	})
 	return c
@@ -96,7 +96,7 @@ func (c *cluster) holderHandler(publisher func(name string) (owner string, alive
 
 // report says how busy the node is. One that has not started wants nothing yet.
 func (n *Node) report() (load float64, draining bool) {
-	if !n.started.Load() {
+	if !n.complete.Load() {
 		return 0, true
 	}
 	all, _ := n.sessions.Sessions()

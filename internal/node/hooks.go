@@ -22,7 +22,7 @@ type hooks struct {
 }
 
 func newHooks(cfg config.Config, d Deps) *hooks {
-	c := webhook.Config{Node: cfg.NodeName, Version: d.Version, Log: d.Logs.For("webhook"), Transport: d.HookTransport}
+	c := webhook.Config{Node: cfg.NodeID, Version: d.Version, Log: d.Logs.For("webhook"), Transport: d.HookTransport}
 	for _, w := range cfg.Webhooks.Receivers {
 		r := webhook.Receiver{URL: string(w.URL.Bytes()), Types: w.Types, Streams: w.Streams}
 		for _, s := range w.Secrets {

@@ -139,6 +139,6 @@ func TestListIsDescribed(t *testing.T) {
 	check("its video", slices.Sorted(maps.Keys(all["Stream"].Properties["video"].Properties)), listedVideo{})
 	check("its audio", slices.Sorted(maps.Keys(all["Stream"].Properties["audio"].Properties)), listedAudio{})
 	check("an encoding", slices.Sorted(maps.Keys(all["Encoding"].Properties)), listedEncoding{})
-	check("a layer", slices.Sorted(maps.Keys(all["Encoding"].Properties["layers"].Items.Properties)), listedLayer{})
+	check("a layer", slices.Sorted(maps.Keys(all["EncodingLayer"].Properties)), listedLayer{})
 	check("a finding", slices.Sorted(maps.Keys(all["Finding"].Properties)), forwarder.Finding{})
 }

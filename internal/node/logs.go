@@ -45,6 +45,15 @@ func (l *Logs) For(pkg string) *slog.Logger {
 // SetLevel changes the level of a package's loggers, also of those already made.
 func (l *Logs) SetLevel(pkg string, level slog.Level) { l.of(pkg).Set(level) }
 
+// Levels returns the level of each package that --log-level knows.
+func (l *Logs) Levels() map[string]slog.Level {
+	all := map[string]slog.Level{}
+	for _, pkg := range config.LogPackages() {
+		all[pkg] = l.of(pkg).Level()
+	}
+	return all
+}
+
 func (l *Logs) of(pkg string) *slog.LevelVar {
 	l.mu.Lock()
 	defer l.mu.Unlock()

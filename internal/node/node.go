@@ -1,21 +1,27 @@
 package node
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/pion/transport/v4"
 
+	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/api"
+	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/internal/trace"
 	"github.com/whippet-media/whippet/internal/web"
 	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/whep"
@@ -33,7 +39,8 @@ type Deps struct {
 	// Net replaces the operating system's network in tests; nil is the real one.
 	Net transport.Net
 
-	// Verifier checks tokens. Nil: anyone may publish and play.
+	// Verifier checks tokens: where the settings say that anyone may publish and play,
+	// those of operators alone. Nil: there are none, and the node is open.
 	Verifier signaling.Verifier
 
 	// Directory is shared with the other nodes of the cluster that the settings describe;
@@ -48,40 +55,61 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// Checks are further ones of the self-test, of what the node is made by.
+	Checks []api.Check
+
 	// HookTransport sends webhooks; nil: the network.
 	HookTransport http.RoundTripper
 
 	Logs    *Logs  // nil: nothing is logged
-	Version string // shown by /metrics
+	Version string // shown by /metrics and the API
 }
 
 // A Node is one Whippet node. Its handlers are safe for concurrent use.
 type Node struct {
 	cfg      config.Config
 	deps     Deps
+	started  time.Time
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
-	cluster  *cluster // nil: alone
+	authz    *authz.Client // nil: nobody is asked
+	cluster  *cluster      // nil: alone
 	hooks    *hooks
 	refused  *refusalCounter
+	revoked  *revoked
 	watching ticker // streams, for webhooks
 	telling  ticker // of refusals
 	play     *whep.Handler
+	api      *api.Handler
 	public   http.Handler
 	admin    http.Handler
-	started  atomic.Bool // all parts are there
+	complete atomic.Bool // all parts are there
 	draining atomic.Bool
 	close    sync.Once
+
+	instruments *metrics.Instruments
+	tracer      *trace.Tracer // nil: there are no traces
 }
 
 // New starts a node. It takes over the sockets of d, also when it fails. Close it.
 func New(cfg config.Config, d Deps) (*Node, error) {
-	n := &Node{cfg: cfg, deps: d}
+	n := &Node{cfg: cfg, deps: d, started: time.Now(), instruments: metrics.NewInstruments()}
+	if cfg.Trace.On() {
+		n.tracer = trace.New(trace.Config{
+			Endpoint: cfg.Trace.Endpoint, Share: cfg.Trace.Share,
+			Node: cfg.NodeID, Version: d.Version, Log: d.Logs.For("node"),
+		})
+	}
 	if err := n.start(); err != nil {
 		n.Close()
 		return nil, err
 	}
+	n.play = whep.New(whep.Config{
+		Service: n.sessions, Transport: n.media, Streams: n.streams,
+		RequireLive: n.cfg.RejectAbsent,
+	})
+	n.api = n.newAPI()
 	n.public = n.routes()
 	n.admin = n.adminRoutes()
 	return n, nil
@@ -96,6 +124,8 @@ func (n *Node) start() error {
 		MaxNode:        n.cfg.MaxSessions,
 		MaxSubscribers: n.cfg.MaxSubscribers,
 		Caps:           stream.Caps{Session: n.cfg.MaxSessionBitrate, Stream: n.cfg.MaxStreamBitrate, Node: n.cfg.MaxBitrate},
+		CountApart:     n.cfg.MetricsStreams,
+		Left:           n.left,
 		Logger:         n.deps.Logs.For("stream"),
 		Directory:      n.cluster.directory(),
 		NewBatch:       func() stream.Batch { return n.media.NewBatch() },
@@ -109,10 +139,19 @@ func (n *Node) start() error {
 		return err
 	}
 	n.startHooks()
+	authoriser, err := n.startAuthoriser()
+	if err != nil {
+		return err
+	}
+	n.revoked = newRevoked(n.cfg.Data, n.deps.Logs.For("node"), func() []auth.Revocation { return n.sessions.Revocations() })
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
+		Authoriser:     authoriser,
+		Announce:       n.revoked.keep,
+		Open:           n.cfg.Open,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
+		QueryToken:     n.cfg.QueryToken,
 		LenientIfMatch: n.cfg.LenientIfMatch,
 		CORSOrigins:    n.cfg.CORSOrigins,
 		PublicURL:      n.cfg.PublicURL,
@@ -121,11 +160,31 @@ func (n *Node) start() error {
 		TURNSecret:     string(n.cfg.TURNSecret.Bytes()),
 		Limits:         n.limits(),
 		Log:            n.deps.Logs.For("signaling"),
-		Observe:        n.hooks.session,
+		Observe: func(news signaling.News) {
+			n.measure(news)
+			n.hooks.session(news)
+		},
 		ObserveRefusal: n.refused.add,
+		ObserveMedia:   n.measureMedia,
+		ObservePost:    func(k signaling.Kind, code string) { n.instruments.Posted(k.String(), code) },
 	})
-	n.started.Store(err == nil)
+	if err == nil {
+		err = n.startRevoked()
+	}
+	n.complete.Store(err == nil)
 	return err
+}
+
+// startAuthoriser returns who decides about tokens that are not ours; nil: nobody does.
+func (n *Node) startAuthoriser() (signaling.Authoriser, error) {
+	if n.cfg.AuthURL == "" {
+		return nil, nil //nolint:nilnil // as Config.Authoriser has it
+	}
+	var err error
+	if n.authz, err = authz.New(n.cfg.AuthURL); err != nil {
+		return nil, fmt.Errorf("--auth-url: %w", err)
+	}
+	return n.authz, nil
 }
 
 // limits are those of the settings, and what only tests set.
@@ -158,11 +217,10 @@ func (n *Node) routes() http.Handler {
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
 		MaxBitrate: n.cfg.MaxPublishBitrate,
 	}).Register(e)
-	n.play = whep.New(whep.Config{
-		Service: n.sessions, Transport: n.media, Streams: n.streams,
-		RequireLive: n.cfg.RejectAbsent,
-	})
 	n.play.Register(e)
+	if n.cfg.PublicAPI {
+		e.Any(api.Prefix+"*", echo.WrapHandler(n.api))
+	}
 	e.Any(streamsPath, n.listStreams)
 	if n.cluster != nil {
 		e.GET(relay.HolderPath, echo.WrapHandler(n.cluster.holderHandler(n.streams.Holder)))
@@ -183,10 +241,11 @@ func (n *Node) connectOrigins() []string {
 	return []string{u.Scheme + "://" + u.Host}
 }
 
-// Handler serves the public port: WHIP, WHEP, pages, the list of streams.
+// Handler serves the public port: WHIP, WHEP, pages, the list of streams, and the API
+// unless the settings keep it off.
 func (n *Node) Handler() http.Handler { return n.public }
 
-// AdminHandler serves the admin port: metrics, health, profiles.
+// AdminHandler serves the admin port: metrics, health, profiles, the API.
 func (n *Node) AdminHandler() http.Handler { return n.admin }
 
 // Candidates returns the candidate lines of every answer.
@@ -223,6 +282,9 @@ func (n *Node) Close() {
 		if n.sessions != nil {
 			n.sessions.Close()
 		}
+		if n.authz != nil {
+			n.authz.Close()
+		}
 		if n.streams != nil {
 			n.streams.Close()
 		}
@@ -233,5 +295,6 @@ func (n *Node) Close() {
 			_ = n.media.Close()
 		}
 		n.closeHooks() // last: they tell of the ends
+		n.tracer.Close()
 	})
 }

@@ -39,11 +39,14 @@ func isMethod(s string) bool {
 
 // TestOpenAPIMatchesTheNode sends a bare request to each described operation, with and
 // without a token; the status must be one that is described, and every method that is
-// not described must be refused as such.
+// not described must be refused as such. The API has its own test (internal/api).
 func TestOpenAPIMatchesTheNode(t *testing.T) {
 	h := newNode(t, verifier(t)).Handler()
 	good := token(t, "*", "publish", "play")
 	for path, item := range readDocument(t).Paths {
+		if strings.HasPrefix(path, "/api/") {
+			continue
+		}
 		url := strings.NewReplacer("{stream}", "live", "{session}", "none", "{events}", "none").Replace(path)
 		for _, method := range []string{"get", "post", "patch", "delete", "options", "put"} {
 			node, described := item[method]

@@ -82,7 +82,7 @@ func hooks(h *hooked) []nodetest.Option {
 	return []nodetest.Option{
 		nodetest.Deps(func(d *node.Deps) { d.HookTransport = h }),
 		nodetest.Config(func(c *config.Config) {
-			c.NodeName = "node-1"
+			c.NodeID = "node-1"
 			c.Webhooks = config.Webhooks{Idle: 30 * time.Second, Receivers: []config.Webhook{{
 				URL: config.NewSecret("https://hooks.example/" + hookPath), Secrets: []config.Secret{config.NewSecret(hookSecret)},
 				Types: []string{

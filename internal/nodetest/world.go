@@ -12,6 +12,7 @@ import (
 	"github.com/pion/transport/v4/vnet"
 
 	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/node"
 	"github.com/whippet-media/whippet/internal/signaling"
@@ -51,7 +52,12 @@ func Takeover() Option { return func(s *settings) { s.config.Takeover = true } }
 func RejectAbsent() Option { return func(s *settings) { s.config.RejectAbsent = true } }
 
 // Guarded makes the node want tokens.
-func Guarded(v *auth.Verifier) Option { return func(s *settings) { s.deps.Verifier = v } }
+func Guarded(v *auth.Verifier) Option {
+	return func(s *settings) { s.deps.Verifier, s.config.Open = v, false }
+}
+
+// Keyless makes a node that knows no keys.
+func Keyless() Option { return func(s *settings) { s.deps.Verifier, s.config.Open = nil, true } }
 
 // Limits bounds sessions.
 func Limits(l signaling.Limits) Option { return func(s *settings) { s.deps.Limits = l } }
@@ -65,12 +71,15 @@ func Deps(change func(*node.Deps)) Option { return func(s *settings) { change(&s
 // Logs lets the node log.
 func Logs(l *node.Logs) Option { return func(s *settings) { s.deps.Logs = l } }
 
+// Checks adds checks to the node's self-test.
+func Checks(all ...api.Check) Option { return func(s *settings) { s.deps.Checks = all } }
+
 const mediaPort = 8080
 
 // New starts a network and an open node on it. Both end with the test, the node first.
 func New(t testing.TB, options ...Option) *World {
 	t.Helper()
-	s := settings{seed: 1, config: config.Config{MaxSessions: signaling.DefaultSessions, Open: true}}
+	s := settings{seed: 1, config: config.Config{MaxSessions: signaling.DefaultSessions, Open: true, NodeID: "node"}}
 	for _, o := range options {
 		o(&s)
 	}

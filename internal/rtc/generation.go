@@ -157,6 +157,7 @@ func (p *Peer) selected(g *generation, local, remote ice.Candidate) {
 	first := !p.handshaking
 	p.handshaking = true
 	if first {
+		p.selectedAt = time.Now()
 		p.wg.Go(p.runDTLS)
 	}
 	if old != g {

@@ -21,7 +21,7 @@ func (p *Peer) secured() error {
 	}
 	p.out.Store(out)
 	p.mu.Lock()
-	p.secure = true
+	p.secure, p.securedAt = true, time.Now()
 	agent := p.current.agent
 	p.mu.Unlock()
 	p.refreshRTT(agent)

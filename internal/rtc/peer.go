@@ -53,6 +53,8 @@ type Peer struct {
 	secure        bool
 	closing       bool
 
+	selectedAt, securedAt time.Time // mu; see Progress
+
 	out       atomic.Pointer[outgoing] // nil before DTLS is done; used under outMu or by the Writer
 	outClosed atomic.Bool
 	outMu     sync.Mutex  // held across one WriteRTCP
@@ -264,6 +266,14 @@ func (p *Peer) Stats() Stats {
 		}
 	}
 	return s
+}
+
+// Progress returns when the first pair of candidates was chosen, and when DTLS was done;
+// the zero Time: not yet.
+func (p *Peer) Progress() (ice, dtls time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.selectedAt, p.securedAt
 }
 
 // notify tells the handler of a new state. Nothing follows Closed, and nothing but

@@ -2,7 +2,6 @@ package signaling
 
 import (
 	"crypto/sha256"
-	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -69,49 +68,75 @@ func bearer(h http.Header, bare bool) (string, error) {
 	return strings.Trim(token, " \t\r\n"), nil
 }
 
+// token takes the token out of a request: the header's, or where that is allowed the one
+// in its URL (RFC 6750 §2.3). Two of them are a Problem (§2), none is "".
+func (s *Service) token(r *http.Request) (string, error) {
+	inURL := s.queryTokens(r)
+	if len(inURL) == 0 {
+		return bearer(r.Header, s.bareToken)
+	}
+	if len(inURL) > 1 || len(r.Header.Values("Authorization")) > 0 {
+		return "", NewProblem(http.StatusBadRequest, "invalid-request", "Send one token, in the header or in the URL.").
+			with("WWW-Authenticate", challenge+`, error="invalid_request"`)
+	}
+	return strings.Trim(inURL[0], " \t\r\n"), nil
+}
+
+// queryTokens returns the tokens in the URL, if they count.
+func (s *Service) queryTokens(r *http.Request) []string {
+	if !s.queryToken || r.URL.RawQuery == "" {
+		return nil
+	}
+	q := r.URL.Query()
+	return append(q["access_token"], q["token"]...)
+}
+
+// presents tells whether the request has something that may be a token.
+func (s *Service) presents(r *http.Request) bool {
+	return len(r.Header.Values("Authorization")) > 0 || len(s.queryTokens(r)) > 0
+}
+
 // Grant returns what the sender of a request may do: on an open node publish and play
 // everything, else what its bearer token says. An error is a *Problem with a challenge.
 // For handlers outside of sessions; see also [Forbidden].
 func (s *Service) Grant(r *http.Request) (auth.Grant, error) {
-	c, err := s.authenticate(r)
+	c, err := s.authenticate(r, use{})
+	return c.grant, err
+}
+
+// Operator returns what the sender of a request may do with the node itself: what its
+// bearer token says, also on an open node. An error is a *Problem with a challenge.
+func (s *Service) Operator(r *http.Request) (auth.Grant, error) {
+	token, err := bearer(r.Header, s.bareToken)
+	if err != nil {
+		return auth.Grant{}, err
+	}
+	if token == "" || s.verifier == nil {
+		return auth.Grant{}, unauthorized()
+	}
+	c, err := s.verify(r, token, use{})
 	return c.grant, err
 }
 
 // authenticate finds out who sends the request. On an open node everyone may publish
 // and play, and the header is not looked at.
-func (s *Service) authenticate(r *http.Request) (caller, error) {
-	if s.verifier == nil {
+func (s *Service) authenticate(r *http.Request, u use) (caller, error) {
+	if s.open {
 		return caller{grant: auth.Anyone(), from: s.bases.client(r)}, nil
 	}
-	token, err := bearer(r.Header, s.bareToken)
+	token, err := s.token(r)
 	if err != nil {
 		return caller{}, err
 	}
-	if token == "" {
-		return caller{}, unauthorized()
-	}
-	return s.verify(r, token)
+	return s.verify(r, token, u)
 }
 
 // verify checks a token, and that it may be used where the request comes from.
-func (s *Service) verify(r *http.Request, token string) (caller, error) {
-	if len(token) > maxTokenBytes {
-		return caller{}, invalidToken("too long")
-	}
-	now, from := time.Now(), s.bases.client(r)
-	if err := s.visitors.guess(from, now); err != nil {
+func (s *Service) verify(r *http.Request, token string, u use) (caller, error) {
+	from := s.bases.client(r)
+	grant, err := s.decide(r, token, from, u)
+	if err != nil {
 		return caller{}, err
-	}
-	grant, err := s.verifier.Verify(token, now)
-	switch {
-	case errors.Is(err, auth.ErrMissing):
-		return caller{}, unauthorized()
-	case err != nil:
-		s.visitors.failed(from, now)
-		return caller{}, invalidToken(err.Error())
-	case s.revocations.covers(grant, "", now):
-		s.visitors.failed(from, now)
-		return caller{}, tokenRevoked()
 	}
 	if !grant.AllowsOrigin(r.Header.Get("Origin")) {
 		return caller{}, NewProblem(http.StatusForbidden, "origin-not-allowed", "The token is not for pages of this origin.").
@@ -121,7 +146,11 @@ func (s *Service) verify(r *http.Request, token string) (caller, error) {
 		return caller{}, NewProblem(http.StatusForbidden, "address-not-allowed", "The token is not for clients of this address.").
 			with("WWW-Authenticate", challenge+insufficient)
 	}
-	return caller{grant: grant, token: sha256.Sum256([]byte(token)), from: from}, nil
+	c := caller{grant: grant, from: from}
+	if token != "" {
+		c.token = sha256.Sum256([]byte(token))
+	}
+	return c, nil
 }
 
 // authorizeSession checks the right to use a session's URL. The URL is a capability, so
@@ -130,23 +159,20 @@ func (s *Service) verify(r *http.Request, token string) (caller, error) {
 // or a valid one of the same issuer and subject with the session's right. sess is nil if
 // the URL leads nowhere. The caller is the zero one but for a token that was verified.
 func (s *Service) authorizeSession(r *http.Request, k Kind, stream string, sess *Session) (caller, error) {
-	if s.verifier == nil {
+	if s.open {
 		return caller{}, nil
 	}
-	if len(r.Header.Values("Authorization")) == 0 && !s.requireBearer {
+	if !s.presents(r) && !s.requireBearer {
 		return caller{}, nil
 	}
-	token, err := bearer(r.Header, s.bareToken)
+	token, err := s.token(r)
 	if err != nil {
 		return caller{}, err
 	}
-	if token == "" {
-		return caller{}, unauthorized()
-	}
-	if sess != nil && len(token) <= maxTokenBytes && sess.madeBy(sha256.Sum256([]byte(token))) {
+	if sess != nil && token != "" && len(token) <= maxTokenBytes && sess.madeBy(sha256.Sum256([]byte(token))) {
 		return caller{}, nil
 	}
-	c, err := s.verify(r, token)
+	c, err := s.verify(r, token, use{k.Action(), stream})
 	if err != nil {
 		return caller{}, err
 	}

@@ -28,6 +28,9 @@
 // "revocation" says what was revoked (jti, sub, stream), until when, and how many sessions
 // end for it.
 //
+// A line "authoriser" with the event unavailable or available says that the [Authoriser]
+// could not decide any more, or can again.
+//
 // Errors are problem details (RFC 9457) with stable codes, written by
 // [Service.HandleError], which must be the router's error handler so that its own
 // 404 and 405 look the same. CORS is [Service.CORS], which must be used globally.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/sdp"
+	"github.com/whippet-media/whippet/internal/stream"
 )
 
 // An Opener is what WHIP and WHEP do differently: it gives a session what the offer
@@ -30,6 +31,10 @@ type Opening struct {
 	Tracks []sdp.AnswerTrack // of a subscriber, by index of the offer's sections
 
 	VideoBitrate int64 // what a publisher is told to keep to; 0: anything
+
+	// One of these is set, for those who look on.
+	Publication  *stream.Publication
+	Subscription *stream.Subscription
 }
 
 // An endpoint is the HTTP side of one protocol.
@@ -137,7 +142,7 @@ func (ep *endpoint) offerICEServers(c echo.Context) {
 	if err != nil {
 		return
 	}
-	caller, err := ep.authenticate(c.Request())
+	caller, err := ep.authenticate(c.Request(), use{}) // never asks the Authoriser
 	if err != nil || !caller.grant.Allows(ep.kind.Action(), name) {
 		return
 	}
@@ -165,13 +170,29 @@ func Empty(c echo.Context, status int) error {
 	return nil
 }
 
-// post makes a session. Who may do so is decided before anything is read or looked up.
+// post makes a session, or says why not.
 func (ep *endpoint) post(c echo.Context) error {
+	posted := time.Now()
+	err := ep.begin(c, posted)
+	if ep.observePost != nil {
+		code := ""
+		if err != nil {
+			p, _ := problemOf(err)
+			code = p.Code
+		}
+		ep.observePost(ep.kind, code)
+	}
+	return err
+}
+
+// begin makes a session. Who may do so is decided before anything is read or looked up.
+func (ep *endpoint) begin(c echo.Context, posted time.Time) error {
 	stream, caller, err := ep.admit(c)
 	if err != nil {
 		return err
 	}
 	s := newSession(ep.Service, ep.kind, stream, caller)
+	s.agent = shortened(c.Request().UserAgent())
 	if err := ep.table.room(s); err != nil { // before the work of reading an offer
 		return err
 	}
@@ -179,6 +200,8 @@ func (ep *endpoint) post(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.trace = traceOf(c.Request())
+	s.timeline.Posted = posted
 	if err := restrict(ep.kind, offer, caller.grant.Limits); err != nil {
 		return err
 	}
@@ -198,13 +221,13 @@ func (ep *endpoint) post(c echo.Context) error {
 
 // admit decides whether the request may make a session of the stream it names.
 func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
-	who, err := ep.authenticate(c.Request())
+	stream, wrong := ep.streamName(c.Request())
+	who, err := ep.authenticate(c.Request(), use{ep.kind.Action(), stream})
 	if err != nil {
 		return "", caller{}, err
 	}
-	stream, err := ep.streamName(c.Request())
-	if err != nil {
-		return "", caller{}, err
+	if wrong != nil { // told only to those who may be here
+		return "", caller{}, wrong
 	}
 	if !who.grant.Allows(ep.kind.Action(), stream) {
 		return "", caller{}, Forbidden(ep.kind.Action())
@@ -242,9 +265,11 @@ func (ep *endpoint) created(c echo.Context, s *Session, offer *sdp.Offer, o Open
 	body := offer.Answer(answer)
 	tag := s.ice.begin(offer, o.Peer)
 	s.begin()
+	s.build(o)
 	if !ep.table.publish(s) {
 		return Overloaded("session-ended", "The session ended while it began. Try again.")
 	}
+	s.answered(o.Peer)
 	s.tell(Created, s.whence()...)
 	h := c.Response().Header()
 	h.Set("Location", s.URL(c.Request()))

@@ -69,7 +69,7 @@ func (ep *endpoint) serveExtension(c echo.Context, t target) error {
 		return err
 	}
 	s := ep.table.lookup(ep.kind, stream, t.session)
-	if !x.open(r) {
+	if !x.open(r) || ep.presents(r) {
 		if _, err := ep.authorizeSession(r, ep.kind, stream, s); err != nil {
 			return err
 		}
@@ -85,6 +85,5 @@ func (ep *endpoint) serveExtension(c echo.Context, t target) error {
 
 // open tells whether the request needs no token.
 func (x *Extension) open(r *http.Request) bool {
-	get := r.Method == http.MethodGet || r.Method == http.MethodHead
-	return x.OpenGET && get && len(r.Header.Values("Authorization")) == 0
+	return x.OpenGET && (r.Method == http.MethodGet || r.Method == http.MethodHead)
 }

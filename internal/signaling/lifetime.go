@@ -104,9 +104,6 @@ func (s *Session) coveredBy(r auth.Revocation, now time.Time) bool {
 	return r.Covers(s.caller.grant, s.stream, now) || r.Covers(latest, s.stream, now)
 }
 
-// tokenRevoked is the 401 for a token that was good.
-func tokenRevoked() *Problem { return invalidToken("revoked") }
-
 // streamRevoked is the 403 for a stream that was taken from the token, or from all.
 func streamRevoked(a auth.Action) *Problem {
 	return NewProblem(http.StatusForbidden, "stream-revoked", "The right to use this stream was revoked.").

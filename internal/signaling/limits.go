@@ -41,6 +41,14 @@ const (
 	// oldest half-open sessions are connected or reaped.
 	retryOverload = 5 * time.Second
 
+	// retryAuthoriser is what a request is told to wait that nobody decided about.
+	retryAuthoriser = 2 * time.Second
+
+	// maxTraceHeader bounds what is kept of each of a POST's trace headers, in bytes: a
+	// traceparent has 55, and of a tracestate more need not be kept (W3C Trace Context
+	// §3.3.1.5). A longer one counts as none.
+	maxTraceHeader = 512
+
 	// sweepInterval is how often half-open sessions are looked at. A session may
 	// live that much longer than ConnectTimeout.
 	sweepInterval = time.Second
@@ -64,6 +72,10 @@ const (
 
 	// maxTokenBytes bounds a bearer token before it is hashed or verified.
 	maxTokenBytes = 8 << 10
+
+	// maxAgentBytes bounds what is kept of a POST's User-Agent. Those of browsers have
+	// some 120 bytes.
+	maxAgentBytes = 200
 
 	// maxRevocations bounds the revocations a node keeps, of some 300 bytes each. One a
 	// minute for a week fits.

@@ -25,7 +25,7 @@ type revocations struct {
 // add keeps a checked revocation. One about the same gives way, but nothing that it
 // refused is allowed again before its time.
 func (l *revocations) add(r auth.Revocation, now time.Time) error {
-	key := revoked{r.Issuer, r.ID, r.Subject, r.Stream}
+	key := keyOf(r)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old, known := l.all[key]
@@ -40,6 +40,18 @@ func (l *revocations) add(r auth.Revocation, now time.Time) error {
 	}
 	l.all[key] = r
 	return nil
+}
+
+func keyOf(r auth.Revocation) revoked { return revoked{r.Issuer, r.ID, r.Subject, r.Stream} }
+
+// remove forgets the one that is about the same, and reports whether there was one.
+func (l *revocations) remove(r auth.Revocation) bool {
+	key := keyOf(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, known := l.all[key]
+	delete(l.all, key)
+	return known
 }
 
 // wider joins two revocations about the same.

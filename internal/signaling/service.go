@@ -3,6 +3,7 @@ package signaling
 import (
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/whippet-media/whippet/auth"
 )
@@ -10,14 +11,22 @@ import (
 // A Config says how a node's endpoints behave. The zero Config is an open node that
 // any page may use, with default limits. It must not change after New.
 type Config struct {
-	// Verifier checks tokens. Nil: anyone may publish and play, and Authorization
-	// headers are not looked at.
+	// Verifier checks tokens. Nil: nobody has one, and the node is open.
 	Verifier Verifier
+	// Authoriser is asked about what the Verifier does not know. Nil: nobody is. On an open
+	// node it is not asked.
+	Authoriser Authoriser
+	// Open lets anyone publish and play; Authorization headers of those who do are not
+	// looked at. Operators need a token all the same.
+	Open bool
 	// RequireBearer demands a token for session URLs too. Otherwise the URL itself is
 	// enough, as players that send none with PATCH and DELETE need it.
 	RequireBearer bool
 	// BareToken takes an Authorization header without a scheme for the token.
 	BareToken bool
+	// QueryToken takes a token from the URL's query, as access_token or token, where there
+	// is no header. Such URLs end up in logs of proxies and histories of browsers.
+	QueryToken bool
 	// LenientIfMatch lets a PATCH without If-Match through, for clients that never
 	// send one. RFC 9725 §4.3.1 wants 428.
 	LenientIfMatch bool
@@ -34,8 +43,8 @@ type Config struct {
 	ICEServers []string
 	TURNSecret string
 
-	// Announce is told each revocation made at this node, for other nodes to learn. It
-	// must not block. Nil: nobody is told.
+	// Announce is told each revocation made or taken back at this node, for other nodes to
+	// Learn; the latter with an Until that has passed. It must not block. Nil: nobody is told.
 	Announce func(auth.Revocation)
 
 	Limits Limits
@@ -47,19 +56,30 @@ type Config struct {
 	// looks.
 	Observe        func(News)
 	ObserveRefusal func(Refusal)
+	// ObservePost is shown how each POST for a session was answered: the code of the
+	// problem, "" for 201.
+	ObservePost func(k Kind, code string)
+	// ObserveMedia is told when the first packet of media of a session came or was sent,
+	// and when its first keyframe was: see [Timeline]. Calls come from those who carry
+	// media: they must not block, or take a lock of the registry.
+	ObserveMedia func(s *Session, keyframe bool)
 }
 
 // A Service is what the endpoints of a node share: the sessions, and the rules of HTTP
 // around them.
 type Service struct {
 	verifier       Verifier
+	authoriser     Authoriser
+	open           bool
 	requireBearer  bool
 	bareToken      bool
+	queryToken     bool
 	lenientIfMatch bool
 	cors           corsPolicy
 	bases          bases
 	iceServers     iceServers
 	announce       func(auth.Revocation)
+	undecided      atomic.Bool // the Authoriser could not decide lately
 	revocations    revocations
 	visitors       *visitors
 	limits         Limits
@@ -67,6 +87,8 @@ type Service struct {
 	table          *table
 	observe        func(News)
 	observeRefusal func(Refusal)
+	observePost    func(Kind, string)
+	observeMedia   func(*Session, bool)
 }
 
 // New checks the configuration and starts the sweeper of sessions. Close it.
@@ -92,8 +114,11 @@ func New(cfg Config) (*Service, error) {
 	limits := cfg.Limits.withDefaults()
 	return &Service{
 		verifier:       cfg.Verifier,
+		authoriser:     cfg.Authoriser,
+		open:           cfg.Open || cfg.Verifier == nil,
 		requireBearer:  cfg.RequireBearer,
 		bareToken:      cfg.BareToken,
+		queryToken:     cfg.QueryToken,
 		lenientIfMatch: cfg.LenientIfMatch,
 		cors:           cors,
 		bases:          bases,
@@ -105,6 +130,8 @@ func New(cfg Config) (*Service, error) {
 		table:          newTable(limits),
 		observe:        cfg.Observe,
 		observeRefusal: cfg.ObserveRefusal,
+		observePost:    cfg.ObservePost,
+		observeMedia:   cfg.ObserveMedia,
 	}, nil
 }
 

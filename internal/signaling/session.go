@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/whippet-media/whippet/auth"
@@ -84,7 +85,10 @@ type Session struct {
 	caller  caller
 	log     *slog.Logger
 	created time.Time
+	trace   Trace
 	ice     negotiation
+	agent   string        // what the client says it is
+	state   atomic.Uint32 // an rtc.State
 
 	quotas []string // keys of the tally it counts in; table.mu
 
@@ -93,6 +97,9 @@ type Session struct {
 
 	// mu guards the fields below. Never held while anything is undone.
 	mu        sync.Mutex
+	parts     Parts
+	timeline  Timeline
+	prober    prober // nil before the answer, or if its peer is none
 	undo      []func(Reason)
 	connected time.Time // zero while half-open
 	reason    Reason    // "" while alive
@@ -180,6 +187,7 @@ func (s *Session) Limits() auth.Limits { return s.caller.grant.Limits }
 
 // OnState is for the Handler of the session's peer. It does not block.
 func (s *Session) OnState(state rtc.State) {
+	s.state.Store(uint32(state))
 	switch state {
 	case rtc.Connected:
 		s.onConnected()
@@ -197,6 +205,7 @@ func (s *Session) onConnected() {
 	first := s.connected.IsZero()
 	if first {
 		s.connected = time.Now()
+		s.timeline.DTLS = s.connected
 	}
 	s.mu.Unlock()
 	if !first {
@@ -238,7 +247,10 @@ func (s *Session) claimEnd(reason Reason) bool {
 // finish undoes what the session was given. Whoever closes the table waits for it.
 func (s *Session) finish(reason Reason) {
 	s.service.table.remove(s, reason)
+	progress := s.Timeline() // before its peer is closed
 	s.mu.Lock()
+	s.timeline = progress
+	s.timeline.Ended = time.Now()
 	undo, connected := s.undo, s.connected
 	s.undo = nil
 	s.mu.Unlock()

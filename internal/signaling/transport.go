@@ -84,7 +84,12 @@ func (s *Source) WriteRTCP(compound []byte) error { return s.peer.Load().WriteRT
 func (s *Source) RTT() time.Duration { return s.peer.Load().RTT() }
 
 // Began tells the session that media comes.
-func (s *Source) Began() { s.session.OnMedia() }
+func (s *Source) Began(b stream.Beginning) {
+	s.session.OnBegin(b)
+	if !b.Keyframe {
+		s.session.OnMedia()
+	}
+}
 
 // Close ends the publisher's session soon; the stream calls it when another publisher
 // took the name over, or when this one sends more than it may. It does not block.
@@ -179,6 +184,9 @@ func (s *Sink) WriteRTCP(compound []byte) error { return s.out.WriteRTCP(compoun
 func (s *Sink) Bind(b stream.Batch) {
 	s.out = s.peer.Load().Writer(b.(*rtc.Batch)) //nolint:forcetypeassert // as the node is wired
 }
+
+// Began tells the session that media is sent.
+func (s *Sink) Began(b stream.Beginning) { s.session.OnBegin(b) }
 
 // Close ends the subscriber's session soon; the stream calls it when it can serve the
 // subscriber no more. It does not block.

@@ -43,6 +43,9 @@ func (c *Claim) Bound(b Bounds) {
 // for a lower number.
 func (r *Registry) mostLocked(s *stream, own int) int {
 	most := lesser(int64(r.cfg.MaxSubscribers), int64(own))
+	if s != nil {
+		most = lesser(most, int64(s.set().MaxSubscribers))
+	}
 	if s != nil && s.claim != nil {
 		most = lesser(most, int64(s.claim.bounds.Subscribers))
 	}

@@ -19,9 +19,11 @@ func (c *Caps) none() bool { return *c == Caps{} }
 type share struct{ each atomic.Int64 }
 
 func (s *share) divide(all int64, n int) {
+	each := int64(0)
 	if all > 0 {
-		s.each.Store(max(all/int64(max(n, 1)), 1))
+		each = max(all/int64(max(n, 1)), 1)
 	}
+	s.each.Store(each)
 }
 
 // lesser returns the lower of two caps, of which 0 is none.
@@ -34,7 +36,7 @@ func lesser(a, b int64) int64 {
 
 // shareOutLocked divides the caps anew after a subscriber of s came or left.
 func (r *Registry) shareOutLocked(s *stream) {
-	s.share.divide(r.cfg.Caps.Stream, s.subs)
+	s.share.divide(lesser(r.cfg.Caps.Stream, s.set().MaxBitrate), s.subs)
 	r.share.divide(r.cfg.Caps.Node, r.subs)
 }
 
@@ -52,12 +54,14 @@ func (s *Subscription) LimitSize(width, height int) {
 	}
 }
 
-// capped tells whether anything bounds the subscriber.
-func (s *Subscription) capped() bool { return !s.stream.reg.cfg.Caps.none() || s.limit.Load() > 0 }
+// capped tells whether anything bounds the subscriber, or may have done so.
+func (s *Subscription) capped() bool {
+	return !s.stream.reg.cfg.Caps.none() || s.limit.Load() > 0 || s.stream.own.Load() != nil
+}
 
 // cap is what the subscriber may be sent now; 0: no bound.
 func (s *Subscription) cap() int64 {
 	r := s.stream.reg
-	own := lesser(r.cfg.Caps.Session, s.limit.Load())
+	own := lesser(lesser(r.cfg.Caps.Session, s.stream.set().MaxSessionBitrate), s.limit.Load())
 	return lesser(lesser(own, s.stream.share.each.Load()), r.share.each.Load())
 }

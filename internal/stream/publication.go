@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
 // A Claim is a name held for one publisher. It is started or released.
@@ -75,6 +76,8 @@ type Publication struct {
 	number  uint64                    // of the node's publications, from 1
 	first   atomic.Pointer[time.Time] // of the first packet
 
+	shown bool // its source knows of the first keyframe; owned by who pushes
+
 	due deadline[*Publication] // when it is to be told something; reporter.mu
 
 	found atomic.Pointer[[]forwarder.Finding] // see Diagnosis
@@ -105,6 +108,7 @@ func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
 	}
 	c.pub = p
 	c.stream.reg.received.begin(p)
+	c.stream.received.begin(p)
 	c.stream.live.Store(p)
 	c.stream.reg.reporter.begin(p)
 	c.stream.touch()
@@ -119,6 +123,7 @@ func (p *Publication) stop() {
 	p.up.End()
 	p.mu.Unlock()
 	p.stream.reg.received.end(p)
+	p.stream.received.end(p)
 	p.stream.live.CompareAndSwap(p, nil)
 	p.stream.reg.watch.changed()
 	p.stream.touch()
@@ -145,12 +150,23 @@ func (p *Publication) PushRTP(b []byte, at time.Time) {
 	if !fresh {
 		return
 	}
+	if !p.shown {
+		p.began(at)
+	}
+	p.stream.touch()
+}
+
+// began notes the first packet of media, and the first keyframe.
+func (p *Publication) began(at time.Time) {
 	if p.first.Load() == nil {
 		p.first.Store(&at)
 		p.stream.reg.watch.changed()
-		p.src.Began()
+		p.src.Began(Beginning{At: at, Live: at})
 	}
-	p.stream.touch()
+	if best := p.up.Best(codec.Video); best != nil && best.Keyframe() != nil {
+		p.shown = true
+		p.src.Began(Beginning{At: at, Keyframe: true, Live: *p.first.Load()})
+	}
 }
 
 // PushRTCP takes one RTCP packet from the publisher, borrowed until it returns.

@@ -56,5 +56,6 @@ func add(to *forwarder.PublisherCounts, c forwarder.PublisherCounts) {
 	to.Late += c.Late
 	to.Nacks += c.Nacks
 	to.Requests += c.Requests
+	to.Merged += c.Merged
 	to.Reordered += c.Reordered
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,10 +46,18 @@ type Source interface {
 	WriteRTCP(b []byte) error
 	// RTT returns the round trip to the publisher; 0 if unknown.
 	RTT() time.Duration
-	// Began is called once, with the first media packet.
-	Began()
+	// Began is called when media begins, at most once for each of the two.
+	Began(b Beginning)
 	// Close ends the publisher's session because of reason. It returns at once.
 	Close(reason error)
+}
+
+// A Beginning is the first packet of media that a publisher sent or a subscriber was sent,
+// or the first of a keyframe.
+type Beginning struct {
+	At       time.Time
+	Keyframe bool
+	Live     time.Time // when the publisher's own first packet came
 }
 
 // A Batch holds back what the Sinks of one shard write, until Flush.
@@ -63,6 +73,10 @@ type Sink interface {
 	WriteRTP(p *forwarder.OutPacket) error
 	// WriteRTCP sends a compound RTCP packet; b is borrowed.
 	WriteRTCP(b []byte) error
+	// Began is called when media begins, at most once for each of the two. The shard
+	// waits: nothing may be locked that is held by who waits for a shard, or for the
+	// Registry.
+	Began(b Beginning)
 	// Close ends the subscriber's session because of reason. It returns at once.
 	Close(reason error)
 }
@@ -87,10 +101,15 @@ type Config struct {
 	MaxNode        int   // of all streams; 0: DefaultMaxSubscribers
 	HistoryBudget  int64 // bytes; 0: DefaultHistoryBudget
 	Caps           Caps  // of what subscribers are sent
+	CountApart     int   // streams that StreamCounts tells apart
 	Logger         *slog.Logger
 
 	// Directory arbitrates names between nodes; nil: this node is alone.
 	Directory Directory
+
+	// Left is shown the last counters of each subscriber that left. It must not block.
+	// nil: nobody looks.
+	Left func(SubscriptionCounts)
 
 	// NewBatch makes the batch of a shard when it gets its first subscriber. The shard
 	// flushes it after each pass. nil: Sinks write at once.
@@ -110,6 +129,7 @@ type Registry struct {
 	shards []*shard
 
 	received received
+	others   account // of the streams that have none of their own
 	inline   allowance
 	share    share // of Caps.Node
 	reporter *reporter
@@ -119,10 +139,13 @@ type Registry struct {
 
 	// mu guards the fields below. It is never held across a packet write or a
 	// call to a Source or Sink.
-	mu      sync.Mutex
-	streams map[string]*stream // those with a claim or a subscription
-	subs    int
-	closed  bool
+	mu       sync.Mutex
+	streams  map[string]*stream // those with a claim or a subscription
+	settings map[string]ownSettings
+	changes  uint64 // of settings so far
+	subs     int
+	closed   bool
+	apart    int // streams with an account of their own
 }
 
 // NewRegistry starts the shards. Close stops them.
@@ -142,12 +165,15 @@ func NewRegistry(cfg Config) *Registry {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Left == nil {
+		cfg.Left = func(SubscriptionCounts) {}
+	}
 	if cfg.NewBatch == nil {
 		cfg.NewBatch = func() Batch { return noBatch{} }
 	}
 	r := &Registry{
 		cfg: cfg, log: cfg.Logger, budget: forwarder.NewBudget(cfg.HistoryBudget),
-		streams: make(map[string]*stream), reporter: newReporter(), watch: newWatch(),
+		streams: make(map[string]*stream), settings: make(map[string]ownSettings), reporter: newReporter(), watch: newWatch(),
 	}
 	for range cfg.Shards {
 		r.shards = append(r.shards, newShard())
@@ -189,10 +215,14 @@ func (r *Registry) getLocked(name string) *stream {
 	s := r.streams[name]
 	if s == nil {
 		s = &stream{name: name, reg: r}
+		r.openLocked(s)
 		for _, sh := range r.shards {
 			s.members = append(s.members, &members{stream: s, shard: sh})
 		}
 		r.streams[name] = s
+		if own, ok := r.settings[name]; ok {
+			r.applyLocked(name, own.Settings)
+		}
 	}
 	return s
 }
@@ -201,6 +231,7 @@ func (r *Registry) getLocked(name string) *stream {
 func (r *Registry) dropLocked(s *stream) {
 	if s.claim == nil && s.pending == nil && s.subs == 0 && s.links == 0 && r.streams[s.name] == s {
 		delete(r.streams, s.name)
+		r.closeLocked(s)
 	}
 }
 
@@ -295,6 +326,13 @@ func (r *Registry) Lookup(name string) (Info, bool) {
 	return s.infoLocked(), true
 }
 
+// Names returns the names of all streams, in no order.
+func (r *Registry) Names() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.streams))
+}
+
 // List describes all streams, in no order.
 func (r *Registry) List() []Info {
 	r.mu.Lock()
@@ -304,34 +342,4 @@ func (r *Registry) List() []Info {
 		list = append(list, s.infoLocked())
 	}
 	return list
-}
-
-// Counts are totals since the start, but for Streams, Subscribers and HistoryBytes.
-type Counts struct {
-	Streams, Subscribers int
-	HistoryBytes         int64
-
-	// Received sums up all publishers, those that left included. LastPacket is zero.
-	Received forwarder.PublisherCounts
-
-	PacketsOut, BytesOut uint64
-	WriteErrors          uint64 // packets a Sink refused
-	FeedbackDropped      uint64 // a shard's mailbox was full
-	KeyframeWishes       uint64
-}
-
-// Counts returns the registry's counters.
-func (r *Registry) Counts() Counts {
-	r.mu.Lock()
-	c := Counts{Streams: len(r.streams), Subscribers: r.subs, HistoryBytes: r.budget.Used()}
-	r.mu.Unlock()
-	c.Received = r.received.sum()
-	for _, sh := range r.shards {
-		c.PacketsOut += sh.packets.Load()
-		c.BytesOut += sh.bytes.Load()
-		c.WriteErrors += sh.writeErrors.Load()
-		c.FeedbackDropped += sh.dropped.Load()
-		c.KeyframeWishes += sh.wishes.Load()
-	}
-	return c
 }

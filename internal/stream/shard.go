@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
-	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
 // shard is one goroutine that serves a disjoint set of subscribers.
@@ -22,7 +21,10 @@ type shard struct {
 	sleepsUntil atomic.Int64 // until when, if nobody wakes it; Unix time in nanoseconds
 	passed      atomic.Int64 // when the last pass began, likewise
 
-	packets, bytes, writeErrors, dropped, wishes atomic.Uint64
+	packets, bytes, writeErrors, dropped, wishes, passes atomic.Uint64
+	busy                                                 atomic.Int64 // nanoseconds in passes
+
+	sent totals // of the subscribers here
 
 	mu       sync.Mutex // guards the fields below
 	box      []message
@@ -136,6 +138,7 @@ func (s *shard) serveNow() bool {
 // pass serves everybody who has something to get: first those cut short in the
 // last pass, so that nobody waits twice.
 func (s *shard) pass() {
+	begun := time.Now()
 	box, dirty := s.takeWork()
 	for i := range box {
 		s.handle(&box[i])
@@ -148,6 +151,8 @@ func (s *shard) pass() {
 	}
 	s.serveDue()
 	s.flush()
+	s.passes.Add(1)
+	s.busy.Add(int64(time.Since(begun)))
 	s.boxSpare, s.dirSpare = box[:0], dirty[:0]
 }
 
@@ -188,7 +193,7 @@ func (s *shard) leave(sub *Subscription) {
 		return
 	}
 	sub.joined = false
-	s.publishCounts(sub) // the last ones
+	s.closeCounts(sub)
 	m := sub.member
 	if i := slices.Index(m.subs, sub); i >= 0 {
 		m.subs = slices.Delete(m.subs, i, i+1)
@@ -261,6 +266,7 @@ func (s *shard) serve(sub *Subscription) {
 
 // follow attaches a subscriber to the stream's publication of now.
 func (s *shard) follow(sub *Subscription, live *Publication) {
+	s.publishCounts(sub) // up to now: what lies between two publishers is measured for nobody
 	sub.pub = live
 	if live == nil {
 		sub.core.SetPublisher(nil)
@@ -284,6 +290,9 @@ func (s *shard) emit(sub *Subscription) {
 		s.tally.packets++
 		s.tally.bytes += uint64(len(p.Packet.Payload))
 	}
+	if !sub.shown && len(o.Packets) > 0 {
+		s.began(sub)
+	}
 	if len(o.RTCP) > 0 {
 		_ = sub.sink.WriteRTCP(o.RTCP) // a lost report is followed by the next
 		s.publishCounts(sub)
@@ -294,24 +303,6 @@ func (s *shard) emit(sub *Subscription) {
 			sub.pub.requestKeyframe(e)
 		}
 	}
-}
-
-// publishCounts lets others see a subscriber's counters: each time it reports,
-// and when it leaves.
-func (s *shard) publishCounts(sub *Subscription) {
-	if sub.tap != nil {
-		sub.counts.Store(&SubscriptionCounts{At: time.Now(), Link: sub.tap.Counts()})
-		return
-	}
-	p := sub.player
-	c := &SubscriptionCounts{At: time.Now(), Session: p.Counts(), RTT: p.RTT(), Choice: p.Choice(), Estimate: p.Estimate()}
-	if t := p.Track(codec.Audio); t != nil {
-		c.Audio = t.Counts()
-	}
-	if t := p.Track(codec.Video); t != nil {
-		c.Video = t.Counts()
-	}
-	sub.counts.Store(c)
 }
 
 // A deadline that is farDeadline away, a report's for one, is met within deadlineSlack:

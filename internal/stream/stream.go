@@ -15,7 +15,13 @@ type stream struct {
 	// live is the publication subscribers pull from; nil: none.
 	live atomic.Pointer[Publication]
 
-	share share // of Caps.Stream
+	share share // of Caps.Stream, or of Settings.MaxBitrate
+
+	// own are the stream's settings; nil: it had none so far.
+	own atomic.Pointer[Settings]
+
+	*account
+	apart bool // it is the stream's own; Registry.mu
 
 	// guarded by Registry.mu
 	claim   *Claim

@@ -22,13 +22,13 @@ var vp8 = codec.Format{Name: codec.VP8}
 // source is a publisher that keeps what it was told.
 type source struct {
 	rtcp   int
-	began  int
+	began  []bool // what it was told: whether it was a keyframe
 	reason error
 }
 
 func (s *source) WriteRTCP([]byte) error { s.rtcp++; return nil }
 func (s *source) RTT() time.Duration     { return 0 }
-func (s *source) Began()                 { s.began++ }
+func (s *source) Began(b Beginning)      { s.began = append(s.began, b.Keyframe) }
 func (s *source) Close(reason error)     { s.reason = reason }
 
 // sink is a subscriber that keeps numbers. It is read after synctest.Wait.
@@ -36,6 +36,7 @@ type sink struct {
 	seqs    []uint16
 	skipped int
 	full    bool
+	began   []bool // see source
 	reason  error
 }
 
@@ -49,6 +50,7 @@ func (s *sink) WriteRTP(p *forwarder.OutPacket) error {
 }
 func (s *sink) WriteRTCP([]byte) error { return nil }
 func (s *sink) Bind(Batch)             {}
+func (s *sink) Began(b Beginning)      { s.began = append(s.began, b.Keyframe) }
 func (s *sink) Close(reason error)     { s.reason = reason }
 
 func publisherConfig() forwarder.PublisherConfig {
@@ -332,6 +334,7 @@ type nullSink struct{ n int }
 func (s *nullSink) WriteRTP(*forwarder.OutPacket) error { s.n++; return nil }
 func (s *nullSink) WriteRTCP([]byte) error              { return nil }
 func (s *nullSink) Bind(Batch)                          {}
+func (s *nullSink) Began(Beginning)                     {}
 func (s *nullSink) Close(error)                         {}
 
 // TestDeliveryDoesNotAllocate holds the whole pass of a shard to its budget: 0
@@ -410,19 +413,25 @@ func TestE28_BFramesAreWarnedOfOnce(t *testing.T) {
 	})
 }
 
-// TestSourceIsToldOnceThatMediaCame: not at the start, and not by what is no media.
-func TestSourceIsToldOnceThatMediaCame(t *testing.T) {
+// TestBothEndsAreToldOnceWhenMediaBegins: not at the start, and not by what is no media.
+func TestBothEndsAreToldOnceWhenMediaBegins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(Config{})
 		defer r.Close()
 		_, p, src := publish(t, r, "a")
+		_, k := subscribe(t, r, "a")
 		arrive(p, []byte{0x80, 1})
-		if src.began != 0 {
+		synctest.Wait()
+		if src.began != nil || k.began != nil {
 			t.Error("told before media came")
 		}
-		play(t, p, 0, 5)
-		if src.began != 1 {
-			t.Errorf("told %d times", src.began)
+		for seq := range 5 {
+			play(t, p, seq, seq+1)
+			synctest.Wait()
+		}
+		want := []bool{false, true} // VP8 begins with a keyframe
+		if !slices.Equal(src.began, want) || !slices.Equal(k.began, want) {
+			t.Errorf("publisher %v, subscriber %v", src.began, k.began)
 		}
 		if info, _ := r.Lookup("a"); info.Publication != 1 {
 			t.Errorf("publication %d", info.Publication)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
 // A Subscription is one subscriber of a stream. Its methods are safe for
@@ -37,6 +38,10 @@ type Subscription struct {
 	due    deadline[*Subscription] // when the shard wakes for it at the latest
 	again  bool
 	told   bool // the sink was closed because of a misfit
+	sent   bool // the sink knows that the first packet was sent
+	shown  bool // the same of the first keyframe
+
+	meter meter
 }
 
 // SubscriptionCounts are a subscriber's counters, at most a second old.
@@ -47,8 +52,29 @@ type SubscriptionCounts struct {
 	RTT          time.Duration
 	Choice       forwarder.Choice // of the video track
 	Estimate     int64            // bits per second; 0: not known
+	Bitrate      int64            // bits of payload per second that were sent lately
+	Measures     forwarder.Measures
 
 	Link forwarder.TapCounts // of a link; then the others are zero
+}
+
+// take reads the core's counters. Only the shard calls it.
+func (s *Subscription) take(now time.Time) *SubscriptionCounts {
+	if s.tap != nil {
+		return &SubscriptionCounts{At: now, Link: s.tap.Counts()}
+	}
+	p := s.player
+	c := &SubscriptionCounts{
+		At: now, Session: p.Counts(), RTT: p.RTT(), Choice: p.Choice(), Estimate: p.Estimate(), Measures: p.Measure(now),
+	}
+	if t := p.Track(codec.Audio); t != nil {
+		c.Audio = t.Counts()
+	}
+	if t := p.Track(codec.Video); t != nil {
+		c.Video = t.Counts()
+	}
+	c.Bitrate = s.meter.measure(now, c.Audio.Bytes+c.Video.Bytes)
+	return c
 }
 
 // Subscribe adds a subscriber to a stream, which need not have a publisher. It

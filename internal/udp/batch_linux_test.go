@@ -197,6 +197,7 @@ func (c sendCase) stats(got Stats, sent uint64, calls int) Stats {
 	want := Stats{
 		PacketsWritten: sent, BytesWritten: 100 * sent, WriteErrors: 9 - sent, Batches: uint64(calls), //nolint:gosec // not negative
 		Messages: got.Messages, OffloadRuns: got.OffloadRuns, OffloadPackets: got.OffloadPackets, Sending: c.path,
+		SendSizes: got.SendSizes,
 	}
 	for e, n := range c.errors {
 		want.SendErrors[e] = uint64(n) //nolint:gosec // small

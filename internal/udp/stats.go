@@ -2,6 +2,7 @@ package udp
 
 import (
 	"errors"
+	"math/bits"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -174,6 +175,10 @@ type Stats struct {
 	// only where a Reader reads, on Linux.
 	KernelDrops uint64
 
+	// SendSizes and ReadSizes count Batches and Reads by how many datagrams they moved:
+	// the first those of one, each next those of up to twice as many, see [SizeBounds].
+	SendSizes, ReadSizes [sizes]uint64
+
 	// Fallbacks counts falls to a dearer Path by Fallback: each at most once for sending,
 	// once per Reader for reading.
 	Fallbacks [fallbacks]uint64
@@ -182,12 +187,35 @@ type Stats struct {
 	Sending, Receiving Path
 }
 
+// sizes is the number of size classes: up to 512 datagrams, and those with more.
+const sizes = 11
+
+// SizeBounds returns how many datagrams a call of each class of SendSizes and ReadSizes
+// moved at the most, but for the last class, which has no bound.
+func SizeBounds() []int {
+	bounds := make([]int, sizes-1)
+	for i := range bounds {
+		bounds[i] = 1 << i
+	}
+	return bounds
+}
+
+// sizeClass returns the class of calls that moved so many datagrams each.
+func sizeClass(datagrams uint64) int {
+	if datagrams == 0 {
+		return 0
+	}
+	return min(bits.Len64(datagrams-1), sizes-1)
+}
+
 // counters are the Stats while they count. Hot paths add to them once per call to the
 // kernel, not per datagram.
 type counters struct {
 	packetsRead, bytesRead, packetsWritten, bytesWritten, writeErrors atomic.Uint64
 	batches, messages, offloadRuns, offloadPackets                    atomic.Uint64
 	reads, coalescedPackets, truncated, kernelDrops                   atomic.Uint64
+
+	sendSizes, readSizes [sizes]atomic.Uint64
 
 	sendErrors [sendErrors]atomic.Uint64
 	fallbacks  [fallbacks]atomic.Uint64
@@ -212,6 +240,9 @@ func (c *counters) addSends(t *sendTally) {
 	c.messages.Add(t.messages)
 	c.offloadRuns.Add(t.offloadRuns)
 	c.offloadPackets.Add(t.offloadPackets)
+	if t.calls > 0 {
+		c.sendSizes[sizeClass(t.packets/t.calls)].Add(t.calls)
+	}
 	if t.lost > 0 {
 		c.writeErrors.Add(t.lost)
 	}
@@ -232,6 +263,9 @@ func (c *counters) addReads(packets int, t *readTally) {
 	c.packetsRead.Add(uint64(packets)) //nolint:gosec // not negative
 	c.bytesRead.Add(t.bytes)
 	c.reads.Add(t.calls)
+	if t.calls > 0 {
+		c.readSizes[sizeClass(uint64(packets)/t.calls)].Add(t.calls) //nolint:gosec // not negative
+	}
 	c.coalescedPackets.Add(t.coalesced)
 	c.truncated.Add(t.truncated)
 	c.kernelDrops.Add(t.drops)
@@ -252,6 +286,9 @@ func (s *Socket) Stats() Stats {
 	}
 	for i := range st.SendErrors {
 		st.SendErrors[i] = c.sendErrors[i].Load()
+	}
+	for i := range sizes {
+		st.SendSizes[i], st.ReadSizes[i] = c.sendSizes[i].Load(), c.readSizes[i].Load()
 	}
 	for i := range st.Fallbacks {
 		st.Fallbacks[i] = c.fallbacks[i].Load()

@@ -23,7 +23,7 @@ import (
 )
 
 // patience is longer than any test lasts.
-const patience = time.Minute
+const patience = 20 * time.Second
 
 // A delivered request, as a receiver sees it.
 type delivered struct {

@@ -130,8 +130,13 @@ func TestPageExamplesVerify(t *testing.T) {
 			}}}, patience, patience))
 			defer h.Close()
 			h.Emit(started("cam-1", 1))
-			if line := <-lines; !strings.HasPrefix(line, "publish.started cam-1 {") {
-				t.Errorf("it says %q", line)
+			select {
+			case line := <-lines:
+				if !strings.HasPrefix(line, "publish.started cam-1 {") {
+					t.Errorf("it says %q", line)
+				}
+			case <-time.After(patience):
+				t.Error("it did not take the event")
 			}
 			forge(t, url)
 		})

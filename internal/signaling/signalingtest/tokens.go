@@ -2,6 +2,7 @@ package signalingtest
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ var authRows = []Row{
 	{"", "E55", "bare_token", testBareToken},
 	{"W126", "E54", "open_node", testOpenNode},
 	{"W127", "E54", "query_token", testQueryToken},
+	{"W124", "E54", "header_and_url", testHeaderAndURL},
+	{"W127", "E54", "token_in_url", testTokenInURL},
 	{"W128", "E54", "auth_first", testAuthFirst},
 }
 
@@ -138,6 +141,61 @@ func testQueryToken(t *testing.T, k Kit) {
 	q.Path += "?token=" + token
 	if r := NewCreated(t, x.Do(t, q)); strings.Contains(r.URL, token) || strings.Contains(r.URL, "?") {
 		t.Errorf("Location %q", r.URL)
+	}
+}
+
+// testHeaderAndURL: two tokens are one too many, good or bad, in two ways or in one.
+func testHeaderAndURL(t *testing.T, k Kit) {
+	x := k.Guarded(t, func(cfg *signaling.Config) { cfg.QueryToken = true })
+	token := Token(t, k.Kind.Action(), "live")
+	session := x.Create(t, "live", token)
+	for name, q := range map[string]Request{
+		"both":          x.OfferRequest("live", x.Offer(), token),
+		"another":       x.OfferRequest("live", x.Offer(), "x"),
+		"other scheme":  x.OfferRequest("live", x.Offer(), "").With("Authorization", "Basic dTpw"),
+		"on a session":  Request{Method: "DELETE", Path: session.Path}.With("Authorization", "Bearer "+token),
+		"twice in URL":  x.OfferRequest("live?token="+token, x.Offer(), ""),
+		"by two names":  x.OfferRequest("live?access_token="+token, x.Offer(), ""),
+		"on the events": {Method: "GET", Path: session.Path + "?token=" + token},
+	} {
+		separator := "?"
+		if strings.Contains(q.Path, "?") {
+			separator = "&"
+		}
+		q.Path += separator + "token=" + token
+		if r := x.Do(t, q).Want(t, 400); !strings.Contains(r.Header.Get("WWW-Authenticate"), `error="invalid_request"`) ||
+			strings.Contains(r.Body, token) {
+			t.Errorf("%s: %q %s", name, r.Header.Get("WWW-Authenticate"), r.Body)
+		}
+	}
+	wantSessions(t, x, 1)
+}
+
+// testTokenInURL: where it is allowed it counts like the header's, and is told nobody.
+func testTokenInURL(t *testing.T, k Kit) {
+	var log strings.Builder
+	x := k.Guarded(t, func(cfg *signaling.Config) {
+		cfg.QueryToken, cfg.RequireBearer = true, true
+		cfg.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	good, foreign := Token(t, k.Kind.Action(), "live"), Token(t, other(k.Kind), "live")
+	post := func(query string) Reply { return x.Do(t, x.OfferRequest("live?"+query, x.Offer(), "")) }
+	post("token=guess").Want(t, 401)
+	post("token=").Want(t, 401)
+	post("jwt="+good).Want(t, 401)
+	post("token="+foreign).Want(t, 403)
+	s := NewCreated(t, post("a=b&access_token="+good))
+	if strings.Contains(s.URL, "?") || strings.Contains(strings.Join(s.Header.Values("Link"), " "), good) {
+		t.Errorf("Location %q, links %q", s.URL, s.Header.Values("Link"))
+	}
+	x.Do(t, Request{Method: "DELETE", Path: s.Path}).Want(t, 401)
+	x.Do(t, Request{Method: "DELETE", Path: s.Path + "?token=" + foreign}).Want(t, 403)
+	x.Do(t, Request{Method: "DELETE", Path: s.Path + "?token=" + good}).Want(t, 200)
+	x.Service.Close()
+	for _, token := range []string{good, foreign, "guess"} {
+		if strings.Contains(log.String(), token) {
+			t.Errorf("logged: %s", log.String())
+		}
 	}
 }
 

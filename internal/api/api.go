@@ -1,0 +1,80 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/whippet-media/whippet/internal/api/wire"
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/signaling"
+	"github.com/whippet-media/whippet/internal/stream"
+)
+
+// Prefix begins the path of everything the API serves.
+const Prefix = "/api/v1/"
+
+// Levels are the log levels of a node's packages. Safe for concurrent use.
+type Levels interface {
+	Levels() map[string]slog.Level
+	SetLevel(pkg string, level slog.Level)
+}
+
+// Layers is WHEP's layer extension for whoever is not the subscriber. Errors are
+// problems; a session that has ended, or is no subscriber's, is one.
+type Layers interface {
+	// Layers returns what the extension's GET does.
+	Layers(s *signaling.Session) ([]byte, error)
+	// SelectLayer does what the extension's POST of the body does.
+	SelectLayer(s *signaling.Session, body []byte) error
+}
+
+// A Node is what the node says of itself. It must not change after New.
+type Node struct {
+	ID         string // its name
+	Version    string
+	Started    time.Time
+	Candidates func() []string // of every answer
+	Closing    func() bool
+}
+
+// A Config says what the API stands on. All fields are required but for Levels and
+// Checks: without them nothing is logged, and nothing tested. It must not change after
+// New.
+type Config struct {
+	Service  *signaling.Service
+	Streams  *stream.Registry
+	Layers   Layers
+	Node     Node
+	Settings []config.Setting // in force
+	Levels   Levels
+	Checks   []Check // of the self-test, in order
+	Document string  // openapi.yaml
+}
+
+// A Handler serves the API. It is safe for concurrent use.
+type Handler struct {
+	cfg     Config
+	echo    *echo.Echo
+	testing sync.Mutex // held while a self-test runs
+}
+
+var _ wire.ServerInterface = (*Handler)(nil)
+
+// New returns the API.
+func New(cfg Config) *Handler {
+	h := &Handler{cfg: cfg, echo: echo.New()}
+	e := h.echo
+	e.HTTPErrorHandler = cfg.Service.HandleError
+	e.Use(cfg.Service.Recover, h.guard, dressed)
+	r := &router{Echo: e, methods: map[string][]string{}}
+	wire.RegisterHandlers(r, h)
+	r.close()
+	return h
+}
+
+// ServeHTTP answers a request for a path below [Prefix].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.echo.ServeHTTP(w, r) }
