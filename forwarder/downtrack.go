@@ -98,6 +98,7 @@ type DownTrack struct {
 	selection      Selection
 	goal           target     // where the allocator wants it
 	goalOf         *Publisher // of goal.enc
+	rest           time.Time  // what is held rests until then: the network's queue is long
 	heldAt         *Keyframe  // the last one when the track was held
 	lastKey        uint64     // number of the last keyframe's first packet
 	freezes        freezes
@@ -174,7 +175,9 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	case d.state == waiting && !d.enc.Ended():
 		d.resume(now, out)
 	case d.state == held && d.enc.Keyframe() != d.heldAt:
-		d.begin(now, d.enc, d.format, out)
+		if !d.rests(now, out) {
+			d.begin(now, d.enc, d.format, out)
+		}
 	case d.needsKeyframe(), d.seg.refresh != nil && d.seg.refresh == d.enc.Keyframe():
 		d.wish(now, d.enc, out)
 	}
@@ -257,9 +260,19 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 			return
 		}
 		d.wish(now, best, out)
+	case d.rests(now, out):
 	case d.boundary && d.atFrameStart(), now.Sub(key.At) > switchPatience:
 		d.begin(now, best, format, out)
 	}
+}
+
+// rests tells whether a track that is held rests.
+func (d *DownTrack) rests(now time.Time, out *Output) bool {
+	if d.state != held || !now.Before(d.rest) {
+		return false
+	}
+	out.due(d.rest)
+	return true
 }
 
 // mayClimb is when a keyframe of best may be asked for. Who steps up by itself waits for

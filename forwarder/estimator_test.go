@@ -225,6 +225,29 @@ func TestMassLossIsBelievedAtOnce(t *testing.T) {
 	}
 }
 
+// TestWaitForAFullQueue: after a long queue lowered the estimate, nothing should be sent
+// until it is half as long; that is known well enough.
+func TestWaitForAFullQueue(t *testing.T) {
+	e, p := onPath(over(func(c *link.Config) { c.Capacity = steps(10*time.Second, 4_000_000, 400_000) }))
+	p.run(&constant{bitrate: 1_500_000}, 10*time.Second, nil)
+	if wait := e.Wait(p.clock()); wait != 0 {
+		t.Errorf("a wait of %v where there is no queue", wait)
+	}
+	before, src := e.Estimate(), &constant{bitrate: 1_500_000, frame: p.now}
+	for e.Estimate() > before/2 && p.now < 12*time.Second {
+		p.run(src, ms, nil)
+	}
+	p.run(nil, 20*ms, nil)
+	wait, half := e.Wait(p.clock()), p.link.Queued(p.now)-150*ms
+	if wait < half-60*ms || wait > half+90*ms {
+		t.Errorf("a wait of %v, the queue is half as long in %v", wait, half)
+	}
+	p.run(nil, wait+ms, nil)
+	if wait := e.Wait(p.clock()); wait != 0 {
+		t.Errorf("a wait of %v more", wait)
+	}
+}
+
 // TestBurstsAreNoMassLoss: nor is an outage; both end.
 func TestBurstsAreNoMassLoss(t *testing.T) {
 	for _, b := range []link.Bursts{

@@ -308,6 +308,10 @@ const (
 	squeezeHold   = 500 * time.Millisecond
 	floodFactor   = 3
 
+	// For thinFor after a step down as few pictures are sent as can be until its keyframe
+	// comes: encoders answer within that.
+	thinFor = time.Second
+
 	// Without probes the next rung up is tried each tryInterval, and the penalty of tries in
 	// vain; for tryGrace nothing is concluded from it.
 	tryInterval = 10 * time.Second

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/pion/transport/v4"
 
+	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/config"
@@ -20,6 +21,7 @@ import (
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/internal/trace"
 	"github.com/whippet-media/whippet/internal/web"
 	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/whep"
@@ -82,6 +84,7 @@ type Node struct {
 	cluster  *cluster      // nil: alone
 	hooks    *hooks
 	refused  *refusalCounter
+	revoked  *revoked
 	watching ticker // streams, for webhooks
 	telling  ticker // of refusals
 	play     *whep.Handler
@@ -93,11 +96,18 @@ type Node struct {
 	close    sync.Once
 
 	instruments *metrics.Instruments
+	tracer      *trace.Tracer // nil: there are no traces
 }
 
 // New starts a node. It takes over the sockets of d, also when it fails. Close it.
 func New(cfg config.Config, d Deps) (*Node, error) {
 	n := &Node{cfg: cfg, deps: d, started: time.Now(), instruments: metrics.NewInstruments()}
+	if cfg.Trace.On() {
+		n.tracer = trace.New(trace.Config{
+			Endpoint: cfg.Trace.Endpoint, Share: cfg.Trace.Share,
+			Node: cfg.NodeID, Version: d.Version, Log: d.Logs.For("node"),
+		})
+	}
 	if err := n.start(); err != nil {
 		n.Close()
 		return nil, err
@@ -141,9 +151,11 @@ func (n *Node) start() error {
 	if err != nil {
 		return err
 	}
+	n.revoked = newRevoked(n.cfg.Data, n.deps.Logs.For("node"), func() []auth.Revocation { return n.sessions.Revocations() })
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		Authoriser:     authoriser,
+		Announce:       n.revoked.keep,
 		Open:           n.cfg.Open,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
@@ -164,6 +176,9 @@ func (n *Node) start() error {
 		ObserveMedia:   n.measureMedia,
 		ObservePost:    func(k signaling.Kind, code string) { n.instruments.Posted(k.String(), code) },
 	})
+	if err == nil {
+		err = n.startRevoked()
+	}
 	n.complete.Store(err == nil)
 	return err
 }
@@ -290,5 +305,6 @@ func (n *Node) Close() {
 			_ = n.media.Close()
 		}
 		n.closeHooks() // last: they tell of the ends
+		n.tracer.Close()
 	})
 }
