@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what `make test` needs beyond Go: Chromium, FFmpeg, GStreamer, Redis and
+# Installs what `make test` needs beyond Go: Chromium, FFmpeg, GStreamer, Redis, nginx and
 # tools for networks from Debian's packages, playwright-core from npm, and an FFmpeg that speaks WHIP
 # (see ffmpeg-whip.sh). Safe to run again: it does nothing when all is there.
 #
@@ -25,6 +25,8 @@ packages=(
 	iproute2                        # network namespaces and links with a cap: ip, tc
 	libc6-dev                       # the race detector, with gcc
 	nftables                        # links that lose packets: nft
+	nginx-light                     # TLS and a path in front of a node
+	prometheus                      # scrapes a node, answers the dashboard's queries; promtool
 	python3-gi                      # GStreamer from Python
 	redis-server                    # the directory of a cluster
 )
@@ -62,8 +64,8 @@ need_command() {
 	exit 1
 }
 
-# apt waits for another apt-get to finish instead of failing at once. RUNLEVEL keeps Redis from
-# starting as a service: the tests start their own.
+# apt waits for another apt-get to finish instead of failing at once. RUNLEVEL keeps Redis and
+# nginx from starting as services: the tests start their own.
 apt() {
 	as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o DPkg::Lock::Timeout=300 "$@"
 }

@@ -34,7 +34,7 @@ type Layers interface {
 
 // A Node is what the node says of itself. It must not change after New.
 type Node struct {
-	ID         string // another one each time it starts
+	ID         string // its name
 	Version    string
 	Started    time.Time
 	Candidates func() []string // of every answer

@@ -58,7 +58,7 @@ type Keys struct {
 	JWTIssuer     string   `name:"jwt-issuer" placeholder:"ISSUER" help:"What the iss claim of a token must be; keys whose ISSUER is written in front of them have that one. Default: any."`
 	JWTAudience   string   `name:"jwt-audience" default:"whippet" placeholder:"NAME" help:"What the aud claim of a token must be or contain."`
 	JWTType       string   `name:"jwt-type" placeholder:"TYPE" help:"What the typ header of a token must be, so that other tokens of the same keys do not work. Default: any."`
-	Data          string   `name:"data" placeholder:"DIR" help:"Folder for the secret the node makes. Default: $XDG_DATA_HOME/whippet, else ~/.local/share/whippet."`
+	Data          string   `name:"data" placeholder:"DIR" help:"Folder for the secret the node makes, and for what was revoked. Default: $XDG_DATA_HOME/whippet, else ~/.local/share/whippet."`
 }
 
 // Policy holds the settings about streams and sessions.

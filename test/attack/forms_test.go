@@ -20,13 +20,12 @@ func formTypes() []string {
 	}
 }
 
-// ambient is what a browser sends along by itself.
-func ambient(token string) []string {
+// ambient is what a browser sends along by itself: cookies, passwords, both.
+func ambient(token string) [][]string {
 	basic := base64.StdEncoding.EncodeToString([]byte("token:" + token))
-	return []string{
-		"Cookie", "token=" + token + "; Authorization=Bearer " + token + "; access_token=" + token + "; session=" + token,
-		"Authorization", "Basic " + basic, "Origin", "https://evil.example", "Referer", "https://evil.example/?token=" + token,
-	}
+	cookies := []string{"Cookie", "token=" + token + "; Authorization=Bearer " + token + "; access_token=" + token + "; session=" + token}
+	password := []string{"Authorization", "Basic " + basic, "Origin", "https://evil.example", "Referer", "https://evil.example/?token=" + token}
+	return [][]string{cookies, password, append(cookies[:2:2], password...)}
 }
 
 func TestFormsOfStrangers(t *testing.T) {
@@ -34,8 +33,10 @@ func TestFormsOfStrangers(t *testing.T) {
 	token := good()
 	for _, kind := range []string{"whip", "whep"} {
 		for _, media := range append(formTypes(), "application/sdp") {
-			r := request{"POST", "/" + kind + "/studio", offer(kind), append(ambient(token), "Content-Type", media)}
-			n.wantChallenge(t, "form as "+media, r)
+			for _, header := range ambient(token) {
+				r := request{"POST", "/" + kind + "/studio", offer(kind), append(header, "Content-Type", media)}
+				n.wantChallenge(t, "form as "+media, r)
+			}
 		}
 	}
 	for _, query := range []string{"token", "access_token", "jwt", "bearer", "Authorization", "key", "auth", "authToken"} {
@@ -44,7 +45,9 @@ func TestFormsOfStrangers(t *testing.T) {
 	}
 	body := url.Values{"access_token": {token}, "token": {token}, "sdp": {offer("whip")}}.Encode()
 	n.wantChallenge(t, "token in the body", request{"POST", "/whip/studio", body, []string{"Content-Type", formTypes()[0]}})
-	n.wantChallenge(t, "list with ambient rights", request{"GET", "/streams.json", "", ambient(token)})
+	for _, header := range ambient(token) {
+		n.wantChallenge(t, "list with ambient rights", request{"GET", "/streams.json", "", header})
+	}
 }
 
 // wantChallenge fails the test unless the answer is a 401 that sets no cookie and lets no page

@@ -124,7 +124,7 @@ func (n *keep) status(path, token string) int {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := client.Do(r)
+	resp, err := stranger.Do(r)
 	if err != nil {
 		return 999
 	}

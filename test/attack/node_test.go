@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -45,6 +46,7 @@ func newKeepOf(t *testing.T, set []object, flags ...string) *keep {
 	n := &keep{jwks: newKeyServer(t, set...)}
 	n.Node = harness.StartNode(t, harness.Binary(t, harness.Build{Race: true}), append([]string{
 		"--auth", "token", "--log-level", "info",
+		"--max-failure-rate", "0", "--max-request-rate", "0", // what is refused is refused for its token
 		"--jwt-secret-file", file("secret", k.secret),
 		"--jwt-key", file("rsa.pem", pemOf(k.rsa.Public())),
 		"--jwt-key", file("ec.pem", pemOf(k.ec.Public())),
@@ -72,6 +74,11 @@ type request struct {
 // do sends a request and reads the whole answer.
 func (n *keep) do(t testing.TB, r request) answer {
 	t.Helper()
+	return n.doBy(t, stranger, r)
+}
+
+func (n *keep) doBy(t testing.TB, by *http.Client, r request) answer {
+	t.Helper()
 	req, err := http.NewRequest(r.method, n.URL+r.path, strings.NewReader(r.body))
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +86,7 @@ func (n *keep) do(t testing.TB, r request) answer {
 	for i := 0; i+1 < len(r.header); i += 2 {
 		req.Header.Add(r.header[i], r.header[i+1])
 	}
-	resp, err := client.Do(req)
+	resp, err := by.Do(req)
 	if err != nil {
 		t.Fatalf("%s %s: %v", r.method, r.path, err)
 	}
@@ -91,11 +98,20 @@ func (n *keep) do(t testing.TB, r request) answer {
 	return answer{resp.StatusCode, resp.Header, string(body)}
 }
 
-// client follows no redirect: an answer is an answer.
-var client = &http.Client{
+// stranger follows no redirect: an answer is an answer.
+var stranger = &http.Client{
 	Timeout:       30 * time.Second,
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 16},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// from returns a client of another address of this machine, 127.0.0.2 and so on.
+func from(t *testing.T, address string) *http.Client {
+	t.Helper()
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	transport := &http.Transport{DialContext: dialer.DialContext}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Timeout: 30 * time.Second, Transport: transport}
 }
 
 // An answer is what came back.
@@ -131,6 +147,7 @@ func (n *keep) doors() []door {
 		{"publish", func(s string) request { return post("/whip/"+s, offer("whip")) }, http.StatusCreated},
 		{"play", func(s string) request { return post("/whep/"+s, offer("whep")) }, http.StatusCreated},
 		{"list", func(string) request { return request{method: "GET", path: "/streams.json"} }, http.StatusOK},
+		{"steer", func(string) request { return request{method: "GET", path: "/api/v1/streams"} }, http.StatusOK},
 	}
 }
 

@@ -1,26 +1,28 @@
 package attack
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/internal/client"
 	"github.com/whippet-media/whippet/test/harness"
 )
 
-// Two people use a node: ann has the stream ann, bob the stream bob. Each has a publisher and a
-// subscriber.
+// Two people use a node: ann has the stream ann, bob the stream bob. Each publishes and plays.
 type people struct {
 	*keep
 	ann, bob person
 }
 
 type person struct {
-	token           string
-	publish, play   string // paths of the sessions
-	publishID, seen string // their last segments
+	token             string
+	publish, play     string // paths of the sessions
+	publishID, playID string // their last segments
 }
 
 func newPeople(t *testing.T, flags ...string) *people {
@@ -33,15 +35,25 @@ func newPeople(t *testing.T, flags ...string) *people {
 func (p *people) join(t *testing.T, name string) person {
 	t.Helper()
 	who := person{token: good("sub", name, "streams", []string{name}, "actions", []string{"publish", "play"})}
-	session := func(kind string) string {
-		a := p.do(t, post("/"+kind+"/"+name, offer(kind)).bearer(who.token))
-		if a.status != http.StatusCreated {
-			t.Fatalf("%s cannot begin: %v", name, a)
-		}
-		return p.session(a)
+	at := func(kind string) client.Options {
+		return client.Options{URL: p.URL + "/" + kind + "/" + name, Token: who.token}
 	}
-	who.publish, who.play = session("whip"), session("whep")
-	who.publishID, who.seen = last(who.publish), last(who.play)
+	source, err := client.NewSynthetic(client.SyntheticOptions{Codec: codec.VP8, KeyframeInterval: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub, err := client.Publish(t.Context(), client.PublishOptions{Options: at("whip"), Video: []client.Encoding{{Source: source}}})
+	if err != nil {
+		t.Fatalf("%s cannot publish: %v", name, err)
+	}
+	t.Cleanup(func() { _ = pub.Close(context.Background()) })
+	play, err := client.Play(t.Context(), client.PlayOptions{Options: at("whep"), NoAudio: true})
+	if err != nil {
+		t.Fatalf("%s cannot play: %v", name, err)
+	}
+	t.Cleanup(func() { _ = play.Close(context.Background()) })
+	who.publish, who.play = strings.TrimPrefix(pub.URL(), p.URL), strings.TrimPrefix(play.URL(), p.URL)
+	who.publishID, who.playID = last(who.publish), last(who.play)
 	return who
 }
 
@@ -153,11 +165,11 @@ func TestSessionURLsAreExact(t *testing.T) {
 		return nil
 	})
 	paths := []string{
-		"/whip/bob/" + id, "/whip/*/" + id, "/whep/ann/" + id, "/whip/ann/" + p.ann.seen, "/whep/ann/" + p.bob.seen,
+		"/whip/bob/" + id, "/whip/*/" + id, "/whep/ann/" + id, "/whip/ann/" + p.ann.playID, "/whep/ann/" + p.bob.playID,
 		"/whip/ANN/" + id, "/whip/ann/" + strings.ToLower(id), "/whip/ann/" + strings.ToUpper(id), "/whip/ann/" + id[:len(id)-1],
 		"/whip/ann/" + id[1:], "/whip/ann/" + id + "A", "/whip/ann/" + id + "=", "/whip/ann/" + id + "%00", "/whip/ann/" + id + "%20",
 		"/whip/ann/" + id[:len(id)-1] + flip(id[len(id)-1]), "/whip/ann/*", "/whip/ann/%2A", "/whip/ann/undefined", "/whip/ann/null", "/whip/ann/0",
-		"/whip/bob/..%2Fann%2F" + id, "/whip/ann%2F" + id, "/whep/ann/" + p.ann.seen + "%2Flayer",
+		"/whip/bob/..%2Fann%2F" + id, "/whip/ann%2F" + id, "/whep/ann/" + p.ann.playID + "%2Flayer",
 	}
 	for _, name := range public {
 		paths = append(paths, "/whip/ann/"+name, "/whep/ann/"+name, "/whep/bob/"+name)
@@ -201,7 +213,7 @@ func TestEventsNeedTheURL(t *testing.T) {
 	events := p.session(made)
 	for _, path := range []string{
 		"/whep/ann/events", "/whep/ann/*/events", "/whep/ann//events", "/whep/ann/x/events/" + last(events), p.bob.play + "/events/" + last(events),
-		p.ann.publish + "/events", "/whep/bob/" + p.ann.seen + "/events", p.ann.play + "/events/" + last(events) + "x", p.ann.play + "/events/1", p.ann.play + "//events",
+		p.ann.publish + "/events", "/whep/bob/" + p.ann.playID + "/events", p.ann.play + "/events/" + last(events) + "x", p.ann.play + "/events/1", p.ann.play + "//events",
 		p.ann.play + "/events/../events/x", "/whep/ann/" + last(events) + "/events",
 	} {
 		for name, r := range map[string]request{"no token": listen(path), "all rights": listen(path).bearer(good("sub", "ann"))} {

@@ -1,7 +1,9 @@
 package attack
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -30,7 +32,8 @@ func wantNoStart(t *testing.T, name string, f startFlag) {
 		Path: harness.Binary(t, harness.Build{Race: true}), Env: harness.RaceEnv(),
 		Args: []string{"serve", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data", t.TempDir(), f.flag, path},
 	})
-	if err := p.Wait(startTime); err == nil || !strings.Contains(p.Log(), strings.TrimSuffix(f.flag, "-file")) {
+	var exit *exec.ExitError // another error is of a node that had to be stopped
+	if err := p.Wait(startTime); !errors.As(err, &exit) || !strings.Contains(p.Log(), strings.TrimSuffix(f.flag, "-file")) {
 		t.Errorf("%s: the node ended with %v and said:\n%s", name, err, p.Log())
 	}
 }

@@ -38,10 +38,10 @@ func refused(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "status 401") || strings.Contains(err.Error(), "status 403"))
 }
 
-// mint makes a token with the secret the node keeps in its data folder.
-func (l *lab) mint(t *testing.T, data, action string) string {
+// mint makes a token with the secret the node keeps in its data folder; flags are added.
+func (l *lab) mint(t *testing.T, data, action string, flags ...string) string {
 	t.Helper()
-	cmd := exec.Command(l.binary, "token", "--data", data, "--action", action, "--stream", "closed")
+	cmd := exec.Command(l.binary, append([]string{"token", "--data", data, "--action", action, "--stream", "closed"}, flags...)...)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("whippet token: %v", err)

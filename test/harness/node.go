@@ -95,16 +95,18 @@ func startNode(t testing.TB, binary, host string, port int, flags []string) *Nod
 		URL:   "http://" + address,
 		Admin: "http://" + admin,
 	}
-	Eventually(t, nodeStart, n.up)
+	Eventually(t, nodeStart, func() error {
+		if !n.Running() {
+			t.Fatalf("the node ended:\n%s", n.Log())
+		}
+		return n.up()
+	})
 	return n
 }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 func (n *Node) up() error {
-	if !n.Running() {
-		return fmt.Errorf("the node ended:\n%s", n.Log())
-	}
 	client := http.Client{Timeout: time.Second}
 	r, err := client.Get(n.URL + "/")
 	if err != nil {
