@@ -162,6 +162,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		return
 	}
 	best := d.wantedEncoding()
+	d.want(now, best)
 	if best == d.enc || best == nil {
 		d.wanted = nil
 	} else {
@@ -179,6 +180,16 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		}
 	case d.needsKeyframe(), d.seg.refresh != nil && d.seg.refresh == d.enc.Keyframe():
 		d.wish(now, d.enc, out)
+	}
+}
+
+// want notes on the encodings that the track is on, and shall be on, that they are wanted.
+func (d *DownTrack) want(now time.Time, best *Encoding) {
+	if d.enc != nil {
+		d.enc.want(now)
+	}
+	if best != nil && best != d.enc {
+		best.want(now)
 	}
 }
 
@@ -226,6 +237,10 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 	format, ok := d.accept(best.format)
 	if !ok {
 		d.misfit = true // no payload type for it: the session's owner ends it
+		return
+	}
+	if best.edge.Load() == nil { // it comes when somebody wants it
+		d.wish(now, best, out)
 		return
 	}
 	if d.enc == nil || d.state == waiting || d.kind == codec.Audio {

@@ -352,6 +352,14 @@ const (
 	linkFresh   = 20 * time.Millisecond
 	linkPace    = 200_000_000
 
+	// An encoding that comes over a link is wanted for wantHold after somebody did: all who
+	// are on it say so with each report, each second, and no oftener than each wantStep.
+	// Of one that is not sent the edge is told each asleepInterval, three times in
+	// activeWindow.
+	wantHold       = 2 * time.Second
+	wantStep       = 100 * time.Millisecond
+	asleepInterval = 500 * time.Millisecond
+
 	// maxBegun encodings' names are remembered, for none to be given twice: a publisher
 	// that begins a new one each second has them for a quarter of an hour.
 	maxBegun = 1024

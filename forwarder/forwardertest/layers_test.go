@@ -1,6 +1,7 @@
 package forwardertest
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -31,6 +32,16 @@ func layered() map[string]Options {
 func smooth(o Options) Options {
 	near := Network{Delay: 10 * time.Millisecond}
 	o.Up, o.Down, o.Bitrate, o.PacketBytes = near, near, 200_000, 200
+	return o
+}
+
+// rough adds all that may go wrong while layers are switched.
+func rough(o Options) Options {
+	o = smooth(o)
+	o.Up, o.Down = bad, bad
+	o.Up.Late, o.Down.Late = 0.002, 0.002
+	o.RTX, o.Select, o.Calm = true, time.Second, 10*time.Second
+	o.Vanish, o.VanishLayers, o.Restart = 5*time.Second, 7*time.Second, 20*time.Second
 	return o
 }
 
@@ -70,6 +81,30 @@ func TestSwitches(t *testing.T) {
 			if switches < 100 {
 				t.Errorf("only %d switches happened", switches)
 			}
+		})
+	}
+}
+
+// TestSweepSwitches makes as many switches of each codec as fit the time in SOAKTIME, over
+// networks that lose and reorder, between publishers that come and go, with caps and
+// without; without SOAKTIME, a few.
+func TestSweepSwitches(t *testing.T) {
+	d, _ := time.ParseDuration(os.Getenv("SOAKTIME"))
+	all := layered()
+	for name, o := range all {
+		t.Run(name, func(t *testing.T) {
+			o, switches := rough(o), 0
+			end := time.Now().Add(d / time.Duration(len(all)))
+			for seed := uint64(1); seed == 1 || time.Now().Before(end); seed++ {
+				o.Caps = seed%2 == 0
+				w := New(seed, o)
+				w.Run(20 * time.Second)
+				switches += w.Switches()
+				if err := w.Err(); err != nil {
+					t.Errorf("seed %d: %v", seed, err)
+				}
+			}
+			t.Logf("%d switches", switches)
 		})
 	}
 }

@@ -239,7 +239,7 @@ func (p *publisher) checkFallback(gone *upstream) {
 			return
 		}
 		for _, s := range w.subs {
-			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.seenBeside(uint8(gone.index), since) {
+			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.core.Choice().Paused && !s.seenBeside(uint8(gone.index), since) {
 				w.fail("liveness: subscriber %d got nothing else %v after encoding %d vanished", s.index, fallbackWithin, gone.index)
 			}
 		}

@@ -28,6 +28,7 @@ func down() map[string][]string {
 		"internal/metrics": {},
 		"internal/quiet":   {},
 		"relay":            {},
+		"relay/link":       append([]string{"relay", "internal/signaling"}, media...),
 		"internal/sdp":     codec,
 		"internal/trace":   {},
 		"internal/udp":     {},
@@ -53,10 +54,10 @@ func down() map[string][]string {
 
 		"internal/node": append([]string{
 			".", "auth", "internal/api", "internal/authz", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "relay", "whep", "whip",
+			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "relay", "relay/link", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
-		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
+		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec", "relay"},
 
 		"cmd": {"auth", "internal/api", "internal/authz", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}

@@ -55,6 +55,12 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// LinkSocket opens a UDP socket of any port, for the media of one link from another
+	// node; nil: none can be opened.
+	LinkSocket func() (net.PacketConn, error)
+	// LinkLinger is how long a link stays without a subscriber; 0: link.DefaultLinger.
+	LinkLinger time.Duration
+
 	// Checks are further ones of the self-test, of what the node is made by.
 	Checks []api.Check
 
@@ -73,6 +79,7 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	links    links
 	authz    *authz.Client // nil: nobody is asked
 	cluster  *cluster      // nil: alone
 	hooks    *hooks
@@ -107,7 +114,7 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 	}
 	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
-		RequireLive: n.cfg.RejectAbsent,
+		RequireLive: n.cfg.RejectAbsent, Elsewhere: n.links.elsewhere(),
 	})
 	n.api = n.newAPI()
 	n.public = n.routes()
@@ -138,6 +145,7 @@ func (n *Node) start() error {
 		n.closeSockets() // they are still ours
 		return err
 	}
+	n.startLinks()
 	n.startHooks()
 	authoriser, err := n.startAuthoriser()
 	if err != nil {
@@ -218,6 +226,7 @@ func (n *Node) routes() http.Handler {
 		MaxBitrate: n.cfg.MaxPublishBitrate,
 	}).Register(e)
 	n.play.Register(e)
+	n.links.register(e)
 	if n.cfg.PublicAPI {
 		e.Any(api.Prefix+"*", echo.WrapHandler(n.api))
 	}
@@ -282,6 +291,7 @@ func (n *Node) Close() {
 		if n.sessions != nil {
 			n.sessions.Close()
 		}
+		n.links.close()
 		if n.authz != nil {
 			n.authz.Close()
 		}
