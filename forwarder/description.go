@@ -122,7 +122,7 @@ func (e *Encoding) describe() DescribedEncoding {
 // PublisherConfig returns what the far end of the link makes its Publisher of. SSRC and
 // Budget are the caller's to set.
 func (d *Description) PublisherConfig() PublisherConfig {
-	cfg := PublisherConfig{ID: d.ID}
+	cfg := PublisherConfig{ID: d.ID, Relayed: true}
 	ids := map[uint8]codec.Extension{}
 	for e, id := range linkIDs() {
 		if id != 0 {

@@ -94,7 +94,7 @@ type diagnosis struct {
 func (p *Publisher) Diagnose(now time.Time) []Finding {
 	d := &p.diagnosis
 	switch {
-	case p.Ended():
+	case p.Ended(), p.cfg.Relayed: // the origin says what is wrong
 		return nil
 	case now.Before(d.next):
 		return d.found

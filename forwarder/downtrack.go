@@ -98,6 +98,7 @@ type DownTrack struct {
 	selection      Selection
 	goal           target     // where the allocator wants it
 	goalOf         *Publisher // of goal.enc
+	rest           time.Time  // what is held rests until then: the network's queue is long
 	heldAt         *Keyframe  // the last one when the track was held
 	lastKey        uint64     // number of the last keyframe's first packet
 	freezes        freezes
@@ -161,6 +162,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		return
 	}
 	best := d.wantedEncoding()
+	d.want(now, best)
 	if best == d.enc || best == nil {
 		d.wanted = nil
 	} else {
@@ -173,9 +175,21 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	case d.state == waiting && !d.enc.Ended():
 		d.resume(now, out)
 	case d.state == held && d.enc.Keyframe() != d.heldAt:
-		d.begin(now, d.enc, d.format, out)
+		if !d.rests(now, out) {
+			d.begin(now, d.enc, d.format, out)
+		}
 	case d.needsKeyframe(), d.seg.refresh != nil && d.seg.refresh == d.enc.Keyframe():
 		d.wish(now, d.enc, out)
+	}
+}
+
+// want notes on the encodings that the track is on, and shall be on, that they are wanted.
+func (d *DownTrack) want(now time.Time, best *Encoding) {
+	if d.enc != nil {
+		d.enc.want(now)
+	}
+	if best != nil && best != d.enc {
+		best.want(now)
 	}
 }
 
@@ -225,6 +239,10 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 		d.misfit = true // no payload type for it: the session's owner ends it
 		return
 	}
+	if best.edge.Load() == nil { // it comes when somebody wants it
+		d.wish(now, best, out)
+		return
+	}
 	if d.enc == nil || d.state == waiting || d.kind == codec.Audio {
 		d.begin(now, best, format, out)
 		return
@@ -242,9 +260,19 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 			return
 		}
 		d.wish(now, best, out)
+	case d.rests(now, out):
 	case d.boundary && d.atFrameStart(), now.Sub(key.At) > switchPatience:
 		d.begin(now, best, format, out)
 	}
+}
+
+// rests tells whether a track that is held rests.
+func (d *DownTrack) rests(now time.Time, out *Output) bool {
+	if d.state != held || !now.Before(d.rest) {
+		return false
+	}
+	out.due(d.rest)
+	return true
 }
 
 // mayClimb is when a keyframe of best may be asked for. Who steps up by itself waits for

@@ -20,7 +20,11 @@ type Encoding struct {
 	pt     uint8        // constant; its payload type on links, 0: there was none left
 	format codec.Format // constant
 	rid    string       // constant, "" without simulcast
-	hist   *History
+	since  time.Time    // constant; arrival of the first packet
+
+	relayed bool // constant; it comes over a link
+
+	hist *History
 
 	// published by the writer for readers
 	keyframe atomic.Pointer[Keyframe]
@@ -36,10 +40,14 @@ type Encoding struct {
 	ended    atomic.Bool
 	status   atomic.Pointer[[]LayerStatus]
 
+	// of one that comes over a link, nanoseconds since its beginning; see sleep
+	wantedAt atomic.Int64 // when somebody last wanted it
+	toldAt   atomic.Int64 // when the origin last said that it is active, though not sent; 0: never
+
 	// owned by the writer
 	ext    extender
-	bad    uint64    // the number a far jump must be followed by; noNumber: none
-	since  time.Time // arrival of the first packet
+	bad    uint64 // the number a far jump must be followed by; noNumber: none
+	sleeps bool   // the origin does not send it
 	frame  frame
 	sets   codec.ParameterSets
 	rate   rateMeter
@@ -122,7 +130,7 @@ func (e *Encoding) Ended() bool { return e.ended.Load() }
 // Active tells whether packets came lately.
 func (e *Encoding) Active(now time.Time) bool {
 	p := e.edge.Load()
-	return p != nil && !e.Ended() && now.Sub(e.heard(p)) < activeWindow
+	return !e.Ended() && (p != nil && now.Sub(e.heard(p)) < activeWindow || e.told(now))
 }
 
 // sending tells whether packets come as usual: sooner than [Encoding.Active] it shows that
@@ -274,6 +282,7 @@ func (e *Encoding) newKeyframe(now time.Time, f *frame) *Keyframe {
 	e.hist.Keep(k.early)
 	e.least.Store(0)
 	e.keyframe.Store(k)
+	e.toldAt.Store(0)
 	return k
 }
 

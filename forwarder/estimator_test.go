@@ -183,6 +183,30 @@ func TestALatePacketIsNotLost(t *testing.T) {
 	}
 }
 
+// twice tells of each packet once more, as one that is sent again under its number.
+type twice struct{ *forwarder.Estimator }
+
+func (e twice) Sent(now time.Time, number uint16, size int, probe bool) {
+	e.Estimator.Sent(now, number, size, probe)
+	e.Estimator.Sent(now, number, size, probe)
+}
+
+func TestANumberCountsOnce(t *testing.T) {
+	var states []forwarder.EstimatorState
+	for _, again := range []bool{false, true} {
+		e := forwarder.NewEstimator(forwarder.EstimatorConfig{})
+		p := newPath(e, over(func(c *link.Config) { c.Capacity = always(2_000_000) }))
+		if again {
+			p.est = twice{e}
+		}
+		p.run(&constant{bitrate: 1_000_000, want: 3_000_000}, 5*time.Second, nil)
+		states = append(states, e.State())
+	}
+	if states[0] != states[1] {
+		t.Errorf("numbers told twice make a difference:\n%v\n%v", states[0], states[1])
+	}
+}
+
 func TestLossIsSeen(t *testing.T) {
 	e, p := onPath(over(func(c *link.Config) { c.Loss = 0.1 }))
 	p.run(&constant{bitrate: 2_000_000}, 30*time.Second, nil)
@@ -222,6 +246,29 @@ func TestMassLossIsBelievedAtOnce(t *testing.T) {
 				t.Errorf("%s: %d kbit/s, a second later the estimate is %v", name, capacity/1000, e.State())
 			}
 		}
+	}
+}
+
+// TestWaitForAFullQueue: after a long queue lowered the estimate, nothing should be sent
+// until it is half as long; that is known well enough.
+func TestWaitForAFullQueue(t *testing.T) {
+	e, p := onPath(over(func(c *link.Config) { c.Capacity = steps(10*time.Second, 4_000_000, 400_000) }))
+	p.run(&constant{bitrate: 1_500_000}, 10*time.Second, nil)
+	if wait := e.Wait(p.clock()); wait != 0 {
+		t.Errorf("a wait of %v where there is no queue", wait)
+	}
+	before, src := e.Estimate(), &constant{bitrate: 1_500_000, frame: p.now}
+	for e.Estimate() > before/2 && p.now < 12*time.Second {
+		p.run(src, ms, nil)
+	}
+	p.run(nil, 20*ms, nil)
+	wait, half := e.Wait(p.clock()), p.link.Queued(p.now)-150*ms
+	if wait < half-60*ms || wait > half+90*ms {
+		t.Errorf("a wait of %v, the queue is half as long in %v", wait, half)
+	}
+	p.run(nil, wait+ms, nil)
+	if wait := e.Wait(p.clock()); wait != 0 {
+		t.Errorf("a wait of %v more", wait)
 	}
 }
 

@@ -118,8 +118,9 @@ func (n *lossTally) add(p *packetGroup, t *delayTrend) {
 type massLoss struct{ groups, packets, lost int }
 
 const (
-	massGroups     = 4   // of which something arrived, at least
-	massDeviations = 3.5 // that more is lost than by chance where every other packet is
+	massGroups     = 4             // of which something arrived, at least
+	massRest       = 2 * groupTime // in which what had to be sent is lost too
+	massDeviations = 3.5           // that more is lost than by chance where every other packet is
 )
 
 // add counts a group; true if what arrives is all that the network carries.
@@ -189,7 +190,7 @@ func (e *Estimator) judgeLoss(i int) {
 // collapse lowers the estimate to what arrives at once.
 func (e *Estimator) collapse(i int) {
 	m := &e.loss
-	m.since, m.massAt, m.now, m.mass = e.now, e.now, lossTally{}, massLoss{}
+	m.since, m.massAt, m.now, m.mass = e.now+massRest, e.now, lossTally{}, massLoss{}
 	arriving := e.groups.arriving(i, lossTime)
 	e.cut(fullShare*arriving, arriving, LimitLoss)
 }

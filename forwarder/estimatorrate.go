@@ -1,5 +1,7 @@
 package forwarder
 
+import "time"
+
 // rateControl is the estimate, as delay, loss and probes move it.
 type rateControl struct {
 	estimate   float64
@@ -13,8 +15,9 @@ type rateControl struct {
 	turn       int64      // when the next begins
 	before     float64    // the estimate before it was lowered for a queue that stays long
 	proven     int64      // when the estimate was last tried
-	congested  int64      // when a queue last grew
-	raised     int64      // up to which groups the estimate was raised
+	full       fullQueue
+	congested  int64 // when a queue last grew
+	raised     int64 // up to which groups the estimate was raised
 }
 
 const (
@@ -50,6 +53,9 @@ const (
 	// lightShare of the most that arrived in the last mostTime or two makes no queue.
 	lightShare = 0.15
 	mostTime   = 15_000_000 // µs
+
+	// A queue that lowered the estimate is waited for fullMost at most.
+	fullMost = 500_000 // µs
 
 	growStep = 200_000 // µs that it rises for at once, at most
 
@@ -113,6 +119,28 @@ func (e *Estimator) lower(i int) {
 	e.cut(target, arriving, LimitDelay)
 }
 
+// A fullQueue is one that lowered the estimate.
+type fullQueue struct {
+	at     int64 // until when what had to be sent kept it full; 0: there was none
+	length int64 // then, µs
+}
+
+// Wait returns how long it takes from now until the queue that lowered the estimate is half
+// as long, where there is one: what is sent before that arrives no sooner, and may be lost.
+func (e *Estimator) Wait(now time.Time) time.Duration {
+	e.step(now)
+	q := &e.rate.full
+	if q.at == 0 || e.now-q.at > q.length+fullMost {
+		return 0
+	}
+	sent := 0.0
+	for i := e.groups.count - 1; i >= e.groups.oldest() && e.groups.at(i).start >= q.at; i-- {
+		sent += float64(e.groups.at(i).sent * 8)
+	}
+	left := q.length/2 - (e.now - q.at) + int64(sent*1e6/e.rate.estimate)
+	return time.Duration(min(max(left, 0), fullMost)) * time.Microsecond
+}
+
 // cut lowers the estimate to target, if it is above, since the network carries no more
 // than capacity. Nothing is known to fit until what is sent from now on is heard of.
 func (e *Estimator) cut(target, capacity float64, limit Limit) {
@@ -122,6 +150,9 @@ func (e *Estimator) cut(target, capacity float64, limit Limit) {
 		r.limit = limit
 	}
 	r.busy(capacity, e.now)
+	if e.delay.queue > longQueue {
+		r.full = fullQueue{e.now + groupTime, int64(1000 * e.delay.queue)}
+	}
 	r.known, r.raised, r.proven = true, e.now, e.now
 	e.probe.lowered(e.now, r.estimate, e.delay.contended)
 }

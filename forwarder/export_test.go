@@ -162,3 +162,9 @@ func PlayableLayers(name codec.Name, described bool) int {
 	}
 	return len(l.playable(described))
 }
+
+// Want notes that somebody wants the encoding.
+func (e *Encoding) Want(now time.Time) { e.want(now) }
+
+// WantHold is how long that lasts.
+const WantHold = wantHold

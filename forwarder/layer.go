@@ -24,6 +24,7 @@ type target struct {
 	layer    layerID
 	paused   bool // nothing for now
 	squeezed bool // nothing until it is reached: what is sent is far too much
+	thin     bool // as few pictures as can be until it is reached: what is sent is too much
 }
 
 // A layering is where a segment stands among its encoding's layers.
@@ -85,7 +86,7 @@ func (d *DownTrack) judge(p *Packet) verdict {
 		return sendIt
 	}
 	fresh := !s.seen || p.Timestamp != s.picture
-	if from := s.id; from != d.goal.layer && d.enc == d.goal.enc {
+	if from := s.id; from != d.goal.layer || d.enc != d.goal.enc {
 		if d.stepLayer(p, fresh); s.id != from {
 			copy(s.steps[:], s.steps[1:])
 			s.steps[lateSteps-1] = step{p.Seq, p.Timestamp, from}
@@ -129,6 +130,12 @@ func (s *layering) turn(p *Packet) {
 // reached: what p needs of that may be older than the step.
 func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	s, goal := &d.seg.layering, d.goal.layer
+	if d.enc != d.goal.enc {
+		if d.goal.thin && fresh {
+			d.stepPictures(0)
+		}
+		return
+	}
 	if p.Layering.Entry == codec.AllLayers {
 		s.id = goal
 		return
@@ -137,14 +144,25 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 		s.id = layerOf(goal.spatial(), s.id.temporal())
 		s.refresh = d.enc.Keyframe()
 	}
-	if down := layerOf(s.id.spatial(), goal.temporal()); fresh && down < s.id && (s.masks == nil || s.within(down)) {
-		s.id = down
+	thin := d.goal.thin && goal.spatial() < s.id.spatial()
+	if fresh && thin {
+		d.stepPictures(0)
+	} else if fresh {
+		d.stepPictures(goal.temporal())
 	}
-	if s.climbed {
+	if s.climbed || thin {
 		return
 	}
 	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 {
 		s.id, s.climbed = s.id.above(), true
+	}
+}
+
+// stepPictures steps down to a temporal layer.
+func (d *DownTrack) stepPictures(temporal uint8) {
+	s := &d.seg.layering
+	if down := layerOf(s.id.spatial(), temporal); down < s.id && (s.masks == nil || s.within(down)) {
+		s.id = down
 	}
 }
 
@@ -153,14 +171,15 @@ func (s *layering) within(l layerID) bool {
 	return s.masks != nil && s.masks.Within[s.id.spatial()][s.id.temporal()]&layerOf(l.spatial(), min(l.temporal(), s.id.temporal())).bit() != 0
 }
 
-// needsKeyframe tells whether the track waits for one to change its spatial layer, or
-// because what it sends has ended and it cannot go on with less.
+// needsKeyframe tells whether the track waits for one to change its spatial layer, or to
+// go on with after it was squeezed, or because what it sends has ended and it cannot go on
+// with less.
 func (d *DownTrack) needsKeyframe() bool {
 	if d.enc != d.goal.enc || d.state != running && d.state != held {
 		return false
 	}
 	have, want := d.enc.clamp(d.seg.id), d.enc.clamp(d.goal.layer)
-	if d.seg.barren == mostBarren {
+	if d.seg.barren == mostBarren || d.state == held {
 		return true
 	}
 	return want.spatial() > have.spatial() || want.spatial() < have.spatial() && !d.seg.within(want)

@@ -308,6 +308,10 @@ const (
 	squeezeHold   = 500 * time.Millisecond
 	floodFactor   = 3
 
+	// For thinFor after a step down as few pictures are sent as can be until its keyframe
+	// comes: encoders answer within that.
+	thinFor = time.Second
+
 	// Without probes the next rung up is tried each tryInterval, and the penalty of tries in
 	// vain; for tryGrace nothing is concluded from it.
 	tryInterval = 10 * time.Second
@@ -347,6 +351,14 @@ const (
 	linkSilence = 3 * time.Second
 	linkFresh   = 20 * time.Millisecond
 	linkPace    = 200_000_000
+
+	// An encoding that comes over a link is wanted for wantHold after somebody did: all who
+	// are on it say so with each report, each second, and no oftener than each wantStep.
+	// Of one that is not sent the edge is told each asleepInterval, three times in
+	// activeWindow.
+	wantHold       = 2 * time.Second
+	wantStep       = 100 * time.Millisecond
+	asleepInterval = 500 * time.Millisecond
 
 	// maxBegun encodings' names are remembered, for none to be given twice: a publisher
 	// that begins a new one each second has them for a quarter of an hour.

@@ -46,6 +46,7 @@ type PublisherConfig struct {
 	Recorder TransportRecorder // nil: no transport-wide feedback
 	MaxREMB  int64             // bits per second told to publishers that know only REMB; 0: 20 Mbit/s
 	Budget   *Budget           // of all histories; nil: endless
+	Relayed  bool              // the packets come over a link, see Description
 }
 
 const defaultREMB = 20_000_000
@@ -74,6 +75,8 @@ type Publisher struct {
 	nextChoice                         [codec.Video + 1]time.Time
 	nextReport, nextREMB, nextFeedback time.Time
 	recorded                           bool
+	nextWants                          time.Time
+	unwanted, unwantedNow              []uint32  // encodings nobody wants: as the origin was told, and of now
 	asked                              []uint16  // for the NACK being written
 	deadline                           time.Time // when Tick must be called next
 	counts                             PublisherCounts

@@ -112,6 +112,10 @@ func (s *Subscriber) allocate(now time.Time) {
 	}
 	t := target{enc: l[i].enc, layer: l[i].layer}
 	t.squeezed = s.alloc.squeeze(now, d.sends(), l[i].cost(), limit)
+	t.thin = now.Sub(s.alloc.down) < thinFor
+	if t.squeezed && s.wide.est != nil {
+		d.rest = now.Add(s.wide.est.Wait(now))
+	}
 	d.aim(t, s.pub)
 }
 

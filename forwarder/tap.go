@@ -44,7 +44,8 @@ type Tap struct {
 	heard    time.Time // when the far end last said anything, or the first pull
 	probeAt  time.Time
 	reportAt time.Time
-	goodbyes []uint32 // encodings that have ended and all of which was sent
+	tellAt   time.Time // of the encodings that are not sent
+	goodbyes []uint32  // encodings that have ended and all of which was sent
 	counts   TapCounts
 	pulled   bool
 	silent   bool // the far end has said nothing for linkSilence
@@ -89,6 +90,7 @@ func (t *Tap) Pull(now time.Time, out *Output) {
 	}
 	t.retire()
 	t.report(now, out)
+	t.tell(now, out)
 }
 
 // follow begins with the encodings that are new.
@@ -123,6 +125,9 @@ func (t *Tap) begin(e *Encoding) {
 
 // pull appends what is new of one encoding, at most passPackets.
 func (t *Tap) pull(now time.Time, s *tapStream, out *Output) {
+	if s.asleep {
+		return
+	}
 	for range passPackets {
 		p := t.next(s)
 		if p == nil {
@@ -171,7 +176,7 @@ func (t *Tap) put(s *tapStream, p *Packet, out *Output) *OutPacket {
 func (t *Tap) retire() {
 	kept := t.streams[:0]
 	for _, s := range t.streams {
-		if s.enc.Ended() && s.enc.hist.Head() <= s.pos {
+		if s.enc.Ended() && (s.asleep || s.enc.hist.Head() <= s.pos) {
 			t.goodbyes = append(t.goodbyes, s.enc.id)
 			continue
 		}
@@ -187,6 +192,7 @@ type tapStream struct {
 	pos   uint64
 	fresh *stamp // what is added to every packet; nil: nothing
 
+	asleep   bool // nobody wants it at the far end: it is not sent
 	reported bool // a sender report was sent
 }
 

@@ -21,6 +21,7 @@ type hop struct {
 	rnd    *rand.Rand
 	now    time.Time
 	delay  time.Duration
+	step   time.Duration
 	loss   float64 // share of packets
 	origin *forwarder.Publisher
 	tap    *forwarder.Tap
@@ -29,6 +30,8 @@ type hop struct {
 	flying []flight
 	bytes  int
 	sent   map[*forwarder.Encoding]map[uint64]*forwarder.Packet // all that ever was in the histories of both
+
+	unwanted map[string]bool // encodings nobody wants, by RID
 
 	wish func(*forwarder.Encoding) // what the origin's publisher is asked; nil: nothing happens
 }
@@ -42,7 +45,7 @@ type flight struct {
 }
 
 func newHop(t *testing.T, origin *forwarder.Publisher, now time.Time) *hop {
-	h := &hop{t: t, rnd: rand.New(rand.NewPCG(1, 2)), now: now, delay: 5 * time.Millisecond, origin: origin, sent: map[*forwarder.Encoding]map[uint64]*forwarder.Packet{}}
+	h := &hop{t: t, rnd: rand.New(rand.NewPCG(1, 2)), now: now, step: time.Millisecond, delay: 5 * time.Millisecond, origin: origin, sent: map[*forwarder.Encoding]map[uint64]*forwarder.Packet{}}
 	d := origin.Describe()
 	h.edge = forwarder.NewPublisher(d.PublisherConfig())
 	h.attach(nil)
@@ -55,15 +58,23 @@ func (h *hop) attach(held []forwarder.Held) {
 	h.flying = nil
 }
 
-// run lets time pass in steps of a millisecond.
+// run lets time pass in small steps.
 func (h *hop) run(d time.Duration, each func()) {
-	for end := h.now.Add(d); h.now.Before(end); h.now = h.now.Add(time.Millisecond) {
+	for end := h.now.Add(d); h.now.Before(end); h.now = h.now.Add(h.step) {
 		if each != nil {
 			each()
 		}
 		h.note()
+		for _, e := range h.edge.Encodings(codec.Video) {
+			if !h.unwanted[e.RID()] {
+				e.Want(h.now)
+			}
+		}
 		h.pull()
 		h.arrive()
+		if h.now.Before(h.edge.Deadline()) {
+			continue
+		}
 		if b := h.edge.Tick(h.now, 2*h.delay, nil); len(b) > 0 {
 			h.send(flight{rtcp: b, toTap: true})
 		}
@@ -211,7 +222,10 @@ func (s *simulcaster) send(now time.Time) {
 	i := s.frames
 	s.frames++
 	s.packet(now, rtp.Header{SSRC: 7, PayloadType: upAudio, SequenceNumber: uint16(65500 + i), Timestamp: uint32(i * 960)}, []byte{1, 2, byte(i)}, 7, []byte{byte(i)})
-	for n, rid := range s.rids {
+	for n, rid := range []string{"hi", "lo"} {
+		if !slices.Contains(s.rids, rid) {
+			continue
+		}
 		frame := vp8Frame(i%s.every == 0 || s.key)
 		frame = append(frame, byte(i), byte(n))
 		h := rtp.Header{SSRC: uint32(8 + n), PayloadType: upVideo, SequenceNumber: uint16(65000 + 2*i), Timestamp: uint32(i * 1800)}

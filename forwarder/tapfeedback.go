@@ -16,6 +16,10 @@ func (t *Tap) HandleRTCP(now time.Time, b []byte, out *Output) {
 			t.nack(&r, out)
 		case r.is(rtcpPSFB, formatPLI):
 			t.keyframe(r.media(), out)
+		case r.kind == rtcpApp:
+			if b, ok := r.linkMessage(linkUnwanted); ok {
+				t.sleep(b)
+			}
 		case r.is(rtcpPSFB, formatFIR):
 			for b := r.fci(); len(b) > 0; b = b[firBytes:] {
 				t.keyframe(binary.BigEndian.Uint32(b), out)
@@ -70,6 +74,45 @@ func (t *Tap) keyframe(ssrc uint32, out *Output) {
 	}
 }
 
+// sleep stops sending the encodings that nobody wants at the far end, whose SSRCs are
+// listed, and begins with those again that somebody does.
+func (t *Tap) sleep(unwanted []byte) {
+	for _, s := range t.streams {
+		was := s.asleep
+		s.asleep = false
+		for b := unwanted; len(b) >= 4; b = b[4:] {
+			s.asleep = s.asleep || binary.BigEndian.Uint32(b) == s.enc.id
+		}
+		switch {
+		case s.asleep && !was:
+			t.tellAt = time.Time{}
+		case was && !s.asleep:
+			s.join()
+		}
+	}
+}
+
+// tell says what there is to know of the encodings that are not sent.
+func (t *Tap) tell(now time.Time, out *Output) {
+	for _, s := range t.streams {
+		if !s.asleep {
+			continue
+		}
+		if now.Before(t.tellAt) {
+			out.due(t.tellAt)
+			return
+		}
+		if len(out.RTCP) == 0 {
+			out.RTCP = appendReceiverReport(out.RTCP, t.ssrc, 0)
+		}
+		active := s.enc.Active(now) && s.enc.decodable()
+		out.RTCP = appendAsleep(out.RTCP, t.ssrc, s.enc, active)
+	}
+	if !now.Before(t.tellAt) {
+		t.tellAt = now.Add(asleepInterval)
+	}
+}
+
 // report says at least that the link is there, and what the publisher's sender reports
 // say of its clock: all encodings on one clock, now ours, as they are on its own.
 func (t *Tap) report(now time.Time, out *Output) {
@@ -95,7 +138,7 @@ func (t *Tap) senderReports(now time.Time, out *Output) {
 	}
 	for _, s := range t.streams {
 		c := s.enc.clock.Load()
-		if c == nil || s.pos == 0 || !all && s.reported {
+		if c == nil || s.pos == 0 || s.asleep || !all && s.reported {
 			continue
 		}
 		s.reported = true

@@ -15,6 +15,10 @@ func (p *Publisher) HandleRTCP(now time.Time, b []byte) {
 			p.senderReport(now, r.body)
 		case rtcpBye:
 			p.goodbye(r.body[:4*int(r.count)])
+		case rtcpApp:
+			if b, ok := r.linkMessage(linkAsleep); ok {
+				p.asleep(now, b)
+			}
 		}
 	}
 	if len(r.rest) > 0 || len(b) == 0 {
@@ -90,6 +94,7 @@ func (p *Publisher) Tick(now time.Time, rtt time.Duration, out []byte) []byte {
 	deadline := now.Add(reportInterval)
 	p.reports(now, &c)
 	p.remb(now, &c)
+	p.wants(now, &c)
 	for _, s := range p.order {
 		if s.enc == nil || s.repair {
 			continue
@@ -105,6 +110,7 @@ func (p *Publisher) Tick(now time.Time, rtt time.Duration, out []byte) []byte {
 	}
 	deadline = earlier(deadline, p.nextReport)
 	deadline = earlier(deadline, p.nextREMB)
+	deadline = earlier(deadline, p.nextWants)
 	if p.recorded && now.Before(p.nextFeedback) {
 		deadline = earlier(deadline, p.nextFeedback)
 	}

@@ -60,6 +60,8 @@ func (p *Publisher) media(now time.Time, s *upStream, h *rtp.Header, payload []b
 	case !ok:
 		p.counts.Unknown++
 		return false
+	case s.enc != nil && s.enc.format == format && !p.wake(now, s.enc):
+		return false
 	case s.enc == nil || s.enc.format != format:
 		p.beginEncoding(now, s, h.PayloadType, format)
 	case !s.enc.far(h.SequenceNumber):
@@ -150,7 +152,7 @@ func (p *Publisher) beginEncoding(now time.Time, s *upStream, pt uint8, format c
 	if s.enc != nil {
 		s.enc.end()
 	}
-	s.enc = &Encoding{id: p.encodingID(s.ssrc), pt: s.track.types[format], format: format, rid: s.rid, hist: NewHistory(p.cfg.Budget), bad: noNumber, since: now}
+	s.enc = &Encoding{id: p.encodingID(s.ssrc), pt: s.track.types[format], format: format, rid: s.rid, hist: NewHistory(p.cfg.Budget), bad: noNumber, since: now, relayed: p.cfg.Relayed}
 	s.enc.know(s.track.Known[s.ssrc])
 	s.enc.layers.target, s.enc.layers.stream = &s.track.targets, max(slices.Index(s.track.RIDs, s.rid), 0)
 	for _, nal := range s.track.ParameterSets[pt] {
@@ -209,7 +211,7 @@ func (p *Publisher) wishFirst(now time.Time, kind codec.Kind) {
 }
 
 func (e *Encoding) decodable() bool {
-	return e.format.Name.Kind() == codec.Audio || e.keyframe.Load() != nil
+	return e.format.Name.Kind() == codec.Audio || e.keyframe.Load() != nil || e.toldAt.Load() != 0
 }
 
 // better tells whether e should take other's place; other may be nil.

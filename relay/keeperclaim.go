@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Claim holds a stream for a publisher of this node. What this node held of it before is
-// replaced without a question: that was the caller's to decide. Another node's live
+// Claim holds a stream for a publisher of this node. A hold this node has of it is replaced
+// without a question, and ends without being told: that was the caller's to decide. Another node's live
 // publisher keeps its stream: the error is a [*HeldError], unless the keeper may take over
 // or it belongs to the same owner. One whose node says that it is dead is replaced at
 // once, one whose node says nothing when its lease has ended, for which Claim waits.
@@ -27,13 +27,9 @@ func (k *Keeper) Claim(ctx context.Context, stream, owner string, lost func(by H
 		return nil, err
 	}
 	lease := h.lease // from enter on, h is the keeper's
-	old, err := k.enter(h)
-	if err != nil {
+	if err := k.enter(h); err != nil {
 		_ = k.giveBack([]Lease{lease})
 		return nil, err
-	}
-	if old != nil {
-		old.lost(lease.Holder)
 	}
 	k.log.Info("lease", "event", "claimed", "stream", stream, "epoch", lease.Epoch, "provisional", lease.Provisional())
 	return h, nil
@@ -158,24 +154,23 @@ func (k *Keeper) goAhead(ctx context.Context, h *Hold, owner string) error {
 	return nil
 }
 
-// enter makes a hold the stream's, and returns the one it replaces. Of two claims at the
-// same time the greater epoch stays.
-func (k *Keeper) enter(h *Hold) (old *Hold, err error) {
+// enter makes a hold the stream's. Of two claims at the same time the greater epoch stays.
+func (k *Keeper) enter(h *Hold) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed {
-		return nil, ErrClosed
+		return ErrClosed
 	}
-	old = k.holds[h.stream]
+	old := k.holds[h.stream]
 	if old != nil && old.lease.Beats(h.lease.Holder) && !h.lease.Provisional() {
-		return nil, &HeldError{Holder: old.lease.Holder}
+		return &HeldError{Holder: old.lease.Holder}
 	}
 	if old != nil {
 		k.dropLocked(old)
 	}
 	k.holds[h.stream] = h
 	k.known.learn(h.stream, h.lease.Holder, time.Now())
-	return old, nil
+	return nil
 }
 
 func (k *Keeper) learn(stream string, h Holder) {

@@ -83,7 +83,8 @@ func (s *serverURL) setHosts(list string, sentinel bool) error {
 		if err != nil {
 			host, port = strings.Trim(h, "[]"), usual
 		}
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 || host == "" || strings.ContainsFunc(host, notOfHosts) {
 			return errors.New("a host is written host:port")
 		}
 		s.hosts = append(s.hosts, net.JoinHostPort(host, port))
@@ -97,8 +98,14 @@ func (s *serverURL) setHosts(list string, sentinel bool) error {
 	return nil
 }
 
+// notOfHosts tells what no name and no address holds.
+func notOfHosts(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`%<>"|^{}[]\\`, r) }
+
 // setRest reads the path and the query.
 func (s *serverURL) setRest(u *url.URL, sentinel bool) error {
+	if u.Fragment != "" {
+		return errors.New("# has no meaning in it; write %23 for one in a password")
+	}
 	db := strings.Trim(u.Path, "/")
 	query := u.Query()
 	if sentinel {

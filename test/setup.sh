@@ -26,6 +26,7 @@ packages=(
 	libc6-dev                       # the race detector, with gcc
 	nftables                        # links that lose packets: nft
 	nginx-light                     # TLS and a path in front of a node
+	prometheus                      # scrapes a node, answers the dashboard's queries; promtool
 	python3-gi                      # GStreamer from Python
 	redis-server                    # the directory of a cluster
 )

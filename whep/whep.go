@@ -28,6 +28,17 @@ type Config struct {
 	// RequireLive refuses subscribers of a stream nobody publishes, with 409 and
 	// Retry-After. Otherwise they wait.
 	RequireLive bool
+
+	// Elsewhere brings streams from where else their publishers may be; nil: from nowhere.
+	Elsewhere Elsewhere
+}
+
+// Elsewhere is where a stream's publisher may be, if not on this node.
+type Elsewhere interface {
+	// Join lets a subscriber have a stream from wherever its publisher is, until leave is
+	// called, and returns soon, with the formats that will come. None: the publisher is
+	// on this node, or nobody publishes the stream yet.
+	Join(ctx context.Context, stream string) (formats []codec.Format, leave func(), err error)
 }
 
 // A Handler serves /whep/. It is safe for concurrent use.
@@ -126,8 +137,12 @@ func (h *Handler) add(s *subscriber) {
 }
 
 // Open subscribes the session's peer to its stream, live or not.
-func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer) (signaling.Opening, error) {
-	source, err := h.source(s.Stream())
+func (h *Handler) Open(ctx context.Context, s *signaling.Session, offer *sdp.Offer) (signaling.Opening, error) {
+	relayed, err := h.join(ctx, s)
+	if err != nil {
+		return signaling.Opening{}, err
+	}
+	source, err := h.source(s.Stream(), relayed)
 	if err != nil {
 		return signaling.Opening{}, err
 	}
@@ -157,10 +172,29 @@ func (h *Handler) Open(_ context.Context, s *signaling.Session, offer *sdp.Offer
 	return signaling.Opening{Peer: peer, Local: peer.Local(), Tracks: plan.answer, Subscription: sub.subscription}, nil
 }
 
+// join brings the session's stream here, if its publisher is elsewhere, for as long as the
+// session lives. It returns the formats that will come from there.
+func (h *Handler) join(ctx context.Context, s *signaling.Session) ([]codec.Format, error) {
+	if h.cfg.Elsewhere == nil {
+		return nil, nil
+	}
+	formats, leave, err := h.cfg.Elsewhere.Join(ctx, s.Stream())
+	if err != nil {
+		return nil, signaling.Overloaded("stream-unknown",
+			"It cannot be found out where the stream is published now. Try again.")
+	}
+	s.OnEnd(func(signaling.Reason) { leave() })
+	return formats, nil
+}
+
 // source returns what the stream's publisher sends, as far as it is known. Without one
-// the result is empty, or a refusal where subscribers must not wait.
-func (h *Handler) source(name string) ([]codec.Format, error) {
+// the result is empty, or a refusal where subscribers must not wait. relayed is what will
+// come from another node.
+func (h *Handler) source(name string, relayed []codec.Format) ([]codec.Format, error) {
 	info, _ := h.cfg.Streams.Lookup(name)
+	if !info.Live() && len(relayed) > 0 {
+		return relayed, nil
+	}
 	if !info.Live() && h.cfg.RequireLive {
 		return nil, signaling.NewProblem(http.StatusConflict, "no-publisher",
 			"Nobody publishes this stream now. Try again later.").RetryAfter(absentRetry)

@@ -102,7 +102,7 @@ func busy() *signaling.Problem {
 
 func publisherConfig(o *sdp.Offer) forwarder.PublisherConfig {
 	ssrc := rand.Uint32()
-	cfg := forwarder.PublisherConfig{Tracks: tracks(o), SSRC: ssrc}
+	cfg := forwarder.PublisherConfig{Tracks: tracks(o), ID: rand.Uint64(), SSRC: ssrc}
 	for i := range cfg.Tracks {
 		if cfg.Tracks[i].TransportCC {
 			cfg.Recorder = rtc.NewTransportFeedback(ssrc)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/internal/config"
@@ -19,11 +18,6 @@ type keyring struct {
 	made     bool     // the secret is a node's, not given by its owner
 	path     string   // of a made one; "" if it lives in memory
 	warnings []string // sentences
-}
-
-// A verifier is what a node and the inspect command ask about tokens.
-type verifier interface {
-	Verify(token string, now time.Time) (auth.Grant, error)
 }
 
 // openKeys returns the given keys. If there are none at all it takes the made secret of
@@ -45,7 +39,10 @@ func openKeys(given config.Tokens) (keyring, error) {
 }
 
 // foreign tells whether others sign tokens.
-func (k keyring) foreign() bool { return len(k.KeyFiles)+len(k.KeySets) > 0 }
+func (k keyring) foreign() bool { return k.places() > 0 }
+
+// places is how many files and URLs have keys of others.
+func (k keyring) places() int { return len(k.KeyFiles) + len(k.KeySets) }
 
 // open reads the keys that check tokens. Close the Set.
 func (k keyring) open(ctx context.Context, log *slog.Logger) (*keys.Set, error) {

@@ -50,10 +50,12 @@ func (c *serveCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	host, err := node.Open(ctx, cfg, authz.Any(static, set), logs, con.Version)
+	test := &selfTest{cfg: cfg, keys: keys}
+	host, err := node.Open(ctx, cfg, authz.Any(static, set), logs, con.Version, test.checks()...)
 	if err != nil {
 		return err
 	}
+	test.host = host
 	w := newWelcome(cfg, host, con.Version)
 	if err := w.addTokens(cfg, keys, time.Now()); err != nil {
 		w.notes = append(w.notes, err.Error())

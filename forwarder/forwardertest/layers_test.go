@@ -1,6 +1,7 @@
 package forwardertest
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -34,6 +35,16 @@ func smooth(o Options) Options {
 	return o
 }
 
+// rough adds all that may go wrong while layers are switched.
+func rough(o Options) Options {
+	o = smooth(o)
+	o.Up, o.Down = bad, bad
+	o.Up.Late, o.Down.Late = 0.002, 0.002
+	o.RTX, o.Select, o.Calm = true, time.Second, 10*time.Second
+	o.Vanish, o.VanishLayers, o.Restart = 5*time.Second, 7*time.Second, 20*time.Second
+	return o
+}
+
 // TestLayersPass: all layers go through to who wants all of them.
 func TestLayersPass(t *testing.T) {
 	for name, o := range layered() {
@@ -49,7 +60,8 @@ func TestLayersPass(t *testing.T) {
 	}
 }
 
-// TestSwitches selects layers at random, over networks that deliver everything.
+// TestSwitches selects layers at random, over networks that deliver everything; with caps
+// the allocator switches too.
 func TestSwitches(t *testing.T) {
 	for name, o := range layered() {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +69,8 @@ func TestSwitches(t *testing.T) {
 			o := smooth(o)
 			o.Select, o.Calm = time.Second, 10*time.Second
 			switches := 0
-			for _, seed := range []uint64{1, 7, 4711} {
+			for _, seed := range []uint64{1, 7, 4711, 5} {
+				o.Caps = seed == 5
 				w := New(seed, o)
 				w.Run(30 * time.Second)
 				switches += w.Switches()
@@ -68,6 +81,30 @@ func TestSwitches(t *testing.T) {
 			if switches < 100 {
 				t.Errorf("only %d switches happened", switches)
 			}
+		})
+	}
+}
+
+// TestSweepSwitches makes as many switches of each codec as fit the time in SOAKTIME, over
+// networks that lose and reorder, between publishers that come and go, with caps and
+// without; without SOAKTIME, a few.
+func TestSweepSwitches(t *testing.T) {
+	d, _ := time.ParseDuration(os.Getenv("SOAKTIME"))
+	all := layered()
+	for name, o := range all {
+		t.Run(name, func(t *testing.T) {
+			o, switches := rough(o), 0
+			end := time.Now().Add(d / time.Duration(len(all)))
+			for seed := uint64(1); seed == 1 || time.Now().Before(end); seed++ {
+				o.Caps = seed%2 == 0
+				w := New(seed, o)
+				w.Run(20 * time.Second)
+				switches += w.Switches()
+				if err := w.Err(); err != nil {
+					t.Errorf("seed %d: %v", seed, err)
+				}
+			}
+			t.Logf("%d switches", switches)
 		})
 	}
 }

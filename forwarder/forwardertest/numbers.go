@@ -10,9 +10,11 @@ type numbers struct {
 	offset int // of VP9's ids to the publisher's
 }
 
-// freshPicture tells whether b begins another picture than a's, or the same anew.
-func freshPicture(a, b *content) bool {
-	return !b.samePicture(a) || b.part == 0 && b.spatial <= a.spatial
+// fresh tells whether b begins another picture than a's, or the same anew: of a keyframe
+// that is begun with again the first packets may be missing.
+func (b *sentRecord) fresh(a *sentRecord) bool {
+	c := &b.content
+	return !c.samePicture(&a.content) || c.part == 0 && c.spatial <= a.content.spatial || c.key && b.timestamp != a.timestamp
 }
 
 // packet checks the next packet of media against the one before.
@@ -20,7 +22,7 @@ func (n *numbers) packet(q *sequence, r *sentRecord, from *original) {
 	if from.idAt == 0 {
 		return
 	}
-	fresh := !n.valid || freshPicture(&q.prev.content, &r.content)
+	fresh := !n.valid || r.fresh(q.prev)
 	n.picture(q, r, from, fresh)
 	if from.tl0At > 0 {
 		n.base(q, r, from, fresh)

@@ -62,6 +62,7 @@ type Options struct {
 	Vanish           time.Duration // mean time after which an encoding pauses or comes back; 0: never
 	VanishLayers     time.Duration // the same of an encoding's upper spatial layers
 	Select           time.Duration // at most between two selections of a subscriber; 0: none is made
+	Caps             bool          // selections come with a cap of the session, or none
 	Calm             time.Duration // mean time after which all stands still and layers are checked; 0: never
 	NoSenderReports  bool
 	StripParameters  bool // H264 only: parameter sets come once, not with each keyframe

@@ -35,7 +35,21 @@ func (s *subscriber) choose() {
 	}
 	s.picks.want = s.randomSelection()
 	s.core.Select(s.picks.want)
+	s.limit()
 	s.pull()
+}
+
+// limit caps the session so that none, some or all layers fit, or lifts the cap.
+func (s *subscriber) limit() {
+	w := s.w
+	if !w.opt.Caps {
+		return
+	}
+	bitrate := int64(0)
+	if w.rnd.IntN(3) > 0 {
+		bitrate = int64(w.opt.Bitrate)/16 + w.rnd.Int64N(int64(w.opt.Bitrate)*3/2)
+	}
+	s.core.SetCap(bitrate)
 }
 
 // randomSelection is one layer, one encoding, bounds, or nothing: the automatic choice.
@@ -140,10 +154,10 @@ func (s *subscriber) seenSince(since time.Time) *layer {
 }
 
 // expected is the layer that was selected; nil if there is no such one now, or if the
-// network's estimate has a say in it. exact tells that no other one will do.
+// network's estimate or caps have a say in it. exact tells that no other one will do.
 func (s *subscriber) expected() (want *layer, exact bool) {
 	o, sel := &s.w.opt, &s.picks.want
-	if sel.RID != "" && s.w.pub.named(sel.RID).paused || o.TransportCC && !sel.Exact {
+	if sel.RID != "" && s.w.pub.named(sel.RID).paused || (o.TransportCC || o.Caps) && !sel.Exact {
 		return nil, false
 	}
 	for i := range o.Encodings {
@@ -225,7 +239,7 @@ func (p *publisher) checkFallback(gone *upstream) {
 			return
 		}
 		for _, s := range w.subs {
-			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.seenBeside(uint8(gone.index), since) {
+			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.core.Choice().Paused && !s.seenBeside(uint8(gone.index), since) {
 				w.fail("liveness: subscriber %d got nothing else %v after encoding %d vanished", s.index, fallbackWithin, gone.index)
 			}
 		}

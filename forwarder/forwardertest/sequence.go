@@ -132,7 +132,7 @@ func (q *sequence) media(r *sentRecord) {
 	if from != nil {
 		q.numbers.packet(q, r, from)
 	}
-	if c.key && (q.prev == nil || freshPicture(&q.prev.content, c)) {
+	if c.key && (q.prev == nil || r.fresh(q.prev)) {
 		clear(q.got)
 	}
 	q.assemble(c)
@@ -201,7 +201,7 @@ func (q *sequence) lostAfter(r *sentRecord) int {
 	if s == nil {
 		return 0
 	}
-	began := q.began(r)
+	began := min(q.began(r), q.last())
 	switch {
 	case s.pub.id != r.content.publisher:
 		began = s.pub.came
@@ -220,6 +220,22 @@ func (q *sequence) lostAfter(r *sentRecord) int {
 		return between
 	}
 	return missing
+}
+
+// last returns how many packets had come to the core when the track sent something last
+// before the next number: it may be held since.
+func (q *sequence) last() uint64 {
+	came := q.prev.came
+	for n := q.next - 1; n > q.next-keepNumbers; n-- {
+		o := q.o.sent[n]
+		if o != nil && o.media {
+			break
+		}
+		if o != nil && len(o.payload) == 0 {
+			came = max(came, o.came)
+		}
+	}
+	return came
 }
 
 // began returns how many packets had come to the core when something of the picture that

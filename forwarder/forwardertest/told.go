@@ -52,7 +52,7 @@ func (t *told) packet(r *sentRecord) {
 	t.lead(r, &d)
 	if r.media && from != nil {
 		t.same(&d, from, &r.content)
-		t.numbered(&d, &r.content, from)
+		t.numbered(&d, r, from)
 		t.mask(&r.content, from)
 	}
 }
@@ -61,7 +61,7 @@ func (t *told) packet(r *sentRecord) {
 // has the structure, should have come before it and did not.
 func (t *told) headless(r *sentRecord) bool {
 	c := &r.content
-	if !r.media || !c.key || t.q.prev != nil && !freshPicture(&t.q.prev.content, c) || t.since == r.timestamp && t.begun {
+	if !r.media || !c.key || t.q.prev != nil && !r.fresh(t.q.prev) || t.since == r.timestamp && t.begun {
 		return false
 	}
 	from := t.q.o.s.w.original(c)
@@ -105,9 +105,9 @@ func (t *told) same(d *codec.Dependency, from *original, c *content) {
 
 // numbered checks the frame number: it keeps its distance to the publisher's, and
 // takes another one, always higher than the last, only where a keyframe begins.
-func (t *told) numbered(d *codec.Dependency, c *content, from *original) {
+func (t *told) numbered(d *codec.Dependency, r *sentRecord, from *original) {
 	offset := d.FrameNumber - from.frame.number
-	begins := c.key && (t.q.prev == nil || freshPicture(&t.q.prev.content, c))
+	begins := r.content.key && (t.q.prev == nil || r.fresh(t.q.prev))
 	switch {
 	case !t.begun:
 	case begins && int16(d.FrameNumber-t.number) <= 0:

@@ -21,7 +21,7 @@ func Browse() http.Handler {
 	page := v5emb.NewHandlerWithConfig(swgui.Config{
 		Title: "Whippet", SwaggerJSON: documentPath, BasePath: BrowsePath,
 		HideCurl: false, ShowTopBar: false,
-		SettingsUI: map[string]string{"defaultModelsExpandDepth": "1", "docExpansion": `"none"`},
+		SettingsUI: map[string]string{"defaultModelsExpandDepth": "1"},
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -46,6 +46,9 @@ func TestLayer(t *testing.T) {
 		if got := current(); *got.Current.Height != 180 || !got.Current.Automatic {
 			t.Errorf("%+v", got)
 		}
+		if s := r.statistics("studio", wire.SessionKindSubscriber).Subscriber; s.Switches.Up+s.Switches.Published < 1 || s.Switches.Selected != 1 {
+			t.Errorf("%+v", s.Switches)
+		}
 		if s := r.statistics("studio", wire.SessionKindSubscriber).Subscriber.Layer; *s.Rid != "l" || *s.Height != 180 {
 			t.Errorf("%+v", s)
 		}
@@ -58,7 +61,7 @@ func TestLayer(t *testing.T) {
 		r.do("POST", path, `[]`).want(400, "malformed-json")
 		r.do("POST", path, ``).want(415, "not-json")
 		r.do("DELETE", path, "").want(204, "")
-		if got := current(); !got.Current.Automatic || got.Selection.Rid != nil {
+		if got := current(); !got.Current.Automatic || *got.Current.Height != 720 || got.Selection.Rid != nil || got.Selection.MaxHeight != nil {
 			t.Errorf("%+v", got)
 		}
 		own := "streams/studio/sessions/" + r.sessions("studio", wire.SessionKindPublisher)[0].ID + "/layer"

@@ -113,16 +113,16 @@ func TestStatistics(t *testing.T) {
 		host.Subscribe("studio", func(o *client.PlayOptions) { o.Token = mint(t, "viewer", auth.Subscribe) })
 		r.Run(30 * time.Second)
 		p := r.statistics("studio", wire.SessionKindPublisher)
-		if p.Subscriber != nil || p.Publisher == nil {
-			t.Fatalf("%+v", p)
+		s := r.statistics("studio", wire.SessionKindSubscriber)
+		if p.Subscriber != nil || p.Publisher == nil || s.Subscriber == nil || s.Publisher != nil {
+			t.Fatalf("%+v, %+v", p, s)
+		}
+		for _, l := range []wire.Timeline{p.Timeline, s.Timeline} {
+			wantInOrder(t, l.Answered, l.Ice, l.Dtls, l.FirstPacket, l.FirstKeyframe)
 		}
 		if u := p.Publisher; u.Bitrate < 250_000 || u.Packets < 1500 || u.Bytes < 1_000_000 || u.Lost < 15 || u.Lost > 200 ||
 			u.Repaired < 10 || u.Repaired > u.Lost || u.Nacks < u.Repaired || u.KeyframeRequests < 1 || u.LastPacket == nil || p.At.Sub(*u.LastPacket) > 100*time.Millisecond {
 			t.Errorf("%+v", u)
-		}
-		s := r.statistics("studio", wire.SessionKindSubscriber)
-		if s.Subscriber == nil || s.Publisher != nil {
-			t.Fatalf("%+v", s)
 		}
 		d := s.Subscriber
 		for i := 0; i < 10 && d.Loss == 0; i++ { // a report may tell of a second without a loss
@@ -135,6 +135,9 @@ func TestStatistics(t *testing.T) {
 		if v := d.Video; v.Packets < 1000 || v.Resent < 30 || v.Keyframes < 1 || d.Audio.Packets < 1000 || v.Freezes != 0 {
 			t.Errorf("%+v, %+v", v, d.Audio)
 		}
+		if v := d.Picture; v.Watched < 25_000 || v.BestLayer < 20_000 || v.Frozen > 3000 || v.LowerLayer != 0 {
+			t.Errorf("%+v", v)
+		}
 		if l := d.Layer; l.Paused || !l.Automatic || *l.Height != 360 {
 			t.Errorf("%+v", l)
 		}
@@ -144,4 +147,17 @@ func TestStatistics(t *testing.T) {
 			t.Errorf("%+v", tr)
 		}
 	})
+}
+
+// wantInOrder wants steps of a time line to have come one after the other within five
+// seconds.
+func wantInOrder(t *testing.T, steps ...*float64) {
+	t.Helper()
+	last := 0.0
+	for i, s := range steps {
+		if s == nil || *s < last || *s > 5000 {
+			t.Fatalf("step %d: %v after %v", i, s, last)
+		}
+		last = *s
+	}
 }

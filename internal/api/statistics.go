@@ -77,12 +77,23 @@ func subscriber(c stream.SubscriptionCounts) *wire.SubscriberStatistics {
 		Bitrate: c.Bitrate, Estimate: c.Estimate, Remb: known(c.Session.REMB),
 		RoundTripTime: known(milliseconds(c.RTT)), Loss: float64(c.Session.FractionLost) / 256,
 		Nacks: int64(c.Session.Nacks), Malformed: int64(c.Session.Malformed),
-		Layer: sent(c.Choice), Audio: downTrack(&c.Audio), Video: downTrack(&c.Video),
+		Layer: sent(c.Choice), Picture: picture(c.Measures), Switches: switches(c.Video.Switches), Audio: downTrack(&c.Audio), Video: downTrack(&c.Video),
 	}
 	if c.RTT > 0 { // there was a report
 		out.Jitter = new(float64(c.Session.Jitter) * 1000 / rtpClock(&c))
 	}
 	return out
+}
+
+func picture(m forwarder.Measures) wire.PictureStatistics {
+	return wire.PictureStatistics{
+		Watched: milliseconds(m.Watched), Frozen: milliseconds(m.Frozen),
+		BestLayer: milliseconds(m.Best), LowerLayer: milliseconds(m.Lower),
+	}
+}
+
+func switches(s forwarder.Switches) wire.SwitchStatistics {
+	return wire.SwitchStatistics{Up: int64(s.Up), Down: int64(s.Down), Selected: int64(s.Selected), Published: int64(s.Published)}
 }
 
 func sent(c forwarder.Choice) wire.Sent {

@@ -41,7 +41,7 @@ func TestStreamSettings(t *testing.T) {
 		}
 		r.Run(5 * time.Second)
 		s := r.statistics("studio", wire.SessionKindSubscriber)
-		if !s.Subscriber.Layer.Paused || s.Subscriber.Bitrate > 100_000 || s.Subscriber.Video.Freezes != 1 {
+		if !s.Subscriber.Layer.Paused || s.Subscriber.Bitrate > 100_000 || s.Subscriber.Video.Freezes != 1 || s.Subscriber.Picture.Frozen < 3000 || s.Subscriber.Picture.Frozen > 6000 {
 			t.Errorf("%+v %+v", s.Subscriber, s.Subscriber.Video)
 		}
 		if got := r.do("DELETE", "streams/studio/settings", "", "If-Match", "*").want(204, ""); got.text != "" {

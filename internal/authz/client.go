@@ -17,7 +17,7 @@ import (
 	"github.com/whippet-media/whippet/auth"
 )
 
-// ErrUnavailable: the service did not decide, since it did not answer in time or not as it
+// ErrUnavailable says that the service did not decide, since it did not answer in time or not as it
 // should. A retry can help.
 var ErrUnavailable = errors.New("authz: the service does not answer")
 

@@ -138,7 +138,7 @@ func TestEverySettingArrives(t *testing.T) {
 			},
 		}},
 		NodeID: "a.1",
-		Log:      config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
+		Log:    config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"signaling": slog.LevelDebug}, JSON: true},
 	}
 	got.InForce = nil
 	opts := []cmp.Option{cmp.Comparer(sameSecret), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}

@@ -27,8 +27,10 @@ func down() map[string][]string {
 		"internal/keys":    {"auth"},
 		"internal/metrics": {},
 		"internal/quiet":   {},
-		"relay":            {},
+		"relay":            {"auth"},
+		"relay/link":       append([]string{"relay", "internal/signaling"}, media...),
 		"internal/sdp":     codec,
+		"internal/trace":   {},
 		"internal/udp":     {},
 		"internal/web":     {},
 		// A client shares nothing with the server but the names of codecs: it would
@@ -52,12 +54,12 @@ func down() map[string][]string {
 
 		"internal/node": append([]string{
 			".", "auth", "internal/api", "internal/authz", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/udp", "internal/web", "internal/webhook", "relay", "whep", "whip",
+			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "relay", "relay/link", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
-		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec"},
+		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec", "relay"},
 
-		"cmd": {"auth", "internal/authz", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
+		"cmd": {"auth", "internal/api", "internal/authz", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}
 }
 

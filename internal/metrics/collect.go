@@ -87,12 +87,15 @@ func (w writer) socket(t *Traffic) {
 }
 
 func (w writer) hooks(s *Snapshot) {
-	w.count("whippet_webhooks_total", s.Webhooks.Delivered, "delivered")
-	w.count("whippet_webhooks_total", s.Webhooks.Retried, "retried")
-	w.count("whippet_webhooks_total", s.Webhooks.Dead, "dead")
-	w.count("whippet_webhooks_total", s.Webhooks.Dropped, "dropped")
-	w.value("whippet_webhooks_queued", float64(s.Webhooks.Queued))
-	w.count("whippet_trace_spans_dropped_total", s.SpansDropped)
+	for _, h := range s.Webhooks {
+		w.count("whippet_webhook_events_total", h.Delivered, h.Receiver, "delivered")
+		for reason, n := range h.Dead {
+			w.count("whippet_webhook_events_total", n, h.Receiver, reason)
+		}
+		w.count("whippet_webhook_failures_total", h.Failed, h.Receiver)
+		w.value("whippet_webhook_queued", float64(h.Queued), h.Receiver)
+	}
+	w.count("whippet_traces_dropped_total", s.TracesDropped)
 }
 
 func (w writer) stream(s *Stream) {

@@ -149,10 +149,12 @@ func socketDefinitions() []Definition {
 }
 
 func hookDefinitions() []Definition {
+	receiver := Label{"receiver", 8, "the host of a `--webhook`, with a number where it has several"}
 	return []Definition{
-		{"whippet_webhooks_total", Counter, "Webhook calls by result: delivered, retried, dead (given up), dropped (the queue was full).", []Label{{"result", 4, "`delivered`, `retried`, `dead`, `dropped`"}}},
-		{"whippet_webhooks_queued", Gauge, "Webhook calls that wait.", nil},
-		{"whippet_trace_spans_dropped_total", Counter, "Spans of traces that were not delivered.", nil},
+		{"whippet_webhook_events_total", Counter, "Events for a webhook's receiver by what became of them: delivered, or given up because the queue was full, the last attempt failed, the receiver refused, the node closed.", []Label{receiver, {"result", 5, "`delivered`, `full`, `given-up`, `refused`, `shutdown`"}}},
+		{"whippet_webhook_failures_total", Counter, "Attempts to deliver to a webhook's receiver that failed, those that were repeated included.", []Label{receiver}},
+		{"whippet_webhook_queued", Gauge, "Events that wait for a webhook's receiver, or are under way.", []Label{receiver}},
+		{"whippet_traces_dropped_total", Counter, "Sessions whose trace was not delivered.", nil},
 	}
 }
 

@@ -87,8 +87,12 @@ func (i *Instruments) announce() {
 			i.setup.WithLabelValues(kind, string(step))
 		}
 		i.length.WithLabelValues(kind)
-		i.posts.WithLabelValues(kind, created)
-		i.ended.WithLabelValues(kind, "deleted")
+		for _, result := range []string{created, "node-full", "internal-error"} {
+			i.posts.WithLabelValues(kind, i.result(result))
+		}
+		for _, reason := range []string{"deleted", "peer-left", "failed", "never-connected"} {
+			i.ended.WithLabelValues(kind, reason)
+		}
 	}
 }
 
@@ -105,7 +109,7 @@ func (i *Instruments) Posted(kind, code string) {
 }
 
 func (i *Instruments) result(code string) string {
-	if code == "" {
+	if code == "" || code == created {
 		return created
 	}
 	i.mu.Lock()

@@ -49,8 +49,8 @@ type Snapshot struct {
 	Shards    []Shard
 	PerStream []Stream // nil: not wanted; at most MaxStreams and one for all others
 
-	Webhooks     Webhooks
-	SpansDropped uint64 // of traces
+	Webhooks      []Webhook
+	TracesDropped uint64 // of sessions
 }
 
 // Watched is the time of subscribers since their first keyframe, by what they saw.
@@ -78,13 +78,13 @@ type Stream struct {
 // name a stream can have.
 const Others = "(other)"
 
-// Webhooks counts calls of webhooks by what became of them.
-type Webhooks struct {
-	Delivered uint64 // answered with 2xx
-	Retried   uint64 // tries that failed and were made again
-	Dead      uint64 // given up
-	Dropped   uint64 // not taken: the queue was full
-	Queued    int    // waiting now
+// A Webhook is what is counted of one receiver of webhooks.
+type Webhook struct {
+	Receiver  string // a name that is no secret, another one for each
+	Queued    int    // events that wait
+	Delivered uint64
+	Failed    uint64            // attempts
+	Dead      map[string]uint64 // events that were given up, by a fixed word for the reason
 }
 
 // Sizes are counts by size class: Bounds are the upper bounds of the classes, but for the

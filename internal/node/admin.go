@@ -7,9 +7,11 @@ import (
 
 	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/metrics"
+	"github.com/whippet-media/whippet/internal/web"
 )
 
-// adminRoutes is what the admin port serves. Only the API wants a token: the port is
+// adminRoutes is what the admin port serves. Only the API, from which the pages
+// have what they show, wants a token: the port is
 // private, by default it is on loopback.
 func (n *Node) adminRoutes() http.Handler {
 	m := http.NewServeMux()
@@ -18,6 +20,7 @@ func (n *Node) adminRoutes() http.Handler {
 	m.HandleFunc("GET /readyz", n.ready)
 	m.Handle(api.Prefix, n.api)
 	m.Handle(api.BrowsePath, api.Browse())
+	m.Handle("/", web.Admin())
 	m.HandleFunc("GET /debug/pprof/", pprof.Index)
 	m.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	m.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
@@ -33,8 +34,9 @@ type Host struct {
 }
 
 // Open opens all sockets of the settings and starts a node on them; Serve lets it
-// answer. verifier is that of Deps. On an error nothing stays open.
-func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, logs *Logs, version string) (*Host, error) {
+// answer. verifier is that of Deps, and checks are further ones of the self-test. On an
+// error nothing stays open.
+func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, logs *Logs, version string, checks ...api.Check) (*Host, error) {
 	h := &Host{log: logs.For("http"), life: logs.For("node")}
 	announce, err := resolve(ctx, cfg.Announce, lookupNames)
 	if err != nil {
@@ -59,7 +61,8 @@ func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, l
 	}
 	h.node, err = New(cfg, Deps{
 		UDP: []net.PacketConn{h.media}, TCP: ice, Announce: announce,
-		Directory: directory, Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
+		Directory: directory, LinkSocket: h.linkSocket, Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
+		Checks: append(h.checks(), checks...),
 	})
 	if err != nil {
 		h.closeDirectory()
@@ -85,6 +88,19 @@ func (h *Host) listen(cfg config.Config) (ice net.Listener, err error) {
 		return nil, listenError("media", err)
 	}
 	return ice, nil
+}
+
+// linkSocket opens a socket for a link: at the media socket's address, of any port.
+func (h *Host) linkSocket() (net.PacketConn, error) {
+	host := ""
+	if a, err := netip.ParseAddrPort(h.media.LocalAddr().String()); err == nil && !a.Addr().IsUnspecified() {
+		host = a.Addr().String()
+	}
+	s, err := udp.Listen(net.JoinHostPort(host, "0"))
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // listenError says what to do about the two usual reasons.
@@ -172,9 +188,9 @@ func (h *Host) Warnings() []string {
 			all = append(all, fmt.Sprintf("Events go to %s without TLS: others on the way can read them. Use https in --webhook.", w.Host))
 		}
 	}
-	if read, write, wanted := h.media.Buffers(); min(read, write) < wanted {
-		all = append(all, fmt.Sprintf("The system caps socket buffers at %d KiB (%d KiB wanted); bursts may be lost. "+
-			"Raise it: sysctl -w net.core.rmem_max=%d net.core.wmem_max=%d", min(read, write)>>10, wanted>>10, wanted, wanted))
+	read, write, wanted := h.media.Buffers()
+	if problem := bufferProblem(min(read, write), wanted); problem != "" {
+		all = append(all, problem)
 	}
 	return all
 }

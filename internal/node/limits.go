@@ -44,8 +44,21 @@ const (
 	// maxToldGroups bounds those that are told of, the largest first.
 	maxToldGroups = 20
 
+	// maxRevokedBytes is from which size on the file with revocations is written anew; as
+	// many as there may be have half of it. Twice that is not read.
+	maxRevokedBytes = 8 << 20
+
 	// maxListed bounds /streams.json; a page shows no more.
 	maxListed = 1000
+
+	// socketPatience is how long the self-test waits for its packet to be read, and
+	// socketPause until it sends it again.
+	socketPatience = 2 * time.Second
+	socketPause    = 10 * time.Millisecond
+
+	// certificateNotice is how long before its end the self-test finds fault with a
+	// certificate: most are renewed a month before.
+	certificateNotice = 7 * 24 * time.Hour
 
 	// nodeDialTimeout bounds connecting to another node, and its TLS handshake. A question
 	// to one has less time than that.

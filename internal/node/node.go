@@ -20,6 +20,7 @@ import (
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/internal/trace"
 	"github.com/whippet-media/whippet/internal/web"
 	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/whep"
@@ -53,6 +54,12 @@ type Deps struct {
 	// Traffic counts what went through the media sockets; nil: not counted.
 	Traffic func() metrics.Traffic
 
+	// LinkSocket opens a UDP socket of any port, for the media of one link from another
+	// node; nil: none can be opened.
+	LinkSocket func() (net.PacketConn, error)
+	// LinkLinger is how long a link stays without a subscriber; 0: link.DefaultLinger.
+	LinkLinger time.Duration
+
 	// Checks are further ones of the self-test, of what the node is made by.
 	Checks []api.Check
 
@@ -71,10 +78,13 @@ type Node struct {
 	media    *rtc.Transport
 	streams  *stream.Registry
 	sessions *signaling.Service
+	links    links
 	authz    *authz.Client // nil: nobody is asked
 	cluster  *cluster      // nil: alone
 	hooks    *hooks
 	refused  *refusalCounter
+	revoked  *revoked
+	spread   *relay.Spreader
 	watching ticker // streams, for webhooks
 	telling  ticker // of refusals
 	play     *whep.Handler
@@ -86,18 +96,25 @@ type Node struct {
 	close    sync.Once
 
 	instruments *metrics.Instruments
+	tracer      *trace.Tracer // nil: there are no traces
 }
 
 // New starts a node. It takes over the sockets of d, also when it fails. Close it.
 func New(cfg config.Config, d Deps) (*Node, error) {
 	n := &Node{cfg: cfg, deps: d, started: time.Now(), instruments: metrics.NewInstruments()}
+	if cfg.Trace.On() {
+		n.tracer = trace.New(trace.Config{
+			Endpoint: cfg.Trace.Endpoint, Share: cfg.Trace.Share,
+			Node: cfg.NodeID, Version: d.Version, Log: d.Logs.For("node"),
+		})
+	}
 	if err := n.start(); err != nil {
 		n.Close()
 		return nil, err
 	}
 	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
-		RequireLive: n.cfg.RejectAbsent,
+		RequireLive: n.cfg.RejectAbsent, Elsewhere: n.links.elsewhere(),
 	})
 	n.api = n.newAPI()
 	n.public = n.routes()
@@ -128,14 +145,18 @@ func (n *Node) start() error {
 		n.closeSockets() // they are still ours
 		return err
 	}
+	n.startLinks()
 	n.startHooks()
 	authoriser, err := n.startAuthoriser()
 	if err != nil {
 		return err
 	}
+	n.spread = n.newSpreader()
+	n.revoked = newRevoked(n.cfg.Data, n.deps.Logs.For("node"), n.spread.List)
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		Authoriser:     authoriser,
+		Announce:       n.announce,
 		Open:           n.cfg.Open,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
@@ -156,6 +177,9 @@ func (n *Node) start() error {
 		ObserveMedia:   n.measureMedia,
 		ObservePost:    func(k signaling.Kind, code string) { n.instruments.Posted(k.String(), code) },
 	})
+	if err == nil {
+		err = n.startRevoked()
+	}
 	n.complete.Store(err == nil)
 	return err
 }
@@ -203,6 +227,7 @@ func (n *Node) routes() http.Handler {
 		MaxBitrate: n.cfg.MaxPublishBitrate,
 	}).Register(e)
 	n.play.Register(e)
+	n.links.register(e)
 	if n.cfg.PublicAPI {
 		e.Any(api.Prefix+"*", echo.WrapHandler(n.api))
 	}
@@ -267,6 +292,8 @@ func (n *Node) Close() {
 		if n.sessions != nil {
 			n.sessions.Close()
 		}
+		n.spread.Close()
+		n.links.close()
 		if n.authz != nil {
 			n.authz.Close()
 		}
@@ -280,5 +307,6 @@ func (n *Node) Close() {
 			_ = n.media.Close()
 		}
 		n.closeHooks() // last: they tell of the ends
+		n.tracer.Close()
 	})
 }

@@ -74,10 +74,7 @@ func (x *refusalCounter) take(now time.Time) webhook.Refused {
 	x.mu.Lock()
 	total, groups := x.total, x.groups
 	told := webhook.Refused{From: webhook.Time(x.from), To: webhook.Time(now), Total: total, Groups: []webhook.RefusedGroup{}}
-	x.total = 0
-	if total > 0 {
-		x.groups = map[refusal]int{}
-	}
+	x.total, x.groups = 0, map[refusal]int{} // the old ones are ours now
 	x.mu.Unlock()
 	for g, n := range groups {
 		told.Groups = append(told.Groups, webhook.RefusedGroup{

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,6 +58,32 @@ func TestRefusalsAreCounted(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "\n"); n != maxToldGroups+1 || !strings.Contains(log.String(), fmt.Sprintf("code=others count=%d", told.Others)) {
 		t.Errorf("%d lines", n)
+	}
+}
+
+// TestRefusalsAreCountedOnce also while they are told of: with the race detector this test
+// finds a counter that is told of and counted in at the same time.
+func TestRefusalsAreCountedOnce(t *testing.T) {
+	c, _, events := counter()
+	var counting sync.WaitGroup
+	for range 4 {
+		counting.Go(func() {
+			for n := range 500 {
+				c.add(refusalOf(n%5, "live"))
+			}
+		})
+	}
+	for range 100 {
+		c.flush(time.Now())
+	}
+	counting.Wait()
+	c.flush(time.Now())
+	sum := 0
+	for _, e := range *events {
+		sum += e.Details.(webhook.Refused).Total //nolint:forcetypeassert // a test
+	}
+	if sum != 2000 {
+		t.Errorf("told of %d", sum)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"github.com/whippet-media/whippet/internal/metrics"
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/internal/webhook"
 )
 
 // snapshot collects the numbers of all parts for /metrics.
@@ -52,6 +53,16 @@ func (n *Node) snapshot() metrics.Snapshot {
 	}
 	for _, one := range n.streams.StreamCounts() {
 		s.PerStream = append(s.PerStream, ofStream(&one))
+	}
+	s.TracesDropped = n.tracer.Dropped()
+	for _, hook := range n.HookStats() {
+		dead := map[string]uint64{}
+		for _, reason := range webhook.DeadReasons() { // also those that did not come yet
+			dead[reason] = hook.Dead[reason]
+		}
+		s.Webhooks = append(s.Webhooks, metrics.Webhook{
+			Receiver: hook.Receiver, Queued: hook.Queued, Delivered: hook.Delivered, Failed: hook.Failed, Dead: dead,
+		})
 	}
 	for _, reason := range rtc.DropReasons() {
 		s.MediaDropped[reason.String()] = n.media.Drops(reason)

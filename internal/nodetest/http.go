@@ -10,8 +10,11 @@ import (
 // base is the origin of the node's URLs in tests.
 const base = "http://node.example"
 
-// direct carries requests straight to a handler, whatever host they name.
-type direct struct{ handler http.Handler }
+// direct carries requests straight to the handler of the host they name, else to handler.
+type direct struct {
+	handler http.Handler
+	by      map[string]http.Handler
+}
 
 // RoundTrip calls the handler.
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -21,7 +24,11 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	in.RemoteAddr, in.Host = "192.0.2.1:1234", r.URL.Host
 	w := httptest.NewRecorder()
-	d.handler.ServeHTTP(w, in)
+	handler := d.handler
+	if h := d.by[r.URL.Host]; h != nil {
+		handler = h
+	}
+	handler.ServeHTTP(w, in)
 	response := w.Result()
 	response.Request = r
 	return response, nil

@@ -59,7 +59,7 @@ func TestPublisherOverItsLimits(t *testing.T) {
 					w.WantAlive(pub.URL())
 					return
 				}
-				<-pub.Done()
+				wantDone(t, pub)
 				w.WantEmpty()
 			}, nodetest.Guarded(verifier))
 		})
@@ -80,6 +80,9 @@ func TestKindsOfATokenBoundAPlayer(t *testing.T) {
 		if pause := sub.Pause(codec.Audio); pause > time.Second {
 			t.Errorf("no sound for %v", pause)
 		}
+		if _, err := w.Host(nodetest.Link{}).TrySubscribe("studio", playWith(limited(t, auth.Subscribe, auth.Limits{Kinds: []string{}}))); err == nil || !strings.Contains(err.Error(), "403") {
+			t.Errorf("a player of nothing: %v", err)
+		}
 		for _, kinds := range [][]string{{"audio"}, {}} {
 			_, err := w.Host(nodetest.Link{}).TryPublish("other", publishWith(limited(t, auth.Publish, auth.Limits{Kinds: kinds})))
 			if err == nil || !strings.Contains(err.Error(), "403") {
@@ -87,6 +90,16 @@ func TestKindsOfATokenBoundAPlayer(t *testing.T) {
 			}
 		}
 	}, nodetest.Guarded(verifier))
+}
+
+// wantDone fails the test unless a session's far end knows, or soon does, that it ended.
+func wantDone(t *testing.T, s interface{ Done() <-chan struct{} }) {
+	t.Helper()
+	select {
+	case <-s.Done():
+	case <-time.After(time.Second):
+		t.Error("the session goes on")
+	}
 }
 
 // TestViewersOfAToken: a publisher's token bounds its audience.

@@ -58,7 +58,7 @@ func TestKickEndsMedia(t *testing.T) {
 				t.Error("not kicked")
 			}
 		}
-		<-sub.Done()
+		wantDone(t, sub)
 		w.WantEmpty()
 		w.Publish("studio")
 		w.Subscribe("studio").WantMedia(3 * time.Second)

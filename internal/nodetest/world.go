@@ -27,6 +27,7 @@ type World struct {
 	router *vnet.Router
 	server *Host
 	hosts  int
+	by     map[string]http.Handler // of a cluster's nodes, by host name
 
 	// mu guards the field below; hosts are added while packets fly.
 	mu   sync.Mutex
@@ -83,19 +84,34 @@ func New(t testing.TB, options ...Option) *World {
 	for _, o := range options {
 		o(&s)
 	}
-	w := &World{t: t, seed: s.seed, byIP: map[string]*Host{}}
-	w.startNetwork()
+	w := newNetwork(t, s.seed)
 	w.server = w.Host(Link{})
-	socket, err := w.server.ListenUDP("udp4", &net.UDPAddr{IP: w.server.IP(), Port: mediaPort})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.deps.UDP, s.deps.Net = []net.PacketConn{socket}, w.server
-	if w.Node, err = node.New(s.config, s.deps); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Node.Close)
+	w.Node = w.start(w.server, s.config, s.deps)
 	return w
+}
+
+// newNetwork starts a network without a node.
+func newNetwork(t testing.TB, seed uint64) *World {
+	t.Helper()
+	w := &World{t: t, seed: seed, byIP: map[string]*Host{}}
+	w.startNetwork()
+	return w
+}
+
+// start starts a node on a host.
+func (w *World) start(h *Host, cfg config.Config, deps node.Deps) *node.Node {
+	w.t.Helper()
+	socket, err := h.ListenUDP("udp4", &net.UDPAddr{IP: h.IP(), Port: mediaPort})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	deps.UDP, deps.Net = []net.PacketConn{socket}, h
+	n, err := node.New(cfg, deps)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(n.Close)
+	return n
 }
 
 func (w *World) startNetwork() {
@@ -122,7 +138,7 @@ func (w *World) Server() *Host { return w.server }
 
 // Client returns an HTTP client whose requests go straight to the node.
 func (w *World) Client() *http.Client {
-	return &http.Client{Transport: direct{w.Node.Handler()}}
+	return &http.Client{Transport: direct{w.Node.Handler(), w.by}}
 }
 
 // Run lets time pass, and everything settle that happens at its end.

@@ -1,6 +1,8 @@
 package signaling
 
 import (
+	"context"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -30,20 +32,39 @@ type Info struct {
 // Revocations are kept in memory, up to a bound, until they are over. Other nodes learn
 // of them by Config.Announce, this one of theirs by [Service.Learn].
 func (s *Service) Revoke(r auth.Revocation) (ended int, err error) {
-	ended, r, err = s.revoke(r)
+	ended, r, err = s.revoke(r, slog.LevelInfo)
 	if err == nil && s.announce != nil {
 		s.announce(r)
 	}
 	return ended, err
 }
 
-// Learn is Revoke for what another node has revoked: it is announced to nobody.
+// Learn is Revoke for what another node has revoked, and Unrevoke for what it announced as
+// over: nothing is announced again.
 func (s *Service) Learn(r auth.Revocation) (ended int, err error) {
-	ended, _, err = s.revoke(r)
+	if !r.Until.IsZero() && !r.Until.After(time.Now()) {
+		s.revocations.remove(r)
+		return 0, nil
+	}
+	ended, _, err = s.revoke(r, slog.LevelDebug)
 	return ended, err
 }
 
-func (s *Service) revoke(r auth.Revocation) (ended int, checked auth.Revocation, err error) {
+// Unrevoke ends the revocation that is about the same tokens, subject and stream as r, and
+// reports whether there was one. Others that cover some of those tokens still do, and
+// sessions that ended stay so. It is announced as a revocation that is over now.
+func (s *Service) Unrevoke(r auth.Revocation) bool {
+	if !s.revocations.remove(r) {
+		return false
+	}
+	s.log.Info("revocation", "event", "taken-back", "jti", r.ID, "sub", r.Subject, "stream", r.Stream)
+	if r.Until = time.Now(); s.announce != nil {
+		s.announce(r)
+	}
+	return true
+}
+
+func (s *Service) revoke(r auth.Revocation, level slog.Level) (ended int, checked auth.Revocation, err error) {
 	now := time.Now()
 	if r, err = r.Check(now); err != nil {
 		return 0, r, err
@@ -57,15 +78,8 @@ func (s *Service) revoke(r auth.Revocation) (ended int, checked auth.Revocation,
 			hit = append(hit, session)
 		}
 	}
-	s.log.Info("revocation", "jti", r.ID, "sub", r.Subject, "stream", r.Stream, "until", r.Until, "sessions", len(hit))
+	s.log.Log(context.Background(), level, "revocation", "jti", r.ID, "sub", r.Subject, "stream", r.Stream, "until", r.Until, "sessions", len(hit))
 	return endAll(hit, Revoked), r, nil
-}
-
-// Unrevoke forgets the revocation of the same tokens, issuer, subject and stream, if there
-// is one: what it took back is allowed again, at this node. Sessions stay ended.
-func (s *Service) Unrevoke(r auth.Revocation) {
-	s.revocations.remove(r)
-	s.log.Info("revocation", "event", "taken-back", "jti", r.ID, "sub", r.Subject, "stream", r.Stream)
 }
 
 // Revocations returns those in force, in no order.

@@ -25,7 +25,7 @@ type revocations struct {
 // add keeps a checked revocation. One about the same gives way, but nothing that it
 // refused is allowed again before its time.
 func (l *revocations) add(r auth.Revocation, now time.Time) error {
-	key := revoked{r.Issuer, r.ID, r.Subject, r.Stream}
+	key := keyOf(r)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old, known := l.all[key]
@@ -42,11 +42,16 @@ func (l *revocations) add(r auth.Revocation, now time.Time) error {
 	return nil
 }
 
-// remove forgets the one about the same.
-func (l *revocations) remove(r auth.Revocation) {
+func keyOf(r auth.Revocation) revoked { return revoked{r.Issuer, r.ID, r.Subject, r.Stream} }
+
+// remove forgets the one that is about the same, and reports whether there was one.
+func (l *revocations) remove(r auth.Revocation) bool {
+	key := keyOf(r)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.all, revoked{r.Issuer, r.ID, r.Subject, r.Stream})
+	_, known := l.all[key]
+	delete(l.all, key)
+	return known
 }
 
 // wider joins two revocations about the same.

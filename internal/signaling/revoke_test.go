@@ -101,6 +101,33 @@ func TestJ16_RevocationsFromElsewhere(t *testing.T) {
 	}
 }
 
+// TestJ16_Unrevoke: what was revoked by mistake is good again, here and elsewhere.
+func TestJ16_Unrevoke(t *testing.T) {
+	other := newTarget(t, signaling.WHEP, &fakeOpener{}, signaling.Config{Verifier: signalingtest.Verifier(t)})
+	x := newTarget(t, signaling.WHEP, &fakeOpener{}, signaling.Config{
+		Verifier: signalingtest.Verifier(t), Announce: func(r auth.Revocation) {
+			if _, err := other.Service.Learn(r); err != nil {
+				t.Error(err)
+			}
+		},
+	})
+	token := signalingtest.Token(t, auth.Subscribe, "*", of("ann", "a1"))
+	for _, r := range []auth.Revocation{{Subject: "ann"}, {ID: "a1"}} {
+		if _, err := x.Service.Revoke(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []int{401, 201} { // the second one still held after the first
+		r := []auth.Revocation{{Subject: "ann"}, {ID: "a1"}}[i]
+		if !x.Service.Unrevoke(r) || x.Service.Unrevoke(r) {
+			t.Errorf("%+v is taken back once", r)
+		}
+		for _, node := range []*signalingtest.Target{x, other} {
+			node.Post(t, "live", node.Offer(), token).Want(t, want)
+		}
+	}
+}
+
 // TestJ16_RevocationWhileAnOfferIsOpened: a POST that was let in before does not survive.
 func TestJ16_RevocationWhileAnOfferIsOpened(t *testing.T) {
 	o := &fakeOpener{}

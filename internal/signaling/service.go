@@ -43,8 +43,8 @@ type Config struct {
 	ICEServers []string
 	TURNSecret string
 
-	// Announce is told each revocation made at this node, for other nodes to learn. It
-	// must not block. Nil: nobody is told.
+	// Announce is told each revocation made or taken back at this node, for other nodes to
+	// Learn; the latter with an Until that has passed. It must not block. Nil: nobody is told.
 	Announce func(auth.Revocation)
 
 	Limits Limits

@@ -63,7 +63,7 @@ func (s *Session) OnBegin(b stream.Beginning) {
 		step = &s.timeline.Keyframe
 	}
 	s.mu.Lock()
-	first := step.IsZero()
+	first := step.IsZero() && s.timeline.Ended.IsZero()
 	if first {
 		*step = b.At
 		s.timeline.Live = b.Live

@@ -26,8 +26,11 @@ type Hold interface {
 	Release()
 }
 
-// claimThere takes the claim's name in the cluster.
+// claimThere takes the claim's name in the cluster, if there is one.
 func (c *Claim) claimThere(ctx context.Context, d Directory) error {
+	if d == nil {
+		return nil
+	}
 	hold, err := d.Claim(ctx, c.stream.name, c.owner, c.lost)
 	if err != nil {
 		return err
@@ -51,6 +54,32 @@ func (c *Claim) lost() {
 	c.forget()
 }
 
+// forget makes the name free on this node.
+func (c *Claim) forget() {
+	s := c.stream
+	s.reg.mu.Lock()
+	defer s.reg.mu.Unlock()
+	if s.claim == c {
+		s.claim = nil
+	}
+	if s.pending == c {
+		s.pending = nil
+	}
+	s.reg.dropLocked(s)
+}
+
+// publisherLocked returns the claim of a publisher of this node, of the one to come if there
+// are two; nil if there is none. Registry.mu is held.
+func (s *stream) publisherLocked() *Claim {
+	switch {
+	case s.pending != nil:
+		return s.pending
+	case s.claim != nil && !s.claim.relayed:
+		return s.claim
+	}
+	return nil
+}
+
 // takeHold returns the claim's hold to the caller who must release it, nil if there is none.
 func (c *Claim) takeHold() Hold {
 	c.mu.Lock()
@@ -66,10 +95,14 @@ func (r *Registry) Holder(name string) (owner string, alive bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.streams[name]
-	if s == nil || s.claim == nil {
+	if s == nil {
 		return "", false
 	}
-	return s.claim.owner, s.claim.alive(time.Now())
+	c := s.publisherLocked()
+	if c == nil {
+		return "", false
+	}
+	return c.owner, c.alive(time.Now())
 }
 
 // Epoch returns the number of the stream's publisher in the cluster, see [Hold.Epoch]; 0

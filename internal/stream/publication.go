@@ -68,17 +68,6 @@ func (c *Claim) Release() {
 	}
 }
 
-// forget makes the name free on this node.
-func (c *Claim) forget() {
-	r := c.stream.reg
-	r.mu.Lock()
-	if c.stream.claim == c {
-		c.stream.claim = nil
-		r.dropLocked(c.stream)
-	}
-	r.mu.Unlock()
-}
-
 // A Publication is a publisher's media on its way into a stream.
 type Publication struct {
 	stream  *stream

@@ -193,8 +193,10 @@ func (r *Registry) Close() {
 	r.closed = true
 	var claims []*Claim
 	for _, s := range r.streams {
-		if s.claim != nil {
-			claims = append(claims, s.claim)
+		for _, c := range []*Claim{s.claim, s.pending} {
+			if c != nil {
+				claims = append(claims, c)
+			}
 		}
 	}
 	r.mu.Unlock()
@@ -227,7 +229,7 @@ func (r *Registry) getLocked(name string) *stream {
 
 // dropLocked forgets a stream that nobody holds.
 func (r *Registry) dropLocked(s *stream) {
-	if s.claim == nil && s.subs == 0 && s.links == 0 && r.streams[s.name] == s {
+	if s.claim == nil && s.pending == nil && s.subs == 0 && s.links == 0 && r.streams[s.name] == s {
 		delete(r.streams, s.name)
 		r.closeLocked(s)
 	}
@@ -240,17 +242,22 @@ func (r *Registry) dropLocked(s *stream) {
 // Claim may wait for, bounded by ctx. The claim must be started or released.
 func (r *Registry) Claim(ctx context.Context, name, owner string) (*Claim, error) {
 	c, err := r.claimHere(name, owner)
-	if err != nil || r.cfg.Directory == nil {
-		return c, err
+	if err != nil {
+		return nil, err
 	}
 	if err := c.claimThere(ctx, r.cfg.Directory); err != nil {
 		c.Release()
 		return nil, err
 	}
+	if !r.promote(c) {
+		c.Release()
+		return nil, ErrBusy
+	}
 	return c, nil
 }
 
-// claimHere takes a name on this node.
+// claimHere reserves a name on this node. Whoever has it keeps it for now: the directory
+// may refuse.
 func (r *Registry) claimHere(name, owner string) (*Claim, error) {
 	now := time.Now()
 	r.mu.Lock()
@@ -259,18 +266,36 @@ func (r *Registry) claimHere(name, owner string) (*Claim, error) {
 		return nil, ErrClosed
 	}
 	s := r.getLocked(name)
-	old := s.claim
-	if old != nil && !old.relayed && !r.cfg.Takeover && (owner == "" || owner != old.owner) && old.alive(now) {
+	old := s.publisherLocked()
+	if old != nil && !r.cfg.Takeover && (owner == "" || owner != old.owner) && old.alive(now) {
 		r.mu.Unlock()
 		return nil, ErrBusy
 	}
 	c := &Claim{stream: s, owner: owner, made: now}
-	s.claim = c
+	old, s.pending = s.pending, c
 	r.mu.Unlock()
 	if old != nil {
 		old.close(ErrReplaced)
 	}
 	return c, nil
+}
+
+// promote gives a claim the name that it has reserved. It reports false if another one has
+// reserved it meanwhile.
+func (r *Registry) promote(c *Claim) bool {
+	s := c.stream
+	r.mu.Lock()
+	if s.pending != c || r.closed {
+		r.mu.Unlock()
+		return false
+	}
+	old := s.claim
+	s.claim, s.pending = c, nil
+	r.mu.Unlock()
+	if old != nil {
+		old.close(ErrReplaced)
+	}
+	return true
 }
 
 // An Info describes a stream at one moment. What it points to must not be changed.

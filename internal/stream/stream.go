@@ -24,9 +24,10 @@ type stream struct {
 	apart bool // it is the stream's own; Registry.mu
 
 	// guarded by Registry.mu
-	claim *Claim
-	subs  int
-	links int // to other nodes
+	claim   *Claim
+	pending *Claim // takes claim's place once the directory has agreed
+	subs    int
+	links   int // to other nodes
 }
 
 // members are the subscribers of a stream on one shard.

@@ -143,6 +143,9 @@ func (s *shard) publishCounts(sub *Subscription) {
 // only while it is there out of the totals.
 func (s *shard) closeCounts(sub *Subscription) {
 	s.publishCounts(sub)
+	if sub.tap != nil {
+		return
+	}
 	last := sub.counts.Load()
 	s.sent.forget(last.Estimate)
 	sub.stream.sent.forget(last.Estimate)

@@ -14,7 +14,7 @@ import (
 )
 
 // entries are the files nobody needs to refer to: pages, and modules meant for others.
-var entries = []string{"index.html", "publish.html", "watch.html", "problem.html"}
+var entries = []string{"index.html", "publish.html", "watch.html", "problem.html", "admin.html", "adminstream.html", "adminnode.html"}
 
 // maxLines keeps modules small enough to read at once.
 const maxLines = 400
@@ -150,6 +150,10 @@ func TestIdsExist(t *testing.T) {
 		"index.html":   {"list.js"},
 		"publish.html": {"publish.js", "publishstats.js"},
 		"watch.html":   {"watch.js", "watchstats.js", "watchevents.js"},
+
+		"admin.html":       {"adminpage.js", "adminlist.js"},
+		"adminstream.html": {"adminpage.js", "adminstream.js", "adminsessions.js", "streamlimits.js"},
+		"adminnode.html":   {"adminpage.js", "adminnode.js"},
 	} {
 		for _, module := range modules {
 			for _, m := range asked.FindAllStringSubmatch(files["assets/"+module], -1) {

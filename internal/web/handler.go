@@ -33,13 +33,16 @@ func New(cfg Config) http.Handler {
 	connect := slices.DeleteFunc(slices.Clone(cfg.ConnectOrigins), func(s string) bool {
 		return !origin.MatchString(s)
 	})
-	return &site{files: load(), connect: strings.Join(append([]string{"'self'"}, connect...), " ")}
+	s := &site{files: load(), connect: strings.Join(append([]string{"'self'"}, connect...), " ")}
+	s.route = s.publicPage
+	return s
 }
 
 // A site is the immutable set of pages and assets.
 type site struct {
 	files   map[string]file // by path inside static/
 	connect string          // sources of connect-src
+	route   http.HandlerFunc
 }
 
 // ServeHTTP implements http.Handler.
@@ -50,6 +53,11 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, methodNotAllowed)
 		return
 	}
+	s.route(w, r)
+}
+
+// publicPage serves the pages of everybody.
+func (s *site) publicPage(w http.ResponseWriter, r *http.Request) {
 	switch kind, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); {
 	case r.URL.Path == "/":
 		s.page(w, r, "index.html")
@@ -57,12 +65,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.streamPage(w, r, "publish.html", rest)
 	case kind == "watch":
 		s.streamPage(w, r, "watch.html", rest)
-	case kind == "assets":
-		s.asset(w, r, "assets/"+rest)
-	case r.URL.Path == "/favicon.ico":
-		s.asset(w, r, "assets/favicon.svg")
 	default:
-		s.problem(w, r, noPage)
+		s.common(w, r, kind, rest)
 	}
 }
 

@@ -129,7 +129,7 @@ func (s *Server) answers() error {
 			return err
 		case <-time.After(10 * time.Millisecond):
 		}
-		if err == nil {
+		if err == nil || redis.IsAuthError(err) {
 			return nil
 		}
 	}
@@ -179,5 +179,32 @@ func write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Follow makes the server a replica of another one, and waits until it has its data.
+func (s *Server) Follow(master *Server) {
+	s.t.Helper()
+	s.Do("REPLICAOF", "127.0.0.1", master.port)
+	s.until("following", func() bool { return strings.Contains(s.info("replication"), "master_link_status:up") })
+}
+
+// Sees waits until a Sentinel knows so many replicas.
+func (s *Server) Sees(replicas int) {
+	s.t.Helper()
+	s.until("seeing replicas", func() bool { return strings.Contains(s.info("sentinel"), fmt.Sprintf("slaves=%d", replicas)) })
+}
+
+func (s *Server) info(section string) string {
+	text, _ := s.Client().Info(context.Background(), section).Result()
+	return text
+}
+
+func (s *Server) until(what string, done func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(startTime); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("%s: in vain", what)
+		}
 	}
 }

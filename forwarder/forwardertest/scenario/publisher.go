@@ -43,6 +43,7 @@ type source struct {
 	audio  uint16
 	frames int
 	active func(i int, at time.Duration) bool
+	svc    SVC
 }
 
 type video struct {
@@ -55,8 +56,8 @@ type video struct {
 	began   bool
 }
 
-func newSource(encodings []Encoding, audioOnly bool) *source {
-	s := &source{}
+func newSource(encodings []Encoding, audioOnly bool, svc SVC) *source {
+	s := &source{svc: svc}
 	tracks := []forwarder.PublisherTrack{{Kind: codec.Audio, MID: "0", Formats: map[uint8]codec.Format{upAudio: {Name: codec.Opus}}}}
 	if !audioOnly {
 		t := forwarder.PublisherTrack{
@@ -65,12 +66,25 @@ func newSource(encodings []Encoding, audioOnly bool) *source {
 		}
 		for i, e := range encodings {
 			s.all = append(s.all, &video{Encoding: e, ssrc: videoSSRC + uint32(i), wanted: -1})
-			t.RIDs = append(t.RIDs, e.RID)
+			if svc == NoSVC {
+				t.RIDs = append(t.RIDs, e.RID)
+			}
+		}
+		if svc != NoSVC {
+			t.Formats, t.Extensions = map[uint8]codec.Format{upVideo: s.format()}, nil
 		}
 		tracks = append(tracks, t)
 	}
 	s.up = forwarder.NewPublisher(forwarder.PublisherConfig{Tracks: tracks})
 	return s
+}
+
+// format is what its video is of.
+func (s *source) format() codec.Format {
+	if s.svc != NoSVC {
+		return codec.Format{Name: codec.VP9}
+	}
+	return codec.Format{Name: codec.VP8}
 }
 
 func (s *source) sound(now time.Time) {
@@ -89,6 +103,10 @@ func (s *source) push(now time.Time, h rtp.Header, payload []byte) {
 // picture sends a frame of each encoding. requests tells which SSRCs were asked for a
 // keyframe by the core.
 func (s *source) picture(now time.Time, at time.Duration) {
+	if s.svc != NoSVC {
+		s.layered(now, at)
+		return
+	}
 	n := s.frames
 	s.frames++
 	for i, v := range s.all {
@@ -104,24 +122,33 @@ func (s *source) picture(now time.Time, at time.Duration) {
 	}
 }
 
-// frame sends one frame. Of four, one is of layer 0, one of layer 1, two of layer 2.
-func (s *source) frame(now time.Time, v *video, n int, key bool) {
-	temporal := [4]uint8{0, 2, 1, 2}[n%4]
+// temporalLayer is that of frame n: of four, one is of layer 0, one of layer 1, two of
+// layer 2.
+func temporalLayer(n int, key bool) uint8 {
 	if key {
-		temporal = 0
+		return 0
 	}
-	v.picture++
-	if temporal == 0 {
-		v.tl0++
-	}
+	return [4]uint8{0, 2, 1, 2}[n%4]
+}
+
+// frameBytes is the size of a frame of a temporal layer.
+func (v *video) frameBytes(key bool, temporal uint8) int {
 	size := int(v.Bitrate / 8 / 30)
 	switch {
 	case key:
-		size *= keyframeTimes
+		return size * keyframeTimes
 	case temporal == 0:
-		size = size * 8 / 5
-	default:
-		size = size * 4 / 5
+		return size * 8 / 5
+	}
+	return size * 4 / 5
+}
+
+// frame sends one frame.
+func (s *source) frame(now time.Time, v *video, n int, key bool) {
+	temporal, size := temporalLayer(n, key), v.frameBytes(key, temporalLayer(n, key))
+	v.picture++
+	if temporal == 0 {
+		v.tl0++
 	}
 	h := rtp.Header{Version: 2, PayloadType: upVideo, SSRC: v.ssrc, Timestamp: uint32(n) * 3000}
 	_ = h.SetExtension(ridID, []byte(v.RID))

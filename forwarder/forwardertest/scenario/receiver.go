@@ -18,9 +18,7 @@ type arrival struct {
 	padding   bool
 	made      time.Duration // when the publisher sent it
 	sent      time.Duration // when the core did
-	temporal  uint8
-	width     int
-	key       bool
+	key       bool          // a keyframe begins with it
 }
 
 // receiver is the subscriber's end: what a browser tells the server, and shows.
@@ -53,7 +51,6 @@ type hole struct {
 // shown is a frame as it was shown.
 type shown struct {
 	at, latency time.Duration
-	width       int
 	bytes       int
 }
 
@@ -121,7 +118,7 @@ func (r *receiver) show(at time.Duration) {
 		for range n {
 			p := r.packets[r.next]
 			f.bytes += p.payload
-			f.latency, f.width = at-p.made, p.width
+			f.latency = at - p.made
 			r.broken = r.broken && !p.key
 			delete(r.packets, r.next)
 			r.next++

@@ -18,10 +18,15 @@ type Scenario struct {
 	Length    time.Duration
 	Encodings []Encoding // nil: those of Encodings
 	AudioOnly bool
+	SVC       SVC
 	Cap       int64 // of the session, bits per second; 0: none
 
 	// Active tells whether an encoding is sent at a time; nil: all are.
 	Active func(i int, at time.Duration) bool
+
+	// Runs is how often it is played, with others' traffic at other times: the score is
+	// their mean. What small changes turn over is not held against one run. 0: once.
+	Runs int
 
 	// Steady are the spans in which nothing changes, for counting switches.
 	Steady time.Duration // from here to the end; 0: from 10 s on
@@ -81,7 +86,7 @@ func Play(s Scenario) *Run {
 	for _, d := range s.Link.Delay {
 		rtt = max(rtt, d.Delay+s.Link.Back)
 	}
-	r := &Run{s: s, link: link.New(s.Link), src: newSource(s.Encodings, s.AudioOnly), recv: newReceiver(rtt, s.Link.Back)}
+	r := &Run{s: s, link: link.New(s.Link), src: newSource(s.Encodings, s.AudioOnly, s.SVC), recv: newReceiver(rtt, s.Link.Back)}
 	r.src.active = s.Active
 	r.warmUp()
 	r.join()
@@ -116,7 +121,7 @@ func (r *Run) join() {
 		},
 		{
 			Kind: codec.Video, MID: "1", SSRC: subVideoSSRC, RTXSSRC: subRTXSSRC, CNAME: "c", NACK: true, Extensions: ext,
-			Formats: []forwarder.SubscriberFormat{{Format: codec.Format{Name: codec.VP8}, PT: subscriberPT, RTX: subscriberRTX}},
+			Formats: []forwarder.SubscriberFormat{{Format: r.src.format(), PT: subscriberPT, RTX: subscriberRTX}},
 		},
 	}})
 	r.sub.SetCap(r.s.Cap)
@@ -183,11 +188,14 @@ func (r *Run) emit() {
 	}
 }
 
+// begins are the flags of the packet that a keyframe begins with.
+const begins = codec.LayerKeyframe | codec.LayerStart
+
 func newArrival(p *forwarder.OutPacket) *arrival {
 	a := &arrival{
 		seq: p.Seq, timestamp: p.Timestamp, transport: p.TransportSeq, payload: p.Payload(), marker: p.Mark,
 		video: p.SSRC != subAudioSSRC, padding: p.Padding > 0, made: p.Packet.At.Sub(epoch),
-		temporal: p.Packet.Layering.Temporal, key: p.Packet.Layering.Flags&codec.LayerKeyframe != 0,
+		key: p.Packet.Layering.Flags&begins == begins && p.Packet.Layering.Spatial == 0,
 	}
 	if p.Retransmit {
 		a.seq = p.OriginalSeq

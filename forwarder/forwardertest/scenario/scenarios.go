@@ -20,7 +20,7 @@ func All() []Scenario {
 			}
 		}
 	}
-	return []Scenario{
+	all := []Scenario{
 		path("unlimited", minute),
 		path("steady 500k", minute, rate(m/2)),
 		path("steady 1M", minute, rate(m)),
@@ -58,8 +58,18 @@ func All() []Scenario {
 		path("policed 2M 100k 2M", minute, steps(20*time.Second, 2*m, m/10, 2*m), policed),
 		path("policed 2M 300k 2M", minute, steps(20*time.Second, 2*m, 3*m/10, 2*m), policed),
 		path("queue of 25 ms, 2M 100k 2M", minute, steps(20*time.Second, 2*m, m/10, 2*m), func(c *link.Config) { c.Queue = 25 * time.Millisecond }),
+		svc("SVC with keys, 4M 1M 4M", SVCKey, steps(20*time.Second, 4*m, m, 4*m)),
+		svc("SVC with keys, 4M 400k 4M", SVCKey, steps(20*time.Second, 4*m, 4*m/10, 4*m)),
+		svc("full SVC, 4M 1M 4M", SVCFull, steps(20*time.Second, 4*m, m, 4*m)),
+		svc("full SVC, 4M 400k 4M", SVCFull, steps(20*time.Second, 4*m, 4*m/10, 4*m)),
 		sound("sound only, 100k", minute, rate(m/10)),
 	}
+	for i := range all {
+		if c := &all[i].Link; len(c.Others) > 0 || c.Bursts.Every > 0 || c.Queue > 0 && c.Queue < link.DefaultQueue {
+			all[i].Runs = 8
+		}
+	}
+	return all
 }
 
 // path is a scenario on a path with a round trip of 50 ms and changes to it.
@@ -69,6 +79,13 @@ func path(name string, length time.Duration, changes ...func(*link.Config)) Scen
 		change(&c)
 	}
 	return Scenario{Name: name, Link: c, Length: length}
+}
+
+// svc is a scenario of a minute with an encoding of spatial layers.
+func svc(name string, kind SVC, changes ...func(*link.Config)) Scenario {
+	s := path(name, time.Minute, changes...)
+	s.SVC = kind
+	return s
 }
 
 // policed drops what is too much, after a burst of a token bucket: nothing waits.

@@ -1,8 +1,11 @@
 package scenario
 
 import (
+	"math"
 	"slices"
 	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
 )
 
 // A Score is what a subscriber got of a scenario.
@@ -12,14 +15,69 @@ type Score struct {
 	Utilisation float64 `json:"utilisation"` // of what the best fitting layer would have brought
 	Height      float64 `json:"height"`      // of what was sent, mean, in pixels, without pauses
 	Converged   float64 `json:"converged"`   // seconds until the best fitting encoding was sent, from the last change of the path; -1: never
-	Switches    int     `json:"switches"`    // of encoding or spatial layer, while nothing changed
-	Freezes     int     `json:"freezes"`     // of more than 200 ms
+	Switches    float64 `json:"switches"`    // of encoding or spatial layer, while nothing changed
+	Freezes     float64 `json:"freezes"`     // of more than 200 ms
 	Longest     float64 `json:"longest"`     // freeze, seconds
 	Latency     float64 `json:"latency"`     // of shown frames, 95 %, ms beyond the path's own delay
 	Queue       float64 `json:"queue"`       // at the bottleneck, 95 %, ms
 	SoundGap    float64 `json:"soundGap"`    // the longest, ms
 	SoundLost   float64 `json:"soundLost"`   // seconds of it that did not arrive
 	Paused      float64 `json:"paused"`      // seconds without video because the network carries sound only
+}
+
+// Rate plays a scenario as often as it says and returns the mean of its scores.
+func Rate(s Scenario) Score {
+	var all []Score
+	for i := range max(s.Runs, 1) {
+		v := s
+		v.Link.Seed += uint64(i)
+		v.Link.Others = slices.Clone(s.Link.Others)
+		for j := range v.Link.Others {
+			v.Link.Others[j].Start += time.Duration(i) * phase
+		}
+		v.Link.Capacity = slices.Clone(s.Link.Capacity)
+		for j := range v.Link.Capacity {
+			if j > 0 {
+				v.Link.Capacity[j].At += time.Duration(i) * phase
+			}
+		}
+		all = append(all, Play(v).Score())
+	}
+	return mean(all)
+}
+
+// phase is by how much later than in one run things change in the next.
+const phase = 137 * time.Millisecond
+
+func mean(all []Score) Score {
+	s := Score{Name: all[0].Name}
+	n, converged := float64(len(all)), 0.0
+	for _, v := range all {
+		s.Kbits += v.Kbits / int64(len(all))
+		s.Utilisation += v.Utilisation / n
+		s.Height += v.Height / n
+		s.Switches += v.Switches / n
+		s.Freezes += v.Freezes / n
+		s.Longest += v.Longest / n
+		s.Latency += v.Latency / n
+		s.Queue += v.Queue / n
+		s.SoundGap += v.SoundGap / n
+		s.SoundLost += v.SoundLost / n
+		s.Paused += v.Paused / n
+		if v.Converged >= 0 {
+			s.Converged += v.Converged
+			converged++
+		}
+	}
+	if s.Converged /= max(converged, 1); 2*converged < n {
+		s.Converged = -1
+	}
+	for _, f := range []*float64{
+		&s.Utilisation, &s.Height, &s.Converged, &s.Switches, &s.Freezes, &s.Longest, &s.Latency, &s.Queue, &s.SoundGap, &s.SoundLost, &s.Paused,
+	} {
+		*f = round(*f)
+	}
+	return s
 }
 
 const freeze = 200 * time.Millisecond
@@ -84,10 +142,10 @@ func (r *Run) choices(s *Score) {
 			s.Paused += 0.1
 			continue
 		}
-		_, h := x.Choice.Encoding.Size()
+		h := r.height(x.Choice)
 		height += h
 		n++
-		if i > 0 && x.At > steady && x.Choice.Encoding != r.Samples[i-1].Choice.Encoding {
+		if i > 0 && x.At > steady && h != r.height(r.Samples[i-1].Choice) {
 			s.Switches++
 		}
 		if s.Converged < 0 && x.At >= change && h >= r.fitting(x.At).height() {
@@ -108,6 +166,18 @@ func (r *Run) lastChange() time.Duration {
 		last = max(last, c.At)
 	}
 	return last
+}
+
+// height is that of what is sent, in pixels.
+func (r *Run) height(c forwarder.Choice) int {
+	switch {
+	case c.Encoding == nil:
+		return 0
+	case r.s.SVC != NoSVC:
+		return int(r.s.Encodings[c.Spatial].Height)
+	}
+	_, h := c.Encoding.Size()
+	return h
 }
 
 func (e *Encoding) height() int {
@@ -154,4 +224,4 @@ func percentile(d []time.Duration, p int) time.Duration {
 
 func milliseconds(d time.Duration) float64 { return round(d.Seconds() * 1000) }
 
-func round(v float64) float64 { return float64(int64(v*100+0.5)) / 100 }
+func round(v float64) float64 { return math.Round(v*100) / 100 }

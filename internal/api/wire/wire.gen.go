@@ -458,20 +458,26 @@ type LogLevel string
 // Example: {"http":"info","node":"info","signaling":"debug","stream":"info"}
 type LogLevels map[string]LogLevel
 
-// Node defines model for Node.
+// Node The one that answers tells all of itself, and of the others what they announce: id, version, state, url and busy
 type Node struct {
-	// Candidates What its answers say where media goes
-	Candidates []string `json:"candidates"`
+	// Busy How busy it is, from 0, idle, to 1, full; absent for a node that is alone
+	Busy *float64 `json:"busy,omitempty"`
 
-	// ID Another one each time the node starts
-	ID        string    `json:"id"`
-	Load      Load      `json:"load"`
-	StartedAt time.Time `json:"startedAt"`
-	State     NodeState `json:"state"`
+	// Candidates What its answers say where media goes
+	Candidates *[]string `json:"candidates,omitempty"`
+
+	// ID What `--node-id` says, or a name it chose
+	ID        string     `json:"id"`
+	Load      *Load      `json:"load,omitempty"`
+	StartedAt *time.Time `json:"startedAt,omitempty"`
+	State     NodeState  `json:"state"`
 
 	// Uptime Seconds
-	Uptime  float64 `json:"uptime"`
-	Version string  `json:"version"`
+	Uptime *float64 `json:"uptime,omitempty"`
+
+	// URL How other nodes reach it; absent for a node that is alone
+	URL     *string `json:"url,omitempty"`
+	Version *string `json:"version,omitempty"`
 }
 
 // NodeState defines model for Node.State.
@@ -483,6 +489,21 @@ type NodePage struct {
 
 	// Next `after` of the next page; absent: this is the last
 	Next *string `json:"next,omitempty"`
+}
+
+// PictureStatistics What the video looked like as far as a sender can tell, in milliseconds since its first keyframe. `watched` is the sum of the others.
+type PictureStatistics struct {
+	// BestLayer Of that on the best layer there was
+	BestLayer float64 `json:"bestLayer"`
+
+	// Frozen Of that the picture stood still: held because the network carries sound only, or waiting for a keyframe
+	Frozen float64 `json:"frozen"`
+
+	// LowerLayer Of that on a lower one
+	LowerLayer float64 `json:"lowerLayer"`
+
+	// Watched There was something to watch
+	Watched float64 `json:"watched"`
 }
 
 // Problem defines model for Problem.
@@ -755,14 +776,35 @@ type SubscriberStatistics struct {
 	// Nacks Packets it asked for again
 	Nacks int64 `json:"nacks"`
 
+	// Picture What the video looked like as far as a sender can tell, in milliseconds since its first keyframe. `watched` is the sum of the others.
+	Picture PictureStatistics `json:"picture"`
+
 	// Remb Bits per second it says its network carries; absent if it does not
 	Remb *int64 `json:"remb,omitempty"`
 
 	// RoundTripTime Milliseconds, by RTCP; absent if it is not known
 	RoundTripTime *float64 `json:"roundTripTime,omitempty"`
 
+	// Switches Changes of the layer that is wanted for the video, by their cause
+	Switches SwitchStatistics `json:"switches"`
+
 	// Video One track of a subscriber; absent if it does not take the kind
 	Video *DownTrackStatistics `json:"video,omitempty"`
+}
+
+// SwitchStatistics Changes of the layer that is wanted for the video, by their cause
+type SwitchStatistics struct {
+	// Down It was too much
+	Down int64 `json:"down"`
+
+	// Published What it was is not published any more
+	Published int64 `json:"published"`
+
+	// Selected The player chose, or an operator
+	Selected int64 `json:"selected"`
+
+	// Up Something better fitted
+	Up int64 `json:"up"`
 }
 
 // Timeline How long after its POST came a session got where, in milliseconds. What has not happened is absent.

@@ -168,7 +168,7 @@ func testTokenQuota(t *testing.T, k Kit) {
 // testCrowdedOut: an address that only POSTs takes what others leave, and no more.
 func testCrowdedOut(t *testing.T, k Kit) {
 	synctest.Test(t, func(t *testing.T) {
-		const room = 10
+		const room = 11
 		x := k.New(t, signaling.Config{
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}, Limits: signaling.Limits{HalfOpen: room},
 		})
@@ -187,7 +187,7 @@ func testCrowdedOut(t *testing.T, k Kit) {
 		synctest.Wait()
 		wantSessions(t, x, room)
 		x.Do(t, Request{Method: "GET", Path: oldest.Path}).Want(t, 404)
-		post(room, "203.0.113.8").Want(t, 503) // both have as many
+		post(room, "203.0.113.8").Want(t, 503) // it would have as many as the other
 		post(room+1, "203.0.113.9").Want(t, 201)
 		synctest.Wait()
 		wantSessions(t, x, room)

@@ -1,0 +1,71 @@
+package node
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/whippet-media/whippet/relay/link"
+	"github.com/whippet-media/whippet/whep"
+)
+
+// links are the node's to and from others; both are nil where it is alone.
+type links struct {
+	origin *link.Links
+	edges  *link.Edges
+}
+
+func (n *Node) startLinks() {
+	c := n.cluster
+	if c == nil {
+		return
+	}
+	n.links.origin = link.NewLinks(link.LinksConfig{
+		Transport: n.media, Streams: n.streams, Secret: c.secret, Now: c.keeper.Now,
+		Log: n.deps.Logs.For("link"),
+	})
+	if n.deps.LinkSocket == nil {
+		return
+	}
+	n.links.edges = link.NewEdges(link.EdgesConfig{
+		Directory: c.keeper, Streams: n.streams, Node: n.cfg.NodeID, Secret: c.secret,
+		HTTP:   &http.Client{Transport: clusterTransport(n.deps), CheckRedirect: noRedirect},
+		Listen: n.deps.LinkSocket, Net: n.deps.Net, Announce: n.deps.Announce,
+		Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("link"),
+	})
+}
+
+// register adds the route of links that others ask for.
+func (l *links) register(e *echo.Echo) {
+	if l.origin != nil {
+		l.origin.Register(e)
+	}
+}
+
+// elsewhere is where subscribers' streams may be besides this node.
+func (l *links) elsewhere() whep.Elsewhere {
+	if l.edges == nil {
+		return nil
+	}
+	return l.edges
+}
+
+func (l *links) close() {
+	if l.edges != nil {
+		l.edges.Close()
+	}
+	if l.origin != nil {
+		l.origin.Close()
+	}
+}
+
+// Links returns how many streams come from other nodes, and how many links go to others.
+func (n *Node) Links() (in, out int) {
+	if n.links.edges != nil {
+		_, in = n.links.edges.Count()
+	}
+	if n.links.origin != nil {
+		out = n.links.origin.Count()
+	}
+	return in, out
+}

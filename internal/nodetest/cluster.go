@@ -1,0 +1,140 @@
+package nodetest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/internal/client"
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/node"
+	"github.com/whippet-media/whippet/internal/signaling"
+	"github.com/whippet-media/whippet/relay"
+)
+
+// A Cluster is a network with several nodes that share a directory.
+type Cluster struct {
+	*World
+	Nodes     []*Member
+	Directory *relay.Memory
+}
+
+// A Member is one node of a cluster.
+type Member struct {
+	*node.Node
+	Host    *Host
+	ID, URL string
+	cluster *Cluster
+	refuse  atomic.Bool
+	drop    atomic.Bool
+	bytes   atomic.Int64 // that came over links
+}
+
+// Linger is how long the nodes of a Cluster keep a link without a subscriber.
+const Linger = 5 * time.Second
+
+// NewCluster starts a network and n nodes on it, which end with the test.
+func NewCluster(t testing.TB, n int, options ...Option) *Cluster {
+	t.Helper()
+	s := settings{seed: 1, config: config.Config{MaxSessions: signaling.DefaultSessions, Open: true}}
+	for _, o := range options {
+		o(&s)
+	}
+	c := &Cluster{World: newNetwork(t, s.seed), Directory: &relay.Memory{}}
+	c.by = map[string]http.Handler{}
+	for i := range n {
+		m := &Member{Host: c.Host(Link{}), ID: fmt.Sprintf("node-%d", i), cluster: c}
+		m.URL = "http://" + m.ID + ".example"
+		cfg, deps := s.config, s.deps
+		cfg.NodeID, cfg.Cluster.NodeURL = m.ID, m.URL
+		cfg.Cluster.Secret = config.NewSecret("a secret of the whole cluster, of 32 bytes or more")
+		deps.Directory, deps.NodeTransport, deps.LinkSocket, deps.LinkLinger = c.Directory, m, m.listen, Linger
+		m.Node = c.start(m.Host, cfg, deps)
+		c.by[m.ID+".example"] = m.Handler()
+		c.Nodes = append(c.Nodes, m)
+	}
+	c.Node, c.server = c.Nodes[0].Node, c.Nodes[0].Host
+	return c
+}
+
+func (m *Member) listen() (net.PacketConn, error) {
+	socket, err := m.Host.ListenUDP("udp4", &net.UDPAddr{IP: m.Host.IP()})
+	return &linkSocket{socket, m}, err
+}
+
+// A linkSocket is that of one link, which Drop concerns.
+type linkSocket struct {
+	net.PacketConn
+	member *Member
+}
+
+// ReadFrom returns the next packet that is not lost.
+func (s *linkSocket) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := s.PacketConn.ReadFrom(b)
+		if err != nil || !s.member.drop.Load() {
+			s.member.bytes.Add(int64(n))
+			return n, from, err
+		}
+	}
+}
+
+// WriteTo sends a packet, unless it is lost.
+func (s *linkSocket) WriteTo(b []byte, to net.Addr) (int, error) {
+	if s.member.drop.Load() {
+		return len(b), nil
+	}
+	return s.PacketConn.WriteTo(b, to)
+}
+
+// Refuse lets no request of this node reach another one, or ends that.
+func (m *Member) Refuse(on bool) { m.refuse.Store(on) }
+
+// Drop loses all packets between this node and the others, or ends that.
+func (m *Member) Drop(on bool) { m.drop.Store(on) }
+
+// LinkBytes returns how many bytes have come from other nodes.
+func (m *Member) LinkBytes() int64 { return m.bytes.Load() }
+
+// RoundTrip carries a request to another node.
+func (m *Member) RoundTrip(r *http.Request) (*http.Response, error) {
+	if m.refuse.Load() {
+		return nil, errors.New("nodetest: the network is cut")
+	}
+	return direct{http.NotFoundHandler(), m.cluster.by}.RoundTrip(r)
+}
+
+// At lets a player play a stream from this node.
+func (m *Member) At(stream string) func(*client.PlayOptions) {
+	return func(o *client.PlayOptions) { o.URL = m.URL + "/whep/" + stream }
+}
+
+// Publish publishes on this node from a host of its own.
+func (m *Member) Publish(stream string, change ...func(*client.PublishOptions)) *Publisher {
+	m.cluster.t.Helper()
+	at := func(o *client.PublishOptions) { o.URL = m.URL + "/whip/" + stream }
+	return m.cluster.World.Publish(stream, append([]func(*client.PublishOptions){at}, change...)...)
+}
+
+// Subscribe plays from this node, from a host of its own behind a link.
+func (m *Member) Subscribe(stream string, link Link, change ...func(*client.PlayOptions)) *Subscriber {
+	m.cluster.t.Helper()
+	return m.cluster.World.Host(link).Subscribe(stream, append([]func(*client.PlayOptions){m.At(stream)}, change...)...)
+}
+
+// WantEmpty fails the test unless no node holds anything for anybody.
+func (c *Cluster) WantEmpty() {
+	c.t.Helper()
+	c.Run(0)
+	for _, m := range c.Nodes {
+		w := World{Node: m.Node}
+		in, out := m.Links()
+		if got := fmt.Sprintf("%s links=%d+%d", w.Left(), in, out); got != Empty+" links=0+0" {
+			c.t.Errorf("%s still holds %s", m.ID, got)
+		}
+	}
+}

@@ -1,0 +1,7 @@
+package trace
+
+// For tests.
+const (
+	MaxQueued = maxQueued
+	MaxBatch  = maxBatch
+)

@@ -1,0 +1,164 @@
+package link
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/internal/rtc"
+	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/relay"
+)
+
+var (
+	// errNotOrigin: the other node does not have the stream's publisher (any more).
+	errNotOrigin = errors.New("link: the other node does not have the publisher")
+	// errRefused: the other node gave no link.
+	errRefused = errors.New("link: refused")
+	// errForged: what came back is not from a node of this cluster.
+	errForged = errors.New("link: the response is not signed with the cluster's secret")
+)
+
+var _ rtc.Handler = (*dialed)(nil)
+
+// dialed is a link that this node is fed by: a peer on a transport of its own.
+type dialed struct {
+	transport *rtc.Transport
+	peer      *rtc.Peer
+	answer    forwarder.Description
+
+	feed  atomic.Pointer[stream.Publication]
+	heard atomic.Int64  // when something came last, Unix time in nanoseconds; 0: nothing yet
+	ended chan struct{} // closed when the peer has failed or was closed
+	once  sync.Once
+}
+
+// open makes the near end of a link: what a request says.
+func (e *Edges) open() (*dialed, error) {
+	socket, err := e.cfg.Listen()
+	if err != nil {
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	d := &dialed{ended: make(chan struct{})}
+	d.transport, err = rtc.New(rtc.Config{
+		UDP: []net.PacketConn{socket}, Net: e.cfg.Net, Announce: e.cfg.Announce, AfterRead: e.cfg.Streams.Serve,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("link: %w", err), socket.Close())
+	}
+	if d.peer, err = d.transport.NewOffer(rtc.OfferConfig{Handler: d}); err != nil {
+		return nil, errors.Join(err, d.transport.Close())
+	}
+	return d, nil
+}
+
+// dial asks a node for a link. held is what this node has of a publisher.
+func (e *Edges) dial(ctx context.Context, to relay.Holder, name string, publisher uint64, held []forwarder.Held) (*dialed, error) {
+	d, err := e.open()
+	if err != nil {
+		return nil, err
+	}
+	asked := marshal(request{
+		Version: version, Stream: name, Node: e.cfg.Node, Epoch: to.Epoch,
+		Transport: transportOf(d.peer.Local(), false), Publisher: publisher, Held: heldMessages(held),
+	})
+	answer, err := e.ask(ctx, to.URL+Path+url.PathEscape(name), asked)
+	if err == nil {
+		d.answer = answer.description()
+		err = d.peer.Accept(rtc.Answer{
+			Ufrag: answer.Transport.Ufrag, Pwd: answer.Transport.Pwd,
+			Fingerprints: fingerprints(answer.Transport), Candidates: answer.Transport.Candidates,
+		})
+	}
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// ask sends a request, and takes a response only if a node of the cluster made it for that.
+func (e *Edges) ask(ctx context.Context, to string, asked []byte) (*response, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(asked))
+	if err != nil {
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	token := e.cfg.Secret.Sign(e.cfg.Directory.Now(), requestPurpose, string(asked))
+	r.Header.Set("Authorization", tokenScheme+token)
+	reply, err := e.cfg.HTTP.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	defer func() { _ = reply.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(reply.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("link: %w", err)
+	case reply.StatusCode == http.StatusNotFound:
+		return nil, errNotOrigin
+	case reply.StatusCode != http.StatusCreated:
+		return nil, fmt.Errorf("%w: %s", errRefused, reply.Status)
+	case len(body) > maxBody || !e.signed(reply.Header.Get(signatureHeader), asked, body):
+		return nil, errForged
+	}
+	return unmarshalResponse(body)
+}
+
+// signed tells whether a node of the cluster gave this response to the request.
+func (e *Edges) signed(signature string, asked, body []byte) bool {
+	want := e.cfg.Secret.Digest(responsePurpose, string(asked), string(body))
+	return hmac.Equal([]byte(signature), []byte(want))
+}
+
+// OnRTP passes a packet on to the publication.
+func (d *dialed) OnRTP(packet []byte, at time.Time) {
+	d.heard.Store(at.UnixNano())
+	if p := d.feed.Load(); p != nil {
+		p.PushRTP(packet, at)
+	}
+}
+
+// OnRTCP passes a report on to the publication.
+func (d *dialed) OnRTCP(packet []byte) {
+	d.heard.Store(time.Now().UnixNano())
+	if p := d.feed.Load(); p != nil {
+		p.PushRTCP(packet)
+	}
+}
+
+// OnState ends the link with its peer.
+func (d *dialed) OnState(state rtc.State) {
+	if state == rtc.Failed || state == rtc.Closed {
+		d.once.Do(func() { close(d.ended) })
+	}
+}
+
+// silent tells whether nothing came for too long.
+func (d *dialed) silent(now, begun time.Time) bool {
+	if heard := d.heard.Load(); heard != 0 {
+		return now.UnixNano()-heard > int64(deadAfter)
+	}
+	return now.Sub(begun) > connectTimeout
+}
+
+// probe tells the origin that the edge is there: an empty receiver report (RFC 3550 §6.4.2).
+func (d *dialed) probe() { _ = d.peer.WriteRTCP([]byte{2 << 6, 201, 0, 1, 0, 0, 0, 0}) }
+
+// close ends the link and waits until nothing comes over it any more.
+func (d *dialed) close() {
+	_ = d.peer.Close()
+	_ = d.transport.Close()
+}

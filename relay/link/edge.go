@@ -1,0 +1,307 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/relay"
+)
+
+// An edge is one stream that this node has subscribers of: it finds the origin and keeps a
+// link to it, one at a time.
+type edge struct {
+	edges *Edges
+	name  string
+	wake  chan struct{} // capacity 1: somebody waits for an outcome, or the last one left
+
+	// owned by run
+	source    *source
+	claim     *stream.Claim       // of the name on this node; nil: none
+	pub       *stream.Publication // what subscribers get; nil: none
+	publisher uint64              // whose media that is
+	last      relay.Holder        // where the last link went, or was to go
+	failed    int                 // attempts in a row
+
+	// guarded by Edges.mu
+	subscribers int
+	left        time.Time // when the last one did
+	linked      bool
+	formats     []codec.Format // of the link
+	waiting     []chan outcome
+}
+
+// An outcome is what a subscriber that joins is told.
+type outcome struct {
+	formats []codec.Format // of the link; none: there is no link
+	err     error
+}
+
+func newEdge(e *Edges, name string) *edge {
+	return &edge{edges: e, name: name, wake: make(chan struct{}, 1), source: newSource()}
+}
+
+func (x *edge) poke() {
+	select {
+	case x.wake <- struct{}{}:
+	default:
+	}
+}
+
+// outcome waits for what comes of looking for the stream; nothing in time is no link.
+func (x *edge) outcome(ctx context.Context) outcome {
+	e := x.edges
+	e.mu.Lock()
+	if x.linked {
+		defer e.mu.Unlock()
+		return outcome{formats: x.formats}
+	}
+	told := make(chan outcome, 1)
+	x.waiting = append(x.waiting, told)
+	x.poke()
+	e.mu.Unlock()
+	select {
+	case o := <-told:
+		return o
+	case <-ctx.Done():
+		return outcome{}
+	}
+}
+
+// tell gives those who wait an outcome.
+func (x *edge) tell(o outcome) {
+	x.edges.mu.Lock()
+	defer x.edges.mu.Unlock()
+	for _, w := range x.waiting {
+		w <- o
+	}
+	x.waiting = nil
+}
+
+// run looks for the stream until nobody wants it any more.
+func (x *edge) run() {
+	ctx := x.edges.quit
+	defer x.tell(outcome{})
+	defer x.drop()
+	changed, stop := x.edges.cfg.Directory.Watch(x.name)
+	defer stop()
+	for {
+		pause := x.step(ctx, changed)
+		if x.rest(ctx, changed, pause) {
+			return
+		}
+	}
+}
+
+// rest waits until there is reason to look again; true: nobody wants the stream.
+func (x *edge) rest(ctx context.Context, changed <-chan struct{}, pause time.Duration) (end bool) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		if ctx.Err() != nil || x.finish() {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return true
+		case <-timer.C:
+			return false
+		case <-changed:
+			return false
+		case <-x.wake:
+			if x.awaited() {
+				return false
+			}
+		}
+	}
+}
+
+// finish ends the edge if nobody wants it: first what it has on this node, so that the next
+// one finds the name free.
+func (x *edge) finish() bool {
+	x.edges.mu.Lock()
+	wanted := x.subscribers > 0
+	x.edges.mu.Unlock()
+	if wanted {
+		return false
+	}
+	x.drop()
+	return x.edges.done(x)
+}
+
+// awaited tells whether a subscriber waits to be told.
+func (x *edge) awaited() bool {
+	x.edges.mu.Lock()
+	defer x.edges.mu.Unlock()
+	return len(x.waiting) > 0
+}
+
+// step looks for the stream once, and follows its link to the end, if there is one. It
+// returns how long to wait before the next.
+func (x *edge) step(ctx context.Context, changed <-chan struct{}) time.Duration {
+	holder, err := x.lookup(ctx)
+	switch {
+	case errors.Is(err, relay.ErrAbsent), err == nil && holder.Node == x.edges.cfg.Node:
+		x.drop()
+		x.last, x.failed = relay.Holder{}, 0
+		x.tell(outcome{})
+		return lookupInterval
+	case err != nil && x.last.Node == "":
+		x.tell(outcome{err: errors.Join(ErrUnavailable, err)})
+		return x.backOff()
+	case err != nil:
+		holder = x.last // what was known serves
+	}
+	x.last = holder
+	if d := x.connect(ctx, holder); d != nil {
+		return x.follow(ctx, d, holder, changed)
+	}
+	x.tell(outcome{})
+	return x.backOff()
+}
+
+func (x *edge) lookup(ctx context.Context) (relay.Holder, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	return x.edges.cfg.Directory.Lookup(ctx, x.name)
+}
+
+// backOff returns the pause after one more attempt in vain: other edges make theirs too.
+func (x *edge) backOff() time.Duration {
+	d := min(retryLeast<<min(x.failed, 10), retryMost)
+	x.failed++
+	return d/2 + rand.N(d) //nolint:gosec // no secret
+}
+
+// connect opens a link and feeds what comes to the stream; nil: there is none.
+func (x *edge) connect(ctx context.Context, to relay.Holder) *dialed {
+	e := x.edges
+	var publisher uint64
+	d, err := (*dialed)(nil), error(nil)
+	if x.pub != nil {
+		publisher = x.publisher
+		d, err = e.dial(ctx, to, x.name, publisher, x.pub.Held())
+	} else {
+		d, err = e.dial(ctx, to, x.name, 0, nil)
+	}
+	if err != nil {
+		if errors.Is(err, errNotOrigin) {
+			x.drop()
+		}
+		e.cfg.Log.Warn("link", "event", "refused", "stream", x.name, "node", to.Node, "error", err)
+		return nil
+	}
+	x.source.peer.Store(d.peer)
+	if !x.publish(d) {
+		x.source.peer.Store(nil)
+		d.close()
+		return nil
+	}
+	d.feed.Store(x.pub)
+	e.count(x, true, d.answer.Formats())
+	e.cfg.Log.Info("link", "event", "opened", "stream", x.name, "node", to.Node, "epoch", to.Epoch, "again", publisher == d.answer.ID)
+	x.tell(outcome{formats: d.answer.Formats()})
+	return d
+}
+
+// publish makes a publication of what the link carries, or goes on with the one there is.
+// False: a publisher of this node has the name.
+func (x *edge) publish(d *dialed) bool {
+	if x.pub != nil && x.publisher == d.answer.ID {
+		x.pub.Resume()
+		return true
+	}
+	x.drop()
+	claim, err := x.edges.cfg.Streams.ClaimLink(x.name)
+	if err != nil {
+		return false
+	}
+	cfg := d.answer.PublisherConfig()
+	cfg.SSRC = rand.Uint32() //nolint:gosec // no secret
+	pub := claim.Start(x.source, cfg)
+	if pub == nil {
+		claim.Release()
+		return false
+	}
+	x.claim, x.pub, x.publisher = claim, pub, d.answer.ID
+	return true
+}
+
+// drop ends the publication, if there is one.
+func (x *edge) drop() {
+	if x.claim != nil {
+		x.claim.Release()
+	}
+	x.claim, x.pub, x.publisher = nil, nil, 0
+	select {
+	case <-x.source.replaced:
+	default:
+	}
+}
+
+// follow stays with a link until it ends, and returns how long to wait before another one.
+func (x *edge) follow(ctx context.Context, d *dialed, holder relay.Holder, changed <-chan struct{}) time.Duration {
+	begun := time.Now()
+	reason := x.stay(ctx, d, holder, changed, begun)
+	x.edges.count(x, false, nil)
+	d.feed.Store(nil)
+	x.source.peer.Store(nil)
+	d.close()
+	x.edges.cfg.Log.Info("link", "event", "closed", "stream", x.name, "node", holder.Node, "reason", reason)
+	if errors.Is(reason, errReplaced) {
+		x.drop()
+		return lookupInterval
+	}
+	if d.heard.Load() == 0 {
+		return x.backOff()
+	}
+	x.failed = 0
+	return 0
+}
+
+// Why a link ends.
+var (
+	errSilent   = errors.New("link: the other node says nothing")
+	errMoved    = errors.New("link: another node has the publisher")
+	errReplaced = errors.New("link: a publisher of this node has the name")
+	errUnwanted = errors.New("link: nobody wants the stream")
+)
+
+// stay returns why the link ended, or must.
+func (x *edge) stay(ctx context.Context, d *dialed, holder relay.Holder, changed <-chan struct{}, begun time.Time) error {
+	probe := time.NewTicker(probeInterval)
+	defer probe.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ErrClosed
+		case <-d.ended:
+			return errPeer
+		case <-x.source.replaced:
+			return errReplaced
+		case <-changed:
+			if now, err := x.lookup(ctx); err == nil && !now.Same(holder) {
+				return errMoved
+			}
+		case <-x.wake: // the next probe looks who is left
+		case now := <-probe.C:
+			d.probe()
+			switch {
+			case d.silent(now, begun):
+				return errSilent
+			case x.unwanted(now):
+				return errUnwanted
+			}
+		}
+	}
+}
+
+// unwanted tells whether the last subscriber left long enough ago.
+func (x *edge) unwanted(now time.Time) bool {
+	x.edges.mu.Lock()
+	defer x.edges.mu.Unlock()
+	return x.subscribers == 0 && now.Sub(x.left) >= x.edges.cfg.Linger
+}

@@ -1,0 +1,174 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/transport/v4"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/relay"
+)
+
+// A Directory says which node a stream's publisher is on, and when that may have changed.
+// See [relay.Directory].
+type Directory interface {
+	Lookup(ctx context.Context, stream string) (relay.Holder, error)
+	Watch(stream string) (changed <-chan struct{}, stop func())
+	Now() time.Time
+}
+
+// An EdgesConfig says what the edge's side stands on. Directory, Streams, Node, Secret,
+// HTTP and Listen are required; none is closed by this package.
+type EdgesConfig struct {
+	Directory Directory
+	Streams   *stream.Registry
+	Node      string // this one's id in the directory
+	Secret    relay.Secret
+	HTTP      *http.Client
+
+	// Listen opens a UDP socket of any port for a link.
+	Listen func() (net.PacketConn, error)
+	// Net and Announce are as in [rtc.Config].
+	Net      transport.Net
+	Announce []netip.AddrPort
+
+	Linger time.Duration // how long a link stays without a subscriber; 0: DefaultLinger
+	Log    *slog.Logger  // nil: nothing is logged
+}
+
+// ErrUnavailable: the directory does not answer, and nothing is known of the stream. A
+// retry can help.
+var ErrUnavailable = errors.New("link: the directory does not answer")
+
+// ErrClosed: the Edges were closed.
+var ErrClosed = errors.New("link: closed")
+
+// ErrFull: this node looks for as many streams as it may.
+var ErrFull = errors.New("link: too many streams")
+
+// Edges are the links that feed this node. It is safe for concurrent use.
+type Edges struct {
+	cfg  EdgesConfig
+	quit context.Context
+	stop context.CancelFunc
+	wg   sync.WaitGroup // edges
+
+	// mu guards the fields below, and those of each edge that say so.
+	mu     sync.Mutex
+	edges  map[string]*edge
+	links  int // open ones
+	closed bool
+}
+
+// NewEdges returns the edge's side without a link. Close it before what it stands on.
+func NewEdges(cfg EdgesConfig) *Edges {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Linger == 0 {
+		cfg.Linger = DefaultLinger
+	}
+	e := &Edges{cfg: cfg, edges: map[string]*edge{}}
+	e.quit, e.stop = context.WithCancel(context.Background())
+	return e
+}
+
+// Close ends all links and waits for that.
+func (e *Edges) Close() {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.stop()
+	e.wg.Wait()
+}
+
+// Count returns how many streams this node looks for, and how many links it has.
+func (e *Edges) Count() (streams, links int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.edges), e.links
+}
+
+// Join lets a subscriber of this node have a stream, wherever its publisher is, until it
+// calls leave, once or more often. It returns soon: with the formats that come over the
+// link, without any where this node has the publisher or nobody has. Then media comes
+// when somebody publishes. ErrUnavailable, ErrClosed and ErrFull leave nothing behind.
+func (e *Edges) Join(ctx context.Context, name string) (formats []codec.Format, leave func(), err error) {
+	x, err := e.enter(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	leave = sync.OnceFunc(func() { e.leave(x) })
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	o := x.outcome(ctx)
+	if errors.Is(o.err, ErrUnavailable) {
+		leave()
+		return nil, nil, o.err
+	}
+	return o.formats, leave, nil
+}
+
+// enter adds a subscriber to a stream's edge, which begins with it.
+func (e *Edges) enter(name string) (*edge, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x := e.edges[name]
+	switch {
+	case e.closed:
+		return nil, ErrClosed
+	case x == nil && len(e.edges) >= maxStreams:
+		return nil, ErrFull
+	case x == nil:
+		x = newEdge(e, name)
+		e.edges[name] = x
+		e.wg.Go(x.run)
+	}
+	x.subscribers++
+	return x, nil
+}
+
+func (e *Edges) leave(x *edge) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x.subscribers--
+	if x.subscribers == 0 {
+		x.left = time.Now()
+		x.poke()
+	}
+}
+
+// done tells whether nobody wants the edge any more, and forgets it then.
+func (e *Edges) done(x *edge) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if x.subscribers > 0 {
+		return false
+	}
+	delete(e.edges, x.name)
+	return true
+}
+
+// count notes that an edge has a link, and what that carries, or that it has none.
+func (e *Edges) count(x *edge, linked bool, formats []codec.Format) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x.formats = formats
+	if x.linked == linked {
+		return
+	}
+	x.linked = linked
+	if linked {
+		e.links++
+	} else {
+		e.links--
+	}
+}

@@ -1,0 +1,52 @@
+package link
+
+import "time"
+
+const (
+	// maxBody bounds a request and a response: 61 formats and 32 encodings with their
+	// parameter sets take some 30 KB.
+	maxBody = 128 << 10
+
+	// maxHeldNumbers bounds the encodings a request names: all SSRCs a publisher may have.
+	maxHeldNumbers = 64
+
+	// requestTimeout bounds one request to another node, connectTimeout what may pass
+	// from the answer to the first packet.
+	requestTimeout = 2 * time.Second
+	connectTimeout = 5 * time.Second
+
+	// acceptTimeout is how long an origin waits for the edge to connect.
+	acceptTimeout = 10 * time.Second
+
+	// maxWaiting bounds the links of an origin that are not connected yet.
+	maxWaiting = 256
+
+	// probeInterval is how often an edge says that it is there, deadAfter how long it
+	// goes without a word from the origin, which says something as often.
+	probeInterval = 200 * time.Millisecond
+	deadAfter     = time.Second
+
+	// joinTimeout is how long a subscriber waits for a link to be opened. Then it waits
+	// for media, as where nobody publishes.
+	joinTimeout = 3 * time.Second
+
+	// DefaultLinger is how long a link stays without a subscriber: who reloads a page
+	// finds it.
+	DefaultLinger = 5 * time.Second
+
+	// lookupInterval is how often the directory is asked for a stream that nobody
+	// publishes, or that this node does, besides when it says that something changed.
+	lookupInterval = 5 * time.Second
+
+	// retryLeast is the pause after a link that could not be opened, doubled up to
+	// retryMost.
+	retryLeast = 100 * time.Millisecond
+	retryMost  = 2 * time.Second
+
+	// lookupTimeout bounds one question to the directory.
+	lookupTimeout = 2 * time.Second
+
+	// maxStreams bounds the streams an edge has subscribers of and looks for: as many as
+	// a node has sessions.
+	maxStreams = 20_000
+)
