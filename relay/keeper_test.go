@@ -256,7 +256,8 @@ func TestKeeperFailover(t *testing.T) {
 	cam := tm.mustClaim(0, "cam")
 	old := tm.mustClaim(0, "old")
 	seen := map[int64]bool{cam.Holder().Epoch: true, old.Holder().Epoch: true}
-	old.Release()
+	old.Release() // which the replica may not have heard of
+	tm.set(func() { tm.dead["old"] = true })
 	master.Kill()
 	tm.until("a claim without doubt", func() bool {
 		h, err := tm.claim(1, "new")
