@@ -107,6 +107,9 @@ func (e *Edges) Join(ctx context.Context, name string) (formats []codec.Format, 
 		return nil, nil, err
 	}
 	leave = sync.OnceFunc(func() { e.leave(x) })
+	if e.own(name) {
+		return nil, leave, nil // whether or not the directory answers
+	}
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	o := x.outcome(ctx)
@@ -115,6 +118,12 @@ func (e *Edges) Join(ctx context.Context, name string) (formats []codec.Format, 
 		return nil, nil, o.err
 	}
 	return o.formats, leave, nil
+}
+
+// own tells whether this node has the stream's publisher.
+func (e *Edges) own(name string) bool {
+	info, ok := e.cfg.Streams.Lookup(name)
+	return ok && info.Live() && !info.Relayed
 }
 
 // enter adds a subscriber to a stream's edge, which begins with it.
