@@ -149,6 +149,14 @@ func contract() map[string]func(*cluster) {
 		"many leases":       manyLeases,
 		"context":           contextEnds,
 		"the cluster clock": clusterClock,
+
+		"revocations":        revocationsAreRead,
+		"revocations joined": revocationsAreJoined,
+		"end of revocations": revocationsEnd,
+		"lost revocations":   revocationsAreLost,
+		"watch revocations":  revocationsAreWatched,
+		"many revocations":   revocationsAreBounded,
+		"missed revocations": revocationsMissed,
 	}
 }
 

@@ -138,6 +138,19 @@ type Directory interface {
 	// Nodes returns the nodes that have announced themselves of late, by id.
 	Nodes(ctx context.Context) ([]NodeInfo, error)
 
+	// PutRevocations keeps revocations for all nodes until they are over, each joined with
+	// what there is about the same; those that are over are left out. Up to 10,000 are kept;
+	// of more, those are forgotten that were taken back, then those that end first.
+	PutRevocations(ctx context.Context, all []Revocation) error
+
+	// ReadRevocations returns those that were put or changed after a cursor. While nothing
+	// was, that costs the same however many there are.
+	ReadRevocations(ctx context.Context, c RevocationCursor) (RevocationPage, error)
+
+	// WatchRevocations is Watch for them: the channel gets a value when there may be some to
+	// read.
+	WatchRevocations() (changed <-chan struct{}, stop func())
+
 	// Now returns the directory's clock as far as it is known: all nodes of a cluster
 	// agree on it but for a network delay, whatever their own clocks say. Before the first
 	// answer it is the node's own.

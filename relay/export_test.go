@@ -8,6 +8,11 @@ const (
 	RenewEvery = renewEvery
 	NodeLife   = nodeLife
 	OpTimeout  = opTimeout
+
+	MaxRevocations       = maxRevocations
+	MaxRevocationPage    = maxRevocationPage
+	MaxRevocationNumbers = maxRevocationNumbers
+	RevokedEvery         = revokedEvery
 )
 
 // SetClock makes the scripts go by a clock of the test. Set it before use.

@@ -19,7 +19,7 @@ const (
 
 	// provisionalEpochs are less than any epoch of a directory, whose clock would have to
 	// stand in January 1970.
-	provisionalEpochs = 1 << 40
+	provisionalEpochs = 1_000_000_000_000
 
 	// minSweep is how many records a directory in memory keeps before it looks for old ones.
 	minSweep = 1024
@@ -73,6 +73,35 @@ const (
 
 	// maxSentinels bounds the hosts of a URL.
 	maxSentinels = 16
+
+	// maxRevocations bounds the revocations that are kept, those that were taken back too, as
+	// a node bounds those in force.
+	maxRevocations = 10_000
+
+	// maxRevocationPage bounds what of them goes to Redis or from there at once, 150 KB.
+	maxRevocationPage = 500
+
+	// maxRevocationNumbers bounds the changes after which a node that missed them reads them
+	// alone; after more it reads everything.
+	maxRevocationNumbers = 4096
+
+	// maxStamp bounds the times of revocations: what Lua's numbers hold exactly.
+	maxStamp = 1 << 53
+
+	// revocationsLife is how long Redis keeps revocations of which nothing is heard: longer
+	// than any is in force.
+	revocationsLife = 368 * 24 * time.Hour
+
+	// revokedEvery is how often a node looks for revocations that it was not told of,
+	// revokedRetry how often it tries where it has some itself that nobody knows yet.
+	revokedEvery = 2 * time.Second
+	revokedRetry = 500 * time.Millisecond
+
+	// revokedPause is between two readings, so that many revocations are read together.
+	revokedPause = 50 * time.Millisecond
+
+	// revokedStart bounds how long a node that starts waits for what was revoked before.
+	revokedStart = 2 * time.Second
 
 	// listenPause is between two attempts to listen to a Redis.
 	listenPause = 200 * time.Millisecond

@@ -22,6 +22,7 @@ type Memory struct {
 	records map[string]record
 	nodes   map[string]announcement
 	sweep   int // records when old ones are next looked for
+	revoked memoryRevoked
 }
 
 // A record is what a directory keeps of a stream.
@@ -204,7 +205,7 @@ func (m *Memory) Nodes(ctx context.Context) ([]NodeInfo, error) {
 func (m *Memory) Forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.records, m.nodes, m.sweep = nil, nil, 0
+	m.records, m.nodes, m.sweep, m.revoked = nil, nil, 0, memoryRevoked{}
 }
 
 // setLocked keeps a record, and whenever their number has doubled forgets what is older

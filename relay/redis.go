@@ -26,6 +26,7 @@ type Redis struct {
 	prefix   string
 	scripts  leaseScripts
 	announce *redis.Script
+	revoked  revokedScripts
 	at       func() int64 // the time scripts go by, 0: the server's
 
 	clock  atomic.Pointer[reading]
@@ -52,7 +53,7 @@ func OpenRedis(url, namespace string) (*Redis, error) {
 		namespace = DefaultNamespace
 	}
 	r := &Redis{
-		client: client, prefix: namespace + ":", scripts: newLeaseScripts(), announce: newAnnounceScript(),
+		client: client, prefix: namespace + ":", scripts: newLeaseScripts(), announce: newAnnounceScript(), revoked: newRevokedScripts(),
 		at: func() int64 { return 0 },
 	}
 	r.listen = newListener(client, r.channel)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/relay/relaytest"
 )
@@ -104,6 +105,21 @@ func TestRedisKeys(t *testing.T) {
 	if err := d.AnnounceNode(t.Context(), relay.NodeInfo{ID: "a", URL: "http://a"}); err != nil {
 		t.Fatal(err)
 	}
+	revocation := relay.Revocation{Made: 1, Revocation: auth.Revocation{ID: "a", Until: time.Now().Add(time.Hour)}}
+	if err := d.PutRevocations(t.Context(), []relay.Revocation{revocation}); err != nil {
+		t.Fatal(err)
+	}
+	revoked, err := server.Client().Keys(t.Context(), "tv:{revoked}:*").Result()
+	if err != nil || len(revoked) != 4 {
+		t.Fatal(revoked, err)
+	}
+	for _, key := range revoked {
+		life, err := server.Client().PTTL(t.Context(), key).Result()
+		if err != nil || life <= auth.MaxLife+auth.Leeway || life > 400*24*time.Hour {
+			t.Errorf("%s lives for %v, %v", key, life, err)
+		}
+	}
+	server.Client().Del(t.Context(), revoked...)
 	keys, err := server.Client().Keys(t.Context(), "*").Result()
 	if err != nil || len(keys) != 3 {
 		t.Fatal(keys, err)
@@ -150,6 +166,7 @@ func TestRedisCallsAreBounded(t *testing.T) {
 	frozen.Freeze()
 	defer frozen.Thaw()
 	l := relay.Lease{Stream: "cam", Holder: relay.Holder{Node: "a", Epoch: 1}}
+	revocation := relay.Revocation{Made: 1, Revocation: auth.Revocation{ID: "a", Until: time.Now().Add(time.Hour)}}
 	for name, d := range map[string]*relay.Redis{
 		"frozen": warm, "frozen from the start": open(t, frozen.URL(), ""), "silent": open(t, blackHole(t), ""),
 		"not there": open(t, closed.URL(), ""), "read-only": open(t, replica.URL(), ""), "locked": open(t, locked.URL(), ""),
@@ -161,13 +178,18 @@ func TestRedisCallsAreBounded(t *testing.T) {
 			"lookup":   func() error { _, err := d.Lookup(t.Context(), "cam"); return err },
 			"announce": func() error { return d.AnnounceNode(t.Context(), relay.NodeInfo{ID: "a"}) },
 			"nodes":    func() error { _, err := d.Nodes(t.Context()); return err },
+			"revoke":   func() error { return d.PutRevocations(t.Context(), []relay.Revocation{revocation}) },
+			"revoked": func() error {
+				_, err := d.ReadRevocations(t.Context(), relay.RevocationCursor{})
+				return err
+			},
 		} {
 			begin := time.Now()
 			err := call()
 			if took := time.Since(begin); took > 2*relay.OpTimeout {
 				t.Errorf("%s, %s: it took %v", name, what, took)
 			}
-			reads := what == "lookup" || what == "nodes" || what == "release" // which finds nothing to write
+			reads := what == "lookup" || what == "nodes" || what == "revoked" || what == "release" // which finds nothing to write
 			switch {
 			case name == "read-only" && reads:
 				if err != nil && !errors.Is(err, relay.ErrAbsent) {

@@ -27,7 +27,7 @@ func down() map[string][]string {
 		"internal/keys":    {"auth"},
 		"internal/metrics": {},
 		"internal/quiet":   {},
-		"relay":            {},
+		"relay":            {"auth"},
 		"relay/link":       append([]string{"relay", "internal/signaling"}, media...),
 		"internal/sdp":     codec,
 		"internal/trace":   {},

@@ -13,7 +13,6 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/pion/transport/v4"
 
-	"github.com/whippet-media/whippet/auth"
 	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/config"
@@ -85,6 +84,7 @@ type Node struct {
 	hooks    *hooks
 	refused  *refusalCounter
 	revoked  *revoked
+	spread   *relay.Spreader
 	watching ticker // streams, for webhooks
 	telling  ticker // of refusals
 	play     *whep.Handler
@@ -151,11 +151,12 @@ func (n *Node) start() error {
 	if err != nil {
 		return err
 	}
-	n.revoked = newRevoked(n.cfg.Data, n.deps.Logs.For("node"), func() []auth.Revocation { return n.sessions.Revocations() })
+	n.spread = n.newSpreader()
+	n.revoked = newRevoked(n.cfg.Data, n.deps.Logs.For("node"), n.spread.List)
 	n.sessions, err = signaling.New(signaling.Config{
 		Verifier:       n.deps.Verifier,
 		Authoriser:     authoriser,
-		Announce:       n.revoked.keep,
+		Announce:       n.announce,
 		Open:           n.cfg.Open,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
@@ -291,6 +292,7 @@ func (n *Node) Close() {
 		if n.sessions != nil {
 			n.sessions.Close()
 		}
+		n.spread.Close()
 		n.links.close()
 		if n.authz != nil {
 			n.authz.Close()
