@@ -44,15 +44,16 @@ type EdgesConfig struct {
 	Log    *slog.Logger  // nil: nothing is logged
 }
 
-// ErrUnavailable: the directory does not answer, and nothing is known of the stream. A
-// retry can help.
-var ErrUnavailable = errors.New("link: the directory does not answer")
-
-// ErrClosed: the Edges were closed.
-var ErrClosed = errors.New("link: closed")
-
-// ErrFull: this node looks for as many streams as it may.
-var ErrFull = errors.New("link: too many streams")
+// What Join refuses.
+var (
+	// ErrUnavailable: the directory does not answer, and nothing is known of the stream. A
+	// retry can help.
+	ErrUnavailable = errors.New("link: the directory does not answer")
+	// ErrClosed: the Edges were closed.
+	ErrClosed = errors.New("link: closed")
+	// ErrFull: this node looks for as many streams as it may.
+	ErrFull = errors.New("link: too many streams")
+)
 
 // Edges are the links that feed this node. It is safe for concurrent use.
 type Edges struct {
