@@ -105,7 +105,7 @@ func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 	if d.enc == nil || d.kind != codec.Video {
 		return
 	}
-	if d.state == running && !d.counts.FirstKeyframe.IsZero() {
+	if d.state == running && !d.counts.FirstKeyframe.IsZero() && now.Sub(d.freezes.key) > restartGrace {
 		d.freezes.begin(now)
 	}
 	key := d.enc.Keyframe()

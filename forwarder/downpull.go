@@ -212,7 +212,7 @@ func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
 	}
 	if d.kind == codec.Video && o.Packet.Layering.Entry == codec.AllLayers {
 		d.lastKey = max(d.lastKey, seq)
-		d.freezes.end(now)
+		d.freezes.keyframe(now)
 	}
 	d.next = max(d.next, seq+1)
 	if len(o.Packet.Payload) > 0 && seq > d.media {

@@ -183,6 +183,30 @@ func TestALatePacketIsNotLost(t *testing.T) {
 	}
 }
 
+// twice tells of each packet once more, as one that is sent again under its number.
+type twice struct{ *forwarder.Estimator }
+
+func (e twice) Sent(now time.Time, number uint16, size int, probe bool) {
+	e.Estimator.Sent(now, number, size, probe)
+	e.Estimator.Sent(now, number, size, probe)
+}
+
+func TestANumberCountsOnce(t *testing.T) {
+	var states []forwarder.EstimatorState
+	for _, again := range []bool{false, true} {
+		e := forwarder.NewEstimator(forwarder.EstimatorConfig{})
+		p := newPath(e, over(func(c *link.Config) { c.Capacity = always(2_000_000) }))
+		if again {
+			p.est = twice{e}
+		}
+		p.run(&constant{bitrate: 1_000_000, want: 3_000_000}, 5*time.Second, nil)
+		states = append(states, e.State())
+	}
+	if states[0] != states[1] {
+		t.Errorf("numbers told twice make a difference:\n%v\n%v", states[0], states[1])
+	}
+}
+
 func TestLossIsSeen(t *testing.T) {
 	e, p := onPath(over(func(c *link.Config) { c.Loss = 0.1 }))
 	p.run(&constant{bitrate: 2_000_000}, 30*time.Second, nil)

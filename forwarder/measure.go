@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"slices"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
@@ -14,8 +15,9 @@ type Measures struct {
 	Watched time.Duration
 	// Frozen is the part in which the picture stood still: while the track was held
 	// because the network carries no video, after it gave its position up, and from a
-	// player's keyframe request on, each until a keyframe was sent. What the publisher
-	// did not send, and what a player conceals, is no part of it.
+	// player's keyframe request on, each until a keyframe was sent. A request right after
+	// a keyframe does not count: many players begin with one. What the publisher did not
+	// send, and what a player conceals, is no part of it.
 	Frozen time.Duration
 	// Best and Lower are the parts on the best layer there was, and on a lower one.
 	Best, Lower time.Duration
@@ -79,6 +81,7 @@ func (d *DownTrack) onBest() bool {
 // freezes measure how long a track's picture stood still.
 type freezes struct {
 	since time.Time     // when it did; zero: it moves
+	key   time.Time     // when the last keyframe was sent
 	taken time.Duration // not yet taken
 }
 
@@ -89,7 +92,13 @@ func (f *freezes) begin(at time.Time) {
 	}
 }
 
-// end notes that it moves again.
+// keyframe notes that one was sent: the picture moves again.
+func (f *freezes) keyframe(now time.Time) {
+	f.end(now)
+	f.key = now
+}
+
+// end notes that it moves again, or that there is none any more.
 func (f *freezes) end(now time.Time) {
 	if !f.since.IsZero() {
 		f.taken += max(now.Sub(f.since), 0)
@@ -108,6 +117,11 @@ func (f *freezes) take(now time.Time) time.Duration {
 	return taken
 }
 
+// place returns which rung a layer is, also where rungs are written as all there is.
+func (l ladder) place(e *Encoding, layer layerID) int {
+	return slices.IndexFunc(l, func(r rung) bool { return r.enc == e && e.clamp(r.layer) == layer })
+}
+
 // countSwitch notes why the target changes to t of pub.
 func (d *DownTrack) countSwitch(t target, pub *Publisher) {
 	chosen := d.selection != d.counted
@@ -116,10 +130,14 @@ func (d *DownTrack) countSwitch(t target, pub *Publisher) {
 	if old.enc == nil || t.enc == nil || t.enc == old.enc && t.layer == old.layer {
 		return
 	}
+	was, will := old.enc.clamp(old.layer), t.enc.clamp(t.layer) // all there is, is the highest there is
+	if t.enc == old.enc && was == will {
+		return
+	}
 	s := &d.counts.Switches
 	from, to := -1, -1
 	if all := pub.ladders.Load(); all != nil && d.goalOf == pub {
-		from, to = all.all.find(old.enc, old.layer), all.all.find(t.enc, t.layer)
+		from, to = all.all.place(old.enc, was), all.all.place(t.enc, will)
 	}
 	switch {
 	case from < 0:

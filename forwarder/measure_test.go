@@ -60,7 +60,9 @@ func TestFrozenFromTheRequestToTheKeyframe(t *testing.T) {
 	v.want(0, 0)
 	v.play(time.Second, false) // nothing to begin with
 	v.want(0, 0)
-	v.play(2*time.Second, true)
+	v.play(100*time.Millisecond, true)
+	v.request() // as players do that did not wait for what is on its way
+	v.play(1900*time.Millisecond, false)
 	v.want(2*time.Second, 0)
 	v.request()
 	v.play(400*time.Millisecond, false)

@@ -86,3 +86,20 @@ func TestPacerTimeStepsBack(t *testing.T) {
 		t.Errorf("the next may leave %v later", next.Sub(start))
 	}
 }
+
+// TestPacerLeavesInSteps: at a high bitrate what is due in five milliseconds leaves at
+// once, after a pause.
+func TestPacerLeavesInSteps(t *testing.T) {
+	var p forwarder.Pacer
+	p.Set(start, 80_000_000)
+	left := pace(&p, start.Add(time.Second), 60)
+	atOnce := 0
+	for _, at := range left {
+		if at == 0 {
+			atOnce++
+		}
+	}
+	if atOnce != 42 { // 50 kB, and the packet that goes over it
+		t.Errorf("%d packets of 1,200 bytes left at once at 80 Mbit/s", atOnce)
+	}
+}

@@ -19,7 +19,7 @@ const (
 
 	// provisionalEpochs are less than any epoch of a directory, whose clock would have to
 	// stand in January 1970.
-	provisionalEpochs = 1 << 40
+	provisionalEpochs = 1_000_000_000_000
 
 	// minSweep is how many records a directory in memory keeps before it looks for old ones.
 	minSweep = 1024

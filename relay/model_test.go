@@ -3,6 +3,7 @@ package relay_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -221,14 +222,24 @@ func schedules(steps string, length int) []string {
 
 const everyStep = claims + unheard + takes + renews + givesUp + half + whole + empties + back
 
-// TestEverySchedule: of two claimants one wins, under every schedule of five steps, with
-// lost answers, ends of life, an emptied directory and a clock set back.
-func TestEverySchedule(t *testing.T) {
-	length := 5
-	if testing.Short() {
-		length = 4
+// longer returns some schedules of twelve steps, the same ones each time.
+func longer(count int) []string {
+	random := rand.New(rand.NewPCG(1, 2))
+	all := make([]string, count)
+	for i := range all {
+		b := make([]byte, 12)
+		for j := range b {
+			b[j] = everyStep[random.IntN(len(everyStep))]
+		}
+		all[i] = string(b)
 	}
-	for _, s := range schedules(everyStep, length) {
+	return all
+}
+
+// TestEverySchedule: of two claimants one wins, under every schedule of four steps and many
+// longer ones, with lost answers, ends of life, an emptied directory and a clock set back.
+func TestEverySchedule(t *testing.T) {
+	for _, s := range append(schedules(everyStep, 4), longer(30_000)...) {
 		r := newRun(memoryCluster(t), s)
 		for _, k := range s {
 			r.step(k)
@@ -237,8 +248,8 @@ func TestEverySchedule(t *testing.T) {
 	}
 }
 
-// TestEveryScheduleOnRedis runs shorter ones, and the same on a directory in memory: both
-// must answer the same.
+// TestEveryScheduleOnRedis runs fewer, and the same on a directory in memory: both must
+// answer the same.
 func TestEveryScheduleOnRedis(t *testing.T) {
 	server := relaytest.Redis(t)
 	c := redisCluster(t, server)
@@ -248,11 +259,7 @@ func TestEveryScheduleOnRedis(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	length := 4
-	if testing.Short() {
-		length = 3
-	}
-	for _, s := range schedules(everyStep, length) {
+	for _, s := range append(schedules(everyStep, 3), longer(1500)...) {
 		c.forget()
 		m := memoryCluster(t)
 		c.at.Store(m.at.Load())

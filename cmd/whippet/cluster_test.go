@@ -264,3 +264,34 @@ func TestClusterWithoutRedis(t *testing.T) {
 	}
 	lives(t, b.mustPublish("before"))
 }
+
+// TestClusterPlaysFromTheOtherNode: a subscriber on a node gets what another node's
+// publisher sends.
+func TestClusterPlaysFromTheOtherNode(t *testing.T) {
+	redis := relaytest.Redis(t)
+	a, b := startNode(t, redis), startNode(t, redis)
+	a.mustPublish("cam")
+	frames := make(chan struct{}, 100)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	player, err := client.Play(ctx, client.PlayOptions{
+		Options: client.Options{URL: b.base + "/whep/cam"},
+		OnFrame: func(codec.Kind, client.Frame) {
+			select {
+			case frames <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer player.Kill()
+	for range 50 {
+		select {
+		case <-frames:
+		case <-ctx.Done():
+			t.Fatal("no pictures")
+		}
+	}
+}

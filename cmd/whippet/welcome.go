@@ -84,6 +84,7 @@ func (w *welcome) server(b *strings.Builder) {
 	for i, line := range w.media {
 		row(b, map[bool]string{true: "Media"}[i == 0], line)
 	}
+	row(b, "Operator", w.admin+"/ (asks for a token: whippet token --action admin)")
 	row(b, "Admin", w.admin+"/metrics")
 	switch {
 	case w.open:

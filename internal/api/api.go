@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -39,6 +40,17 @@ type Node struct {
 	Started    time.Time
 	Candidates func() []string // of every answer
 	Closing    func() bool
+
+	// Cluster returns the nodes there are, this one too if it has announced itself; nil: it
+	// is alone. An error is that nobody knows. It returns when ctx is done.
+	Cluster func(ctx context.Context) ([]Member, error)
+}
+
+// A Member is a node as it announces itself to the others.
+type Member struct {
+	ID, URL, Version string
+	Busy             float64 // from 0, idle, to 1, full
+	Closing          bool
 }
 
 // A Config says what the API stands on. All fields are required but for Levels and

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"context"
+	"maps"
 	"net/http"
 	"runtime"
 	"runtime/metrics"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -15,44 +18,75 @@ import (
 // self is how a path names the node that answers.
 const self = "self"
 
-// ListNodes answers GET of the nodes: this one.
+// ListNodes answers GET of the nodes: this one, and those of its cluster.
 func (h *Handler) ListNodes(c echo.Context, params wire.ListNodesParams) error {
 	p, err := pageOf(params.Limit, params.After)
 	if err != nil {
 		return err
 	}
+	nodes := h.nodes(c.Request().Context(), time.Now())
 	out := wire.NodePage{Items: []wire.Node{}}
-	ids, next := p.cut([]string{h.cfg.Node.ID})
+	ids, next := p.cut(slices.Collect(maps.Keys(nodes)))
 	out.Next = next
-	for range ids {
-		out.Items = append(out.Items, h.node(time.Now()))
+	for _, id := range ids {
+		out.Items = append(out.Items, nodes[id])
 	}
 	return answer(c, http.StatusOK, out)
 }
 
 // GetNode answers GET of a node.
 func (h *Handler) GetNode(c echo.Context, id wire.NodeID) error {
-	if id != self && id != h.cfg.Node.ID {
+	if id == self {
+		id = h.cfg.Node.ID
+	}
+	n, ok := h.nodes(c.Request().Context(), time.Now())[id]
+	if !ok {
 		return signaling.NewProblem(http.StatusNotFound, "no-such-node", "There is no node of this id. The one that answers is self.")
 	}
-	return answer(c, http.StatusOK, h.node(time.Now()))
+	return answer(c, http.StatusOK, n)
+}
+
+// nodes returns the nodes by id. While nobody knows the others it is this one alone.
+func (h *Handler) nodes(ctx context.Context, now time.Time) map[string]wire.Node {
+	own := h.node(now)
+	all := map[string]wire.Node{}
+	if h.cfg.Node.Cluster != nil {
+		members, _ := h.cfg.Node.Cluster(ctx) // the node logs that its directory does not answer
+		for _, m := range members {
+			all[m.ID] = member(m)
+		}
+	}
+	if known, ok := all[own.ID]; ok {
+		own.URL, own.Busy = known.URL, known.Busy
+	}
+	all[own.ID] = own
+	return all
+}
+
+func member(m Member) wire.Node {
+	return wire.Node{
+		ID: m.ID, URL: known(m.URL), Version: known(m.Version), Busy: new(min(max(m.Busy, 0), 1)), State: stateOfNode(m.Closing),
+	}
+}
+
+func stateOfNode(closing bool) wire.NodeState {
+	if closing {
+		return wire.NodeStateClosing
+	}
+	return wire.NodeStateReady
 }
 
 func (h *Handler) node(now time.Time) wire.Node {
 	n := &h.cfg.Node
-	out := wire.Node{
-		ID: n.ID, Version: n.Version, StartedAt: stamp(n.Started), Uptime: milliseconds(now.Sub(n.Started)) / 1000,
-		State: wire.NodeStateReady, Candidates: append([]string{}, n.Candidates()...), Load: h.load(),
+	return wire.Node{
+		ID: n.ID, Version: &n.Version, StartedAt: when(n.Started), Uptime: new(now.Sub(n.Started).Seconds()),
+		State: stateOfNode(n.Closing()), Candidates: new(append([]string{}, n.Candidates()...)), Load: h.load(),
 	}
-	if n.Closing() {
-		out.State = wire.NodeStateClosing
-	}
-	return out
 }
 
-func (h *Handler) load() wire.Load {
+func (h *Handler) load() *wire.Load {
 	c := h.cfg.Streams.Counts()
-	l := wire.Load{
+	l := &wire.Load{
 		Streams: c.Streams, Subscribers: c.Subscribers, HistoryBytes: c.HistoryBytes,
 		PacketsReceived: int64(c.Received.Packets), BytesReceived: int64(c.Received.Bytes),
 		PacketsSent: int64(c.PacketsOut), BytesSent: int64(c.BytesOut),

@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/whippet-media/whippet/internal/api/apitest"
 	"github.com/whippet-media/whippet/internal/api/wire"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/nodetest"
@@ -24,12 +26,12 @@ func TestNodes(t *testing.T) {
 			t.Fatalf("%+v", page)
 		}
 		n := page.Items[0]
-		if got := read[wire.Node](r.do("GET", "nodes/"+n.ID, "").want(200, "")); got.ID != n.ID || got.StartedAt != n.StartedAt {
+		if got := read[wire.Node](r.do("GET", "nodes/"+n.ID, "").want(200, "")); got.ID != n.ID || *got.StartedAt != *n.StartedAt {
 			t.Errorf("%+v, not %+v", got, n)
 		}
 		r.do("GET", "nodes/other", "").want(404, "no-such-node")
 		n = read[wire.Node](r.do("GET", "nodes/self", "").want(200, ""))
-		if n.State != wire.NodeStateReady || n.Uptime < 10 || n.Uptime > 20 || len(n.Candidates) == 0 {
+		if n.State != wire.NodeStateReady || *n.Uptime < 10 || *n.Uptime > 20 || len(*n.Candidates) == 0 || n.URL != nil || n.Busy != nil {
 			t.Errorf("%+v", n)
 		}
 		l := n.Load
@@ -44,6 +46,40 @@ func TestNodes(t *testing.T) {
 		if got := read[wire.NodePage](r.do("GET", "nodes?after="+n.ID, "")); len(got.Items) != 0 {
 			t.Errorf("%+v", got)
 		}
+	})
+}
+
+// TestNodesOfACluster: each tells all of itself, and of the others what they announce.
+func TestNodesOfACluster(t *testing.T) {
+	document, options := apitest.Load(t), guarded(t)
+	synctest.Test(t, func(t *testing.T) {
+		c := nodetest.NewCluster(t, 3, options...)
+		r := &rig{c.World, t, document, map[string]bool{}}
+		c.Nodes[2].Drain()
+		r.Run(10 * time.Second)
+		page := read[wire.NodePage](r.do("GET", "nodes", "").want(200, ""))
+		if len(page.Items) != 3 {
+			t.Fatalf("%+v", page)
+		}
+		for i, n := range page.Items {
+			state := wire.NodeStateReady
+			if i == 2 {
+				state = wire.NodeStateClosing
+			}
+			if n.ID != c.Nodes[i].ID || *n.URL != c.Nodes[i].URL || n.State != state || n.Busy == nil || (n.Load != nil) != (i == 0) {
+				t.Errorf("%+v", n)
+			}
+		}
+		if n := read[wire.Node](r.do("GET", "nodes/node-1", "").want(200, "")); n.ID != "node-1" || n.Load != nil {
+			t.Errorf("%+v", n)
+		}
+		if n := read[wire.Node](r.do("GET", "nodes/self", "").want(200, "")); n.ID != "node-0" || n.Load == nil {
+			t.Errorf("%+v", n)
+		}
+		if page := read[wire.NodePage](r.do("GET", "nodes?limit=1&after=node-0", "").want(200, "")); len(page.Items) != 1 || *page.Next != "node-1" {
+			t.Errorf("%+v", page)
+		}
+		r.do("GET", "nodes/node-3", "").want(404, "no-such-node")
 	})
 }
 

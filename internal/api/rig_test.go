@@ -35,18 +35,24 @@ type rig struct {
 func run(t *testing.T, f func(t *testing.T, r *rig), options ...nodetest.Option) {
 	t.Helper()
 	document := apitest.Load(t)
+	options = append(guarded(t), options...)
+	synctest.Test(t, func(t *testing.T) {
+		f(t, &rig{nodetest.New(t, options...), t, document, map[string]bool{}})
+	})
+}
+
+// guarded makes a node that wants tokens and serves the API on both ports.
+func guarded(t *testing.T) []nodetest.Option {
+	t.Helper()
 	verifier, err := auth.NewVerifier(auth.Options{Audience: "whippet", Keys: []auth.Key{{Algorithm: auth.HS256, Secret: []byte(secret)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	synctest.Test(t, func(t *testing.T) {
-		options = append([]nodetest.Option{
-			nodetest.Guarded(verifier),
-			nodetest.Config(func(c *config.Config) { c.PublicAPI, c.MaxSubscribers = true, 100 }),
-			nodetest.Logs(node.NewLogs(io.Discard, config.Log{Level: slog.LevelInfo})),
-		}, options...)
-		f(t, &rig{nodetest.New(t, options...), t, document, map[string]bool{}})
-	})
+	return []nodetest.Option{
+		nodetest.Guarded(verifier),
+		nodetest.Config(func(c *config.Config) { c.PublicAPI, c.MaxSubscribers = true, 100 }),
+		nodetest.Logs(node.NewLogs(io.Discard, config.Log{Level: slog.LevelInfo})),
+	}
 }
 
 // mint makes a token of a subject for all streams.

@@ -27,7 +27,7 @@ type Network struct {
 	TrustedProxies []string `name:"trusted-proxies" placeholder:"CIDR" help:"Addresses or networks of reverse proxies whose Forwarded and X-Forwarded-… headers are believed."`
 	CORSOrigin     []string `name:"cors-origin" default:"*" placeholder:"ORIGIN" help:"Pages that may use this node, e.g. https://player.example; * for all."`
 	PublicAPI      bool     `name:"public-api" default:"true" negatable:"" help:"Serve the REST API on --http too; without it only on --admin. Either way it needs a token."`
-	Admin          string   `name:"admin" default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Listen here for metrics, health and profiles. It has no authentication: keep it private."`
+	Admin          string   `name:"admin" default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Listen here for the operator's pages, the API, metrics and health. Keep it private: metrics and profiles want no token."`
 	TLSCert        string   `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM) for HTTPS on --http; read again when the file changes."`
 	TLSKey         string   `name:"tls-key" placeholder:"FILE" help:"Private key (PEM) of --tls-cert."`
 	ICEServer      []string `name:"ice-server" placeholder:"URL" help:"STUN or TURN servers told to clients, e.g. stun:stun.example:3478 or turn:turn.example:3478."`

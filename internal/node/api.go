@@ -22,6 +22,9 @@ func (n *Node) newAPI() *api.Handler {
 		Checks:   append([]api.Check{{Name: "addresses", Run: n.checkAddresses}}, n.deps.Checks...),
 		Document: whippet.OpenAPI,
 	}
+	if n.cluster != nil {
+		cfg.Node.Cluster = n.cluster.members
+	}
 	if n.deps.Logs != nil {
 		cfg.Levels = n.deps.Logs
 	}
@@ -44,4 +47,14 @@ func (n *Node) checkAddresses(context.Context) (text string, good bool) {
 		}
 	}
 	return fmt.Sprintf("Clients are told %s.", strings.Join(addresses, ", ")), true
+}
+
+// members are the nodes of the cluster as the API shows them.
+func (c *cluster) members(ctx context.Context) ([]api.Member, error) {
+	nodes, err := c.keeper.Nodes(ctx)
+	var all []api.Member
+	for _, n := range nodes {
+		all = append(all, api.Member{ID: n.ID, URL: n.URL, Version: n.Version, Busy: n.Load, Closing: n.Draining})
+	}
+	return all, err
 }

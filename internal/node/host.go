@@ -61,7 +61,7 @@ func Open(ctx context.Context, cfg config.Config, verifier signaling.Verifier, l
 	}
 	h.node, err = New(cfg, Deps{
 		UDP: []net.PacketConn{h.media}, TCP: ice, Announce: announce,
-		Directory: directory, Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
+		Directory: directory, LinkSocket: h.linkSocket, Verifier: verifier, Traffic: h.traffic, Logs: logs, Version: version,
 		Checks: append(h.checks(), checks...),
 	})
 	if err != nil {
@@ -88,6 +88,19 @@ func (h *Host) listen(cfg config.Config) (ice net.Listener, err error) {
 		return nil, listenError("media", err)
 	}
 	return ice, nil
+}
+
+// linkSocket opens a socket for a link: at the media socket's address, of any port.
+func (h *Host) linkSocket() (net.PacketConn, error) {
+	host := ""
+	if a, err := netip.ParseAddrPort(h.media.LocalAddr().String()); err == nil && !a.Addr().IsUnspecified() {
+		host = a.Addr().String()
+	}
+	s, err := udp.Listen(net.JoinHostPort(host, "0"))
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // listenError says what to do about the two usual reasons.

@@ -109,6 +109,10 @@ func TestMetricsOfASession(t *testing.T) {
 			{2, 2, "whippet_posts_total", []string{"kind=whep", "result=created"}},
 			{2, 2, "whippet_sessions_ended_total", []string{"kind=whep", "reason=deleted"}},
 			{100, 150, "whippet_watched_seconds_total", []string{"picture=best"}},
+			{0, 0, "whippet_watched_seconds_total", []string{"picture=frozen"}},
+			{0, 0, "whippet_switches_total", []string{"cause=up"}}, // there is one encoding
+			{0, 0, "whippet_switches_total", []string{"cause=down"}},
+			{0, 0, "whippet_switches_total", []string{"cause=published"}},
 			{1000, 1e6, "whippet_stream_packets_total", []string{"stream=(other)", "direction=in"}},
 			{0, 0, "whippet_stream_subscribers", []string{"stream=(other)"}},
 		} {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/client"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/node"
@@ -42,6 +43,8 @@ func (l *logbook) String() string {
 const (
 	tokenSecret = "0123456789abcdef0123456789abcdef"
 	turnSecret  = "the-secret-of-the-turn-servers"
+	publishKey  = "publish-key-of-the-studio"
+	playKey     = "play-key-of-the-studio"
 )
 
 // secretive is a node with every kind of secret that writes all it can log.
@@ -53,10 +56,18 @@ func secretive(t *testing.T, log *logbook) []nodetest.Option {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys, err := auth.NewStreamKeys([]auth.StreamKey{
+		{Stream: "studio", Action: auth.Publish, Key: []byte(publishKey)},
+		{Stream: "studio", Action: auth.Subscribe, Key: []byte(playKey)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return []nodetest.Option{
-		nodetest.Guarded(verifier),
+		nodetest.Deps(func(d *node.Deps) { d.Verifier = authz.Any(keys, verifier) }),
 		nodetest.Logs(node.NewLogs(log, config.Log{Level: slog.LevelDebug})),
 		nodetest.Config(func(c *config.Config) {
+			c.BareToken, c.QueryToken = true, true
 			c.Open, c.ICEServers, c.TURNSecret = false, []string{"turn:turn.example"}, config.NewSecret(turnSecret)
 		}),
 	}
@@ -109,10 +120,17 @@ func TestW134_NothingSecretIsLogged(t *testing.T) {
 		pub := w.Publish("studio", func(o *client.PublishOptions) { o.Token, o.Trickle = publish, true })
 		w.Run(time.Second)
 		var subs []*nodetest.Subscriber
-		for range 3 {
-			subs = append(subs, w.Subscribe("studio", func(o *client.PlayOptions) { o.Token = play }))
+		for _, present := range []func(o *client.PlayOptions){
+			func(o *client.PlayOptions) { o.Token = play },
+			func(o *client.PlayOptions) { o.Token = play },
+			func(o *client.PlayOptions) { o.Token = playKey },
+			func(o *client.PlayOptions) { o.URL += "?access_token=" + play },
+			func(o *client.PlayOptions) { o.URL += "?token=" + playKey },
+		} {
+			subs = append(subs, w.Subscribe("studio", present))
 		}
-		secrets := []string{publish, play, expired, tokenSecret, turnSecret, hookSecret, hookPath, base64.StdEncoding.EncodeToString([]byte(hookSecret))}
+		admin := mint(t, auth.Admin, time.Hour)
+		secrets := []string{publish, play, expired, admin, publishKey, playKey, tokenSecret, turnSecret, hookSecret, hookPath, base64.StdEncoding.EncodeToString([]byte(hookSecret))}
 		note := func() {
 			secrets = append(secrets, secretsOf(t, pub.Session)...)
 			for _, s := range subs {
@@ -129,11 +147,13 @@ func TestW134_NothingSecretIsLogged(t *testing.T) {
 		refused(w, subs[0].URL(), publish, play, expired)
 		metrics := httptest.NewRecorder()
 		w.Node.AdminHandler().ServeHTTP(metrics, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		shown := operated(t, w, admin)
 		subs[0].Leave()
 		subs[1].Kill()
 		w.Run(2 * time.Minute) // the others end with their tokens
 		wantSecret(t, secrets, "log", log.String())
 		wantSecret(t, secrets, "metrics", metrics.Body.String())
+		wantSecret(t, secrets, "API", shown)
 		wantSecret(t, secrets, "webhooks", hooked.bodies.String())
 	}, append(secretive(t, &log), hooks(&hooked)...)...)
 	for _, event := range []string{"created", "restarted", "ended", "refused"} {
@@ -157,9 +177,37 @@ func refused(w *nodetest.World, session, publish, play, expired string) {
 		{"GET", session + "/more", ""},
 		{"GET", strings.Replace(session, "studio", "other", 1), ""},
 		{"GET", "/nowhere/" + play, play},
+		{"POST", "/whip/" + publishKey, "x"},
+		{"POST", "/whep/" + playKey + "?token=" + playKey, ""},
+		{"GET", "/api/v1/streams?token=" + publish, publishKey},
 	} {
 		w.Do(q[0], q[1], "a=ice-ufrag:x", "Authorization", "Bearer "+q[2], "Content-Type", "application/sdp")
 	}
+}
+
+// operated asks the API for all it shows, and returns it.
+func operated(t *testing.T, w *nodetest.World, admin string) string {
+	t.Helper()
+	var all strings.Builder
+	ask := func(path string) string {
+		r := httptest.NewRequest(http.MethodGet, "/api/v1/"+path, nil)
+		r.Header.Set("Authorization", "Bearer "+admin)
+		answer := httptest.NewRecorder()
+		w.Node.AdminHandler().ServeHTTP(answer, r)
+		if answer.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", path, answer.Code, answer.Body)
+		}
+		all.WriteString(answer.Body.String())
+		return answer.Body.String()
+	}
+	for _, path := range []string{"streams", "streams/studio", "streams/studio/diagnosis", "nodes", "settings", "log-levels", "revocations"} {
+		ask(path)
+	}
+	for _, m := range regexp.MustCompile(`"id":"([^"]+)"`).FindAllStringSubmatch(ask("streams/studio/sessions"), -1) {
+		ask("streams/studio/sessions/" + m[1])
+		ask("streams/studio/sessions/" + m[1] + "/statistics")
+	}
+	return all.String()
 }
 
 func wantSecret(t *testing.T, secrets []string, where, text string) {

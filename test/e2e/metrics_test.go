@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -184,4 +185,42 @@ func (p prometheus) rules(t *testing.T) int {
 		}
 	}
 	return n
+}
+
+// What the node says of a browser that plays well: it has a picture at once, and none stands still.
+func TestMetricsOfABrowser(t *testing.T) {
+	l := newLab(t)
+	l.open(t).Publish(t, "publish", harness.Publishing{URL: l.node.WHIP("studio"), Codec: "VP8"})
+	s := l.watch(t, "studio")
+	s.AwaitFrames(t, 150, 2*startsWithin)
+	wantPicture(t, s)
+	r, err := http.Get(l.node.Admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if v, err := strconv.ParseFloat(value, 64); err == nil {
+			values[name] = v
+		}
+	}
+	best, frozen := values[`whippet_watched_seconds_total{picture="best"}`], values[`whippet_watched_seconds_total{picture="frozen"}`]
+	if best < 2 || frozen > 0.1*best {
+		t.Errorf("%v s on the best layer, %v s frozen", best, frozen)
+	}
+	for _, kind := range []string{"whip", "whep"} {
+		for _, step := range []string{"answer", "ice", "dtls", "first_packet", "first_keyframe"} {
+			of := fmt.Sprintf(`{kind=%q,step=%q}`, kind, step)
+			if n, sum := values["whippet_session_setup_seconds_count"+of], values["whippet_session_setup_seconds_sum"+of]; n != 1 || sum <= 0 || sum > 5 {
+				t.Errorf("%s: %v values, sum %v", of, n, sum)
+			}
+		}
+	}
+	t.Logf("best %v s, frozen %v s; first picture after %v s", best, frozen, values[`whippet_session_setup_seconds_sum{kind="whep",step="first_keyframe"}`])
 }

@@ -458,20 +458,26 @@ type LogLevel string
 // Example: {"http":"info","node":"info","signaling":"debug","stream":"info"}
 type LogLevels map[string]LogLevel
 
-// Node defines model for Node.
+// Node The one that answers tells all of itself, and of the others what they announce: id, version, state, url and busy
 type Node struct {
+	// Busy How busy it is, from 0, idle, to 1, full; absent for a node that is alone
+	Busy *float64 `json:"busy,omitempty"`
+
 	// Candidates What its answers say where media goes
-	Candidates []string `json:"candidates"`
+	Candidates *[]string `json:"candidates,omitempty"`
 
 	// ID What `--node-id` says, or a name it chose
-	ID        string    `json:"id"`
-	Load      Load      `json:"load"`
-	StartedAt time.Time `json:"startedAt"`
-	State     NodeState `json:"state"`
+	ID        string     `json:"id"`
+	Load      *Load      `json:"load,omitempty"`
+	StartedAt *time.Time `json:"startedAt,omitempty"`
+	State     NodeState  `json:"state"`
 
 	// Uptime Seconds
-	Uptime  float64 `json:"uptime"`
-	Version string  `json:"version"`
+	Uptime *float64 `json:"uptime,omitempty"`
+
+	// URL How other nodes reach it; absent for a node that is alone
+	URL     *string `json:"url,omitempty"`
+	Version *string `json:"version,omitempty"`
 }
 
 // NodeState defines model for Node.State.
