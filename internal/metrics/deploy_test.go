@@ -21,7 +21,8 @@ func TestDashboardIsWhatGrafanaReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	plugins.RegisterDefaultPlugins()
-	var d dashboard.Dashboard                                             //lint:ignore SA1019 the form of files that every Grafana can import
+	//lint:ignore SA1019 the form of files that every Grafana can import
+	var d dashboard.Dashboard
 	if err := d.UnmarshalJSONStrict(b); err != nil && err.Error() != "" { // some of its errors are lists of none
 		t.Error(err)
 	}
