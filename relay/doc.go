@@ -26,5 +26,17 @@
 // compared. A node counts a lease's life on its own monotonic clock from before the
 // request was sent, so its lease ends for itself before it ends for others.
 //
+// # Revocations
+//
+// What is revoked on one node is refused on all: a [Spreader] on each knows all revocations,
+// also those that were taken back, until no node can have them in force any more. Each has
+// the times when it was last made and last taken back, so that two about the same can be
+// joined whoever was cut off from whom ([Revocation]). The directory joins what nodes put
+// there and numbers the changes; a node that is woken, and each of them every two seconds,
+// reads those after the last number it has. Numbers grow with the directory's clock, and the
+// last few thousand are remembered: one that is unknown says that the directory was emptied,
+// set back, or has gone on too far. Then the node reads everything, and puts there again
+// what is missing.
+//
 // Media never goes through the directory, and this package forwards none itself.
 package relay

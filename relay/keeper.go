@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrClosed: the keeper is closed.
+// ErrClosed is what a closed keeper returns.
 var ErrClosed = errors.New("relay: closed")
 
 // A KeeperConfig says for whom a Keeper works, and how.

@@ -36,13 +36,13 @@ func newTeam(t *testing.T, url string) *team {
 	return tm
 }
 
-func (tm *team) ask(_ context.Context, _ relay.Holder, stream, _ string) (relay.Answer, error) {
+func (tm *team) ask(_ context.Context, _ relay.Holder, stream, owner string) (relay.Answer, error) {
 	tm.mu.Lock()
 	defer tm.mu.Unlock()
 	if tm.mute {
 		return relay.Answer{}, errors.New("mute")
 	}
-	return relay.Answer{Alive: !tm.dead[stream]}, nil
+	return relay.Answer{Alive: !tm.dead[stream], SameOwner: owner == "me"}, nil
 }
 
 func (tm *team) set(change func()) {
@@ -128,6 +128,21 @@ func TestKeeperAsks(t *testing.T) {
 	if _, err := tm.keepers[0].Lookup(t.Context(), "cam"); !errors.Is(err, relay.ErrAbsent) {
 		t.Error(err)
 	}
+}
+
+// TestKeeperSameOwner: who comes back through another node replaces itself at once.
+func TestKeeperSameOwner(t *testing.T) {
+	server := relaytest.Redis(t)
+	tm := newTeam(t, server.URL())
+	tm.mustClaim(0, "cam")
+	tm.refused(1, "cam")
+	begin := time.Now()
+	h, err := tm.keepers[1].Claim(t.Context(), "cam", "me", func(relay.Holder) {})
+	if err != nil || time.Since(begin) > time.Second {
+		t.Fatalf("%v after %v", err, time.Since(begin))
+	}
+	tm.found(h, "cam")
+	tm.until("the first is told", func() bool { return tm.hasLost(0, "cam") })
 }
 
 // TestKeeperRestartedRedis: killed and back, empty.
@@ -241,7 +256,8 @@ func TestKeeperFailover(t *testing.T) {
 	cam := tm.mustClaim(0, "cam")
 	old := tm.mustClaim(0, "old")
 	seen := map[int64]bool{cam.Holder().Epoch: true, old.Holder().Epoch: true}
-	old.Release()
+	old.Release() // which the replica may not have heard of
+	tm.set(func() { tm.dead["old"] = true })
 	master.Kill()
 	tm.until("a claim without doubt", func() bool {
 		h, err := tm.claim(1, "new")

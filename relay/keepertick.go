@@ -11,7 +11,10 @@ func (k *Keeper) run(ctx context.Context) {
 	defer close(k.done)
 	tick := time.NewTicker(renewEvery)
 	defer tick.Stop()
-	for {
+	for round := 1; ; round++ {
+		if round%twinRounds == 0 {
+			k.lookForTwins(ctx) // before it writes its own entry over another one's
+		}
 		k.tick(ctx)
 		select {
 		case <-ctx.Done():
@@ -23,8 +26,10 @@ func (k *Keeper) run(ctx context.Context) {
 
 // tick is one round. The first failure ends it: the rest would fail too, and late.
 func (k *Keeper) tick(ctx context.Context) {
-	if k.contact(k.announce(ctx)) == nil && k.renew(ctx) == nil {
-		k.settle(ctx)
+	begun := time.Now()
+	late := func() bool { return time.Since(begun) > roundTime }
+	if k.contact(k.announce(ctx)) == nil && k.renew(ctx, late) == nil {
+		k.settle(ctx, late)
 	}
 }
 
@@ -36,7 +41,7 @@ func (k *Keeper) announce(ctx context.Context) error {
 }
 
 // renew prolongs all leases that are not provisional.
-func (k *Keeper) renew(ctx context.Context) error {
+func (k *Keeper) renew(ctx context.Context, late func() bool) error {
 	holds, leases := k.leases(func(h *Hold) bool { return !h.lease.Provisional() })
 	if len(leases) == 0 {
 		return nil
@@ -49,7 +54,7 @@ func (k *Keeper) renew(ctx context.Context) error {
 		case r.Err == nil:
 			k.renewed(holds[i], r.Lease)
 		case errors.As(r.Err, &held):
-			k.beaten(ctx, holds[i], r.Lease, held)
+			k.beaten(ctx, holds[i], r.Lease, held, late)
 		}
 	}
 	return err
@@ -81,12 +86,13 @@ func (k *Keeper) renewed(h *Hold, l Lease) {
 // beaten handles a lease that something with a higher epoch stands against: a live one of
 // another node has won. One that is ours without our having known is replaced, and one that
 // has ended, unless it may still be renewed.
-func (k *Keeper) beaten(ctx context.Context, h *Hold, l Lease, held *HeldError) {
+func (k *Keeper) beaten(ctx context.Context, h *Hold, l Lease, held *HeldError, late func() bool) {
 	k.mu.Lock()
 	current, mine := !h.ended && h.lease.Same(l.Holder), h.uncertain && k.ours(held.Holder)
 	k.mu.Unlock()
 	switch {
 	case !current: // replaced or released while it was renewed
+	case (mine || held.Left == 0) && late(): // the next round is soon
 	case mine:
 		k.claimAgain(ctx, h, held.Holder)
 	case held.Left == 0:
@@ -156,15 +162,16 @@ func (k *Keeper) settled() bool {
 	return !k.upSince.IsZero() && time.Since(k.upSince) >= leaseLife
 }
 
-// settle claims what was accepted without the directory.
-func (k *Keeper) settle(ctx context.Context) {
+// settle claims what was accepted without the directory, one after the other, as many as
+// there is time for.
+func (k *Keeper) settle(ctx context.Context, late func() bool) {
 	if !k.settled() {
 		return
 	}
 	holds, _ := k.leases(func(h *Hold) bool { return h.lease.Provisional() })
 	for _, h := range holds {
 		k.claimAgain(ctx, h, k.orphan(ctx, h.stream))
-		if !k.up() {
+		if !k.up() || late() {
 			return
 		}
 	}
@@ -177,4 +184,18 @@ func (k *Keeper) orphan(ctx context.Context, stream string) Holder {
 		return Holder{}
 	}
 	return h
+}
+
+// lookForTwins says so if another node has this one's name or URL: they would take each
+// other's streams.
+func (k *Keeper) lookForTwins(ctx context.Context) {
+	nodes, err := k.Nodes(ctx)
+	if err != nil {
+		return
+	}
+	for _, n := range nodes {
+		if (n.ID == k.cfg.Node) != (n.URL == k.cfg.NodeURL) {
+			k.log.Error("node", "event", "twin", "node", n.ID, "url", n.URL)
+		}
+	}
 }

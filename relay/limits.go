@@ -10,6 +10,14 @@ const (
 	// renewEvery, a third of leaseLife, leaves two renewals to be lost before a lease is.
 	renewEvery = time.Second
 
+	// roundTime is what of a round of renewals may pass before claims that are late anyway
+	// wait for the next one.
+	roundTime = 500 * time.Millisecond
+
+	// twinRounds is how many rounds are between two looks for a node of the same name: more
+	// than nodeLife, after which a node that was here before is gone.
+	twinRounds = 15
+
 	// floorLife is how long the epoch of a stream is remembered after its lease ended.
 	// Until then the directory's clock has gone on anyway; this is for clocks set back.
 	floorLife = 10 * time.Minute

@@ -136,7 +136,8 @@ func parseRevocation(about, text string) (r Revocation, ok bool) {
 	return r, true
 }
 
-// revokedScripts are what is done to the revocations.
+// revokedScripts are what is done to the revocations. If one of the keys is missing, as in a
+// server that makes room for others, the rest of them says nothing.
 type revokedScripts struct{ put, read *redis.Script }
 
 func newRevokedScripts() revokedScripts {
@@ -178,6 +179,9 @@ local function join(old, made, back, before, till)
 	end
 	return made, last, before, till
 end
+if redis.call('EXISTS', unpack(KEYS)) < 4 then
+	redis.call('DEL', unpack(KEYS))
+end
 local number = tonumber(redis.call('ZREVRANGE', KEYS[4], 0, 0)[1] or 0)
 local news = false
 for i = 6, #ARGV, 5 do
@@ -211,7 +215,7 @@ return {1, now}
 		// ARGV: time, the last number that was read, whether to go on without a check, how
 		// many.
 		read: redis.NewScript(luaNow + `
-local known = ARGV[3] == '1' or redis.call('ZSCORE', KEYS[4], ARGV[2])
+local known = redis.call('EXISTS', unpack(KEYS)) == 4 and (ARGV[3] == '1' or redis.call('ZSCORE', KEYS[4], ARGV[2]))
 local list = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. (known and ARGV[2] or '0'), '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[4])
 local out = {known and 1 or 0, now}
 for i = 1, #list, 2 do

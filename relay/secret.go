@@ -15,7 +15,7 @@ import (
 // MinSecretBytes is the least length of a cluster's secret.
 const MinSecretBytes = 32
 
-// ErrToken: a token of another node is not good. It is not said why.
+// ErrToken is what is said of a token that is not good, whatever is wrong with it.
 var ErrToken = errors.New("relay: the token is not of this cluster, for something else, or too old")
 
 // A Secret is what the nodes of a cluster share: with it they make the tokens they show

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -265,33 +266,63 @@ func TestClusterWithoutRedis(t *testing.T) {
 	lives(t, b.mustPublish("before"))
 }
 
-// TestClusterPlaysFromTheOtherNode: a subscriber on a node gets what another node's
-// publisher sends.
-func TestClusterPlaysFromTheOtherNode(t *testing.T) {
-	redis := relaytest.Redis(t)
-	a, b := startNode(t, redis), startNode(t, redis)
-	a.mustPublish("cam")
-	frames := make(chan struct{}, 100)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+// A counted is a subscriber whose pictures are counted.
+type counted struct {
+	*client.Player
+	t      *testing.T
+	frames atomic.Int64
+}
+
+func (p *process) watch(stream string) *counted {
+	p.t.Helper()
+	w := &counted{t: p.t}
+	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	defer cancel()
 	player, err := client.Play(ctx, client.PlayOptions{
-		Options: client.Options{URL: b.base + "/whep/cam"},
-		OnFrame: func(codec.Kind, client.Frame) {
-			select {
-			case frames <- struct{}{}:
-			default:
-			}
-		},
+		Options: client.Options{URL: p.base + "/whep/" + stream},
+		OnFrame: func(codec.Kind, client.Frame) { w.frames.Add(1) }, KeyframeRequests: true,
 	})
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	defer player.Kill()
-	for range 50 {
-		select {
-		case <-frames:
-		case <-ctx.Done():
-			t.Fatal("no pictures")
+	w.Player = player
+	p.t.Cleanup(player.Kill)
+	return w
+}
+
+// goesOn waits for a second's pictures more.
+func (w *counted) goesOn(why string) {
+	w.t.Helper()
+	begin := time.Now()
+	for want := w.frames.Load() + 50; w.frames.Load() < want; time.Sleep(5 * time.Millisecond) {
+		if time.Since(begin) > 15*time.Second || w.Err() != nil {
+			w.t.Fatalf("%s: no pictures: %v", why, w.Err())
 		}
+	}
+	w.t.Logf("%s: a second of pictures after %v", why, time.Since(begin).Round(10*time.Millisecond))
+}
+
+// TestClusterPlaysFromTheOtherNode: a subscriber on a node gets what another node's
+// publisher sends, also a new one while Redis is down, and in one session what a publisher
+// sends that comes back on a third node after the first one was killed.
+func TestClusterPlaysFromTheOtherNode(t *testing.T) {
+	redis := relaytest.Redis(t)
+	a, b, c := startNode(t, redis), startNode(t, redis), startNode(t, redis)
+	a.mustPublish("cam")
+	w := c.watch("cam")
+	w.goesOn("another node")
+
+	redis.Kill()
+	w.goesOn("Redis was killed")
+	c.watch("cam").goesOn("a second subscriber without Redis")
+	redis.Start()
+
+	a.logged("event=available")
+	a.kill()
+	b.mustPublish("cam")
+	w.goesOn("the origin was killed, the publisher is back on another node")
+	c.mustPublish("cam2").Kill() // and the edge is a node like any other
+	if w.Err() != nil {
+		t.Error(w.Err())
 	}
 }

@@ -15,7 +15,7 @@ import (
 func TestTraces(t *testing.T) {
 	const id, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 	receiver := tracetest.New(t)
-	s := startServe(t, "--auth=open", "--trace-endpoint="+receiver.URL, "--node-name=n1")
+	s := startServe(t, "--auth=open", "--trace-endpoint="+receiver.URL, "--node-id=n1")
 	base := s.find(t, `Streams\s+(http://localhost:\d+)`)
 	node, err := url.Parse(base)
 	if err != nil {

@@ -126,6 +126,48 @@ func TestVP9LayersVanish(t *testing.T) {
 	}
 }
 
+// TestVP9LayersAreApartUntilShown: after a keyframe nobody may go down before a lower layer
+// of a later picture has shown that the upper one needs it, and the beginning of the keyframe
+// that comes late takes nothing back.
+func TestVP9LayersAreApartUntilShown(t *testing.T) {
+	for _, apart := range []bool{false, true} {
+		r, f := new(codec.LayerReader), codec.Format{Name: codec.VP9}
+		within := func(payload string) bool {
+			b := unhex(t, payload)
+			l := r.Read(f, codec.Inspect(f, b), b, nil, false)
+			return l.Masks.Within[1][2]&codec.LayerBit(0, 1) != 0
+		}
+		within("ac 01 10 00 a2498342") // nothing is known of an upper layer yet
+		if within("ad 01 13 00 86") || within("ed 02 12 00 86") {
+			t.Errorf("apart %v: within before it is shown", apart)
+		}
+		lower := "ec 02 10 00 86"
+		if apart {
+			lower = "ed 02 10 00 86"
+		}
+		if within(lower) == apart {
+			t.Errorf("apart %v: it is shown", apart)
+		}
+		within("ae 01 10 00 30 0140 00b4 0280 0168 a2498342")
+		if within("ed 02 12 00 86") == apart {
+			t.Errorf("apart %v: forgotten by what came late", apart)
+		}
+	}
+}
+
+// TestVP9LayersGoByPictureIDs: whether a late picture is from before a layer vanished is
+// told by its id, though others in between are missing.
+func TestVP9LayersGoByPictureIDs(t *testing.T) {
+	runLayers(t, codec.VP9, []step{
+		{"ae 01 10 00 30 0140 00b4 0280 0168 a2498342", "S0T0 needed 0+,0+,0+,0+ entry 0+,0+,0+,0+ last 0+,-,-,- start end key picture 1 tl0 0", false},
+		{"ad 01 13 00 86", "S1T0 needed -,0+,0+,0+ entry 1+,1+,1+,1+ last -,0+,0+,0+ start end key picture 1 tl0 0", false},
+		{"ef 03 10 00 10 0140 00b4 86", "S0T0 needed 0+,0+,0+,0+ entry 1+,1+,1+,1+ last 0+,0+,0+,0+ start end picture 3 tl0 0", false},
+		{"ed 08 10 00 86", "S0T0 needed 0+,0+,0+,0+ entry 1+,1+,1+,1+ last 0+,0+,0+,0+ start end picture 8 tl0 0", false},
+		{"ed 05 10 00 86", "S0T0 needed 0+,0+,0+,0+ entry -,-,-,- last 0+,0+,0+,0+ start end picture 5 tl0 0", false},
+		{"ed 02 10 00 86", "S0T0 needed 0+,-,-,- entry -,-,-,- last 0+,-,-,- start end picture 2 tl0 0", false},
+	})
+}
+
 // TestVP9WithoutStructure: until it is known which spatial layer is the highest, only a
 // marker ends a picture.
 func TestVP9WithoutStructure(t *testing.T) {

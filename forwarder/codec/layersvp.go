@@ -40,6 +40,7 @@ type vp9Layers struct {
 	picture  uint16
 	key      uint16             // picture id of the last keyframe
 	pictures uint32             // so far
+	passed   uint32             // by picture ids, those that did not come included
 	last     [MaxSpatial]uint32 // picture by that count in which each layer came
 
 	// top is the highest spatial layer, by the structure that was sent, else the
@@ -52,6 +53,8 @@ type vp9Layers struct {
 	// next one, so that receivers of that one have a gap in it. From then on nobody
 	// can go down with the top until a keyframe: best is what the top was.
 	apart   bool
+	shown   bool   // whether they are was shown since
+	shownAt uint16 // by the picture of this id last
 	best    uint8
 	bestWas layerWas
 	masks   [2]*LayerMasks // of best, by apart; nil until needed
@@ -60,7 +63,7 @@ type vp9Layers struct {
 // A layerWas is a spatial layer that something was before it changed at a picture.
 type layerWas struct {
 	layer uint8
-	at    uint32
+	at    uint32 // of those passed
 }
 
 // readVP9 reads the layers of a VP9 payload (RFC 9628 §4.2).
@@ -127,12 +130,13 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 		}
 		if ahead > 0 {
 			v.pictures++
+			v.passed += uint32(ahead)
 			key = !d.Predicted // of any layer: the base's packets may be late
 		}
 	}
 	v.seen, v.picture = true, d.PictureID
 	if key || in.Keyframe {
-		v.key, v.apart = d.PictureID, false
+		v.key, v.apart, v.shown = d.PictureID, false, false
 	}
 	if d.SpatialLayers > 0 {
 		v.structure(d, payload)
@@ -141,8 +145,9 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 	}
 	v.reach()
 	v.last[sid] = v.pictures
-	if d.NotReference && sid < v.top {
-		v.apart = true
+	if d.Predicted && sid < v.top {
+		v.apart = v.apart || d.NotReference
+		v.shown, v.shownAt = true, d.PictureID
 	}
 	return true
 }
@@ -155,7 +160,11 @@ func (v *vp9Layers) lateStructure(d *VP9Descriptor, in Info, payload []byte) {
 		return
 	}
 	if in.Keyframe {
-		v.key, v.apart = d.PictureID, false // who is apart shows with the next picture
+		v.key = d.PictureID
+		behind := (v.shownAt - d.PictureID) & (1<<d.PictureIDBits - 1)
+		if behind == 0 || behind>>(d.PictureIDBits-1) != 0 {
+			v.apart, v.shown = false, false
+		}
 	}
 	v.structure(d, payload)
 	v.reach()
@@ -171,7 +180,7 @@ func (v *vp9Layers) structure(d *VP9Descriptor, payload []byte) {
 // reach lets the best follow the top where it can.
 func (v *vp9Layers) reach() {
 	if v.best != v.top && (!v.apart || v.top > v.best) {
-		v.bestWas = layerWas{v.best, v.pictures}
+		v.bestWas = layerWas{v.best, v.passed}
 		v.best, v.masks = v.top, [2]*LayerMasks{}
 	}
 }
@@ -186,7 +195,7 @@ func (v *vp9Layers) ago(d *VP9Descriptor) uint32 {
 
 // highest returns the highest spatial layer of a descriptor's picture.
 func (v *vp9Layers) highest(d *VP9Descriptor) uint8 {
-	if v.ago(d) > v.pictures-v.topWas.at {
+	if v.ago(d) > v.passed-v.topWas.at {
 		return v.topWas.layer
 	}
 	return v.produced()
@@ -194,7 +203,7 @@ func (v *vp9Layers) highest(d *VP9Descriptor) uint8 {
 
 // bestOf returns what best was for a descriptor's picture.
 func (v *vp9Layers) bestOf(d *VP9Descriptor) uint8 {
-	if v.ago(d) > v.pictures-v.bestWas.at {
+	if v.ago(d) > v.passed-v.bestWas.at {
 		return v.bestWas.layer
 	}
 	return v.best
@@ -202,7 +211,7 @@ func (v *vp9Layers) bestOf(d *VP9Descriptor) uint8 {
 
 func (v *vp9Layers) setTop(top uint8) {
 	if v.top != top {
-		v.topWas = layerWas{v.top, v.pictures}
+		v.topWas = layerWas{v.top, v.passed}
 	}
 	v.top = top
 	for i := range v.last { // as if they came just now
@@ -241,21 +250,21 @@ func (v *vp9Layers) layers(set *LayerSet) {
 
 // within returns which layers are within which, as LayerMasks without targets.
 func (v *vp9Layers) within() *LayerMasks {
-	at := &v.masks[0]
-	if v.apart {
+	at, apart := &v.masks[0], v.apart || !v.shown
+	if apart {
 		at = &v.masks[1]
 	}
 	if *at == nil {
-		*at = v.newMasks()
+		*at = v.newMasks(apart)
 	}
 	return *at
 }
 
-func (v *vp9Layers) newMasks() *LayerMasks {
+func (v *vp9Layers) newMasks(apart bool) *LayerMasks {
 	m := new(LayerMasks)
 	for s := range uint8(MaxSpatial) {
 		rows := onlySpatial(min(s, v.best), v.best)
-		if !v.apart {
+		if !apart {
 			rows |= AllLayers &^ fromSpatial(s)
 		}
 		for t := range uint8(MaxTemporal) {

@@ -47,8 +47,12 @@ func (s *subscriber) checkJoin() {
 	})
 }
 
-// checkResumed sees to it that a publisher's first keyframe reached everybody.
+// checkResumed sees to it that a publisher's first keyframe reached everybody, but where
+// caps may hold video back.
 func (p *publisher) checkResumed() {
+	if p.w.opt.Caps {
+		return
+	}
 	for _, s := range p.w.subs {
 		if p.w.pub == p && !p.core.Ended() && !s.blocked && !s.wasBlocked() && s.newest != p.id && p.w.now.Sub(s.joined) > resumeWithin {
 			p.w.fail("liveness: subscriber %d got nothing of publisher %d %v after its first keyframe", s.index, p.id, resumeWithin)

@@ -61,8 +61,11 @@ func (n *numbers) base(q *sequence, r *sentRecord, from *original, fresh bool) {
 		least = 1
 	}
 	most := least + q.holes + q.empty
-	if !fresh {
+	switch {
+	case !fresh:
 		most = 0
+	case r.content.key && q.o.s.w.opt.Codec == codec.VP9:
+		most = 255 // before it there was nothing to send of some pictures
 	}
 	if step := int(tl0 - n.tl0); n.valid && (step < least || step > most) {
 		q.fail("wire: TL0PICIDX %d after %d, at a picture of temporal layer %d", tl0, n.tl0, r.content.temporal)

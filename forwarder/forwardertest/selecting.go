@@ -226,9 +226,12 @@ func (p *publisher) named(rid string) *upstream {
 }
 
 // checkFallback sees to it that whoever was on an encoding that vanished gets another
-// one in time.
+// one in time, but where caps may hold video back.
 func (p *publisher) checkFallback(gone *upstream) {
 	w := p.w
+	if w.opt.Caps {
+		return
+	}
 	since := w.now
 	within := fallbackWithin + w.opt.Up.Delay + w.opt.Up.Jitter
 	if w.opt.Up.Late > 0 {
@@ -239,7 +242,7 @@ func (p *publisher) checkFallback(gone *upstream) {
 			return
 		}
 		for _, s := range w.subs {
-			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.core.Choice().Paused && !s.seenBeside(uint8(gone.index), since) {
+			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.seenBeside(uint8(gone.index), since) {
 				w.fail("liveness: subscriber %d got nothing else %v after encoding %d vanished", s.index, fallbackWithin, gone.index)
 			}
 		}

@@ -204,7 +204,7 @@ func (q *sequence) lostAfter(r *sentRecord) int {
 	began := min(q.began(r), q.last())
 	switch {
 	case s.pub.id != r.content.publisher:
-		began = s.pub.came
+		began = min(s.pub.came, q.last())
 	case q.prev.content.sameEncoding(&r.content): // a skip, perhaps amid a catch-up
 		began = q.from.came
 	}

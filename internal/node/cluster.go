@@ -148,3 +148,19 @@ func nodeURL(public net.Addr) (string, error) {
 	u := url.URL{Scheme: "http", Host: net.JoinHostPort(host.String(), strconv.Itoa(int(at.Port())))}
 	return u.String(), nil
 }
+
+// nodeURLProblem says if other machines cannot reach the node under the URL they are told.
+func nodeURLProblem(c config.Cluster) string {
+	if !c.On() {
+		return ""
+	}
+	u, err := url.Parse(c.NodeURL)
+	if err != nil {
+		return ""
+	}
+	at, err := netip.ParseAddr(u.Hostname())
+	if u.Hostname() != "localhost" && (err != nil || !at.IsLoopback()) {
+		return ""
+	}
+	return "Other nodes are told to reach this one at " + c.NodeURL + ", which only this machine can. Set --node-url."
+}

@@ -188,6 +188,9 @@ func (h *Host) Warnings() []string {
 			all = append(all, fmt.Sprintf("Events go to %s without TLS: others on the way can read them. Use https in --webhook.", w.Host))
 		}
 	}
+	if problem := nodeURLProblem(h.node.cfg.Cluster); problem != "" {
+		all = append(all, problem)
+	}
 	read, write, wanted := h.media.Buffers()
 	if problem := bufferProblem(min(read, write), wanted); problem != "" {
 		all = append(all, problem)

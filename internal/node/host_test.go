@@ -23,6 +23,7 @@ import (
 
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/node"
+	"github.com/whippet-media/whippet/internal/signaling"
 )
 
 func hostConfig() config.Config {
@@ -35,7 +36,13 @@ func hostConfig() config.Config {
 // serve runs a host until the test ends or stop is called, which waits.
 func serve(t *testing.T, cfg config.Config, logs *node.Logs) (h *node.Host, stop func()) {
 	t.Helper()
-	h, err := node.Open(t.Context(), cfg, nil, logs, "test")
+	return serveFor(t, cfg, nil, logs)
+}
+
+// serveFor is serve with keys for tokens.
+func serveFor(t *testing.T, cfg config.Config, v signaling.Verifier, logs *node.Logs) (h *node.Host, stop func()) {
+	t.Helper()
+	h, err := node.Open(t.Context(), cfg, v, logs, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func (n *Node) startLinks() {
 	}
 	n.links.origin = link.NewLinks(link.LinksConfig{
 		Transport: n.media, Streams: n.streams, Secret: c.secret, Now: c.keeper.Now,
-		Log: n.deps.Logs.For("link"),
+		Log: n.deps.Logs.For("relay"),
 	})
 	if n.deps.LinkSocket == nil {
 		return
@@ -31,7 +31,7 @@ func (n *Node) startLinks() {
 		Directory: c.keeper, Streams: n.streams, Node: n.cfg.NodeID, Secret: c.secret,
 		HTTP:   &http.Client{Transport: clusterTransport(n.deps), CheckRedirect: noRedirect},
 		Listen: n.deps.LinkSocket, Net: n.deps.Net, Announce: n.deps.Announce,
-		Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("link"),
+		Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("relay"),
 	})
 }
 

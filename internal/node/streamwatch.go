@@ -40,7 +40,7 @@ func newStreamWatch(idle time.Duration, session func(string) string, emit func(w
 func (w *streamWatch) look(now time.Time, streams []stream.Info) {
 	live := map[string]*watchedStream{}
 	for _, info := range streams {
-		if info.Publication == 0 {
+		if info.Publication == 0 || info.Relayed { // the publisher's node tells of it
 			continue
 		}
 		s := w.known[info.Name]
@@ -55,10 +55,10 @@ func (w *streamWatch) look(now time.Time, streams []stream.Info) {
 }
 
 // audience tells of a stream that begins or ends to be idle. One whose publisher sends
-// nothing yet is not, it has a finding.
+// nothing yet is not, it has a finding. Another node that has it has subscribers.
 func (w *streamWatch) audience(now time.Time, info stream.Info, s *watchedStream) {
 	switch {
-	case info.Subscribers > 0:
+	case info.Subscribers+info.Links > 0:
 		if s.idle {
 			w.tell(webhook.StreamWatched, info.Name, webhook.Watched{Subscribers: info.Subscribers})
 		}

@@ -53,10 +53,20 @@ func TestStreamWatch(t *testing.T) {
 	at(500, 3, 0) // its time alone begins with it
 	at(529, 3, 0)
 	want()
-	silent := at(530, 3, 0)
+	elsewhere := at(530, 3, 0)
+	want("stream.idle a of-a {30}")
+	elsewhere.Links = 1 // its subscribers are at another node
+	w.look(start.Add(531*time.Second), []stream.Info{elsewhere})
+	want("stream.watched a of-a {0}")
+	relayed := stream.Info{Name: "b", Since: start, Publication: 9, Relayed: true, Diagnosis: []forwarder.Finding{{Code: "x"}}}
+	w.look(start.Add(532*time.Second), []stream.Info{elsewhere, relayed})
+	w.look(start.Add(582*time.Second), []stream.Info{elsewhere, relayed})
+	want()
+	at(585, 3, 0)
+	silent := at(615, 3, 0)
 	want("stream.idle a of-a {30}")
 	silent.Publication, silent.Since = 4, time.Time{} // sends nothing: not idle
-	w.look(start.Add(600*time.Second), []stream.Info{silent})
+	w.look(start.Add(650*time.Second), []stream.Info{silent})
 	w.look(start.Add(700*time.Second), []stream.Info{silent})
 	want()
 	w.look(start.Add(701*time.Second), nil)

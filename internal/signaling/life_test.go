@@ -32,7 +32,7 @@ func wantSessions(t *testing.T, s *signaling.Service, all, halfOpen int) {
 }
 
 func TestW14_FailedOpenIsUndoneInReverse(t *testing.T) {
-	o := &fakeOpener{err: signaling.NewProblem(http.StatusConflict, "stream-busy", "Busy.")}
+	o := &fakeOpener{err: signaling.NewProblem(http.StatusConflict, "stream-busy", "Busy.").RetryAfter(time.Second)}
 	x := newTarget(t, signaling.WHIP, o, signaling.Config{})
 	x.Post(t, "live", x.Offer(), "").Want(t, 409)
 	if want := []string{"peer refused", "name refused"}; !slices.Equal(o.steps, want) {

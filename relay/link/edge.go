@@ -144,11 +144,12 @@ func (x *edge) awaited() bool {
 func (x *edge) step(ctx context.Context, changed <-chan struct{}) time.Duration {
 	holder, err := x.lookup(ctx)
 	switch {
-	case errors.Is(err, relay.ErrAbsent), err == nil && holder.Node == x.edges.cfg.Node:
-		x.drop()
-		x.last, x.failed = relay.Holder{}, 0
-		x.tell(outcome{})
+	case errors.Is(err, relay.ErrAbsent):
+		x.settle()
 		return lookupInterval
+	case err == nil && holder.Node == x.edges.cfg.Node:
+		x.settle()
+		return ownInterval
 	case err != nil && x.last.Node == "":
 		x.tell(outcome{err: errors.Join(ErrUnavailable, err)})
 		return x.backOff()
@@ -161,6 +162,13 @@ func (x *edge) step(ctx context.Context, changed <-chan struct{}) time.Duration 
 	}
 	x.tell(outcome{})
 	return x.backOff()
+}
+
+// settle says that there is no link to be had.
+func (x *edge) settle() {
+	x.drop()
+	x.last, x.failed = relay.Holder{}, 0
+	x.tell(outcome{})
 }
 
 func (x *edge) lookup(ctx context.Context) (relay.Holder, error) {

@@ -44,15 +44,16 @@ type EdgesConfig struct {
 	Log    *slog.Logger  // nil: nothing is logged
 }
 
-// ErrUnavailable: the directory does not answer, and nothing is known of the stream. A
-// retry can help.
-var ErrUnavailable = errors.New("link: the directory does not answer")
-
-// ErrClosed: the Edges were closed.
-var ErrClosed = errors.New("link: closed")
-
-// ErrFull: this node looks for as many streams as it may.
-var ErrFull = errors.New("link: too many streams")
+// What Join refuses.
+var (
+	// ErrUnavailable: the directory does not answer, and nothing is known of the stream. A
+	// retry can help.
+	ErrUnavailable = errors.New("link: the directory does not answer")
+	// ErrClosed: the Edges were closed.
+	ErrClosed = errors.New("link: closed")
+	// ErrFull: this node looks for as many streams as it may.
+	ErrFull = errors.New("link: too many streams")
+)
 
 // Edges are the links that feed this node. It is safe for concurrent use.
 type Edges struct {
@@ -107,6 +108,9 @@ func (e *Edges) Join(ctx context.Context, name string) (formats []codec.Format, 
 		return nil, nil, err
 	}
 	leave = sync.OnceFunc(func() { e.leave(x) })
+	if e.own(name) {
+		return nil, leave, nil // whether or not the directory answers
+	}
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	o := x.outcome(ctx)
@@ -115,6 +119,12 @@ func (e *Edges) Join(ctx context.Context, name string) (formats []codec.Format, 
 		return nil, nil, o.err
 	}
 	return o.formats, leave, nil
+}
+
+// own tells whether this node has the stream's publisher.
+func (e *Edges) own(name string) bool {
+	info, ok := e.cfg.Streams.Lookup(name)
+	return ok && info.Live() && !info.Relayed
 }
 
 // enter adds a subscriber to a stream's edge, which begins with it.

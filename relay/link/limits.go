@@ -35,8 +35,10 @@ const (
 	DefaultLinger = 5 * time.Second
 
 	// lookupInterval is how often the directory is asked for a stream that nobody
-	// publishes, or that this node does, besides when it says that something changed.
+	// publishes, besides when it says that something changed; ownInterval for one whose
+	// publisher is on this node.
 	lookupInterval = 5 * time.Second
+	ownInterval    = 30 * time.Second
 
 	// retryLeast is the pause after a link that could not be opened, doubled up to
 	// retryMost.

@@ -137,16 +137,21 @@ func (p *pair) publish(name string) *stream.Claim {
 	p.t.Helper()
 	claim, err := p.there.Claim(p.t.Context(), name, "")
 	must(p.t, err)
-	pub := claim.Start(silent{}, forwarder.PublisherConfig{ID: 5, Tracks: []forwarder.PublisherTrack{
-		{Kind: codec.Audio, Formats: map[uint8]codec.Format{111: {Name: codec.Opus}}},
-	}})
-	pub.PushRTP([]byte{2 << 6, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2, 3}, time.Now())
+	claim.Start(silent{}, oneTrack()).PushRTP(packet(), time.Now())
 	p.directory.mu.Lock()
 	p.directory.streams[name] = relay.Holder{Node: "origin", URL: originURL, Epoch: 1 << 50}
 	p.directory.mu.Unlock()
 	p.directory.change(name)
 	return claim
 }
+
+func oneTrack() forwarder.PublisherConfig {
+	return forwarder.PublisherConfig{ID: 5, Tracks: []forwarder.PublisherTrack{
+		{Kind: codec.Audio, Formats: map[uint8]codec.Format{111: {Name: codec.Opus}}},
+	}}
+}
+
+func packet() []byte { return []byte{2 << 6, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2, 3} }
 
 // wantNothing wants no link and nothing of one.
 func (p *pair) wantNothing() {
@@ -385,7 +390,15 @@ func TestDirectoryIsAway(t *testing.T) {
 		if _, _, err := p.edges.Join(t.Context(), "b"); !errors.Is(err, link.ErrUnavailable) {
 			t.Errorf("looking for another stream: %v", err)
 		}
-		if streams, _ := p.edges.Count(); streams > 2 {
+		claim, err := p.here.Claim(t.Context(), "c", "")
+		must(t, err)
+		claim.Start(silent{}, oneTrack()).PushRTP(packet(), time.Now())
+		if _, leave, err := p.edges.Join(t.Context(), "c"); err != nil {
+			t.Errorf("a stream of this node: %v", err)
+		} else {
+			leave()
+		}
+		if streams, _ := p.edges.Count(); streams > 3 {
 			t.Errorf("%d streams are looked for", streams)
 		}
 		p.directory.away(false)

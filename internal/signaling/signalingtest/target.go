@@ -7,10 +7,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/api/apitest"
 	"github.com/whippet-media/whippet/internal/sdp/sdptest"
 	"github.com/whippet-media/whippet/internal/signaling"
 )
@@ -66,6 +68,7 @@ func (x *Target) Do(t testing.TB, q Request) Reply {
 	t.Helper()
 	reply := doUnchecked(x, q)
 	checkReply(t, q, &reply)
+	checkDescribed(t, q, &reply)
 	return reply
 }
 
@@ -77,6 +80,22 @@ func doUnchecked(x *Target, q Request) Reply {
 	w := httptest.NewRecorder()
 	x.Handler.ServeHTTP(w, r)
 	return Reply{Status: w.Code, Header: w.Result().Header, Body: w.Body.String()}
+}
+
+// document is openapi.yaml, read when it is first needed.
+var document = sync.OnceValues(apitest.Open)
+
+// checkDescribed wants openapi.yaml to have the response.
+func checkDescribed(t testing.TB, q Request, r *Reply) {
+	t.Helper()
+	d, err := document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := httptest.NewRequest(q.Method, q.Path, nil)
+	d.CheckResponse(t, request, &http.Response{
+		StatusCode: r.Status, Header: r.Header, Body: io.NopCloser(strings.NewReader(r.Body)), Request: request,
+	})
 }
 
 func checkReply(t testing.TB, q Request, r *Reply) {
