@@ -52,6 +52,7 @@ func TestBars(t *testing.T) {
 	t.Run("Simulcast", b.simulcast)
 	t.Run("Layers", b.layers)
 	t.Run("Memory", b.memory)
+	t.Run("Doors", b.doors)
 }
 
 // firstKeyframe measures the time from a subscriber's POST to the first packet of a keyframe, and
