@@ -90,7 +90,7 @@ type Log struct {
 
 // LogPackages returns the names --log-level knows.
 func LogPackages() []string {
-	return []string{"http", "link", "node", "relay", "signaling", "stream", "webhook"}
+	return []string{"http", "node", "relay", "signaling", "stream", "webhook"}
 }
 
 // A Secret is bytes that no format verb, logger or encoder shows. The zero Secret
