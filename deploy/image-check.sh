@@ -5,7 +5,7 @@
 # without that part.
 set -eu
 
-max_mib=12
+max_mib=14 # Redis, OpenTelemetry and the page of the API are 3 of them
 user=65532
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
