@@ -27,7 +27,7 @@ packages=(
 	nftables                        # links that lose packets: nft
 	nginx-light                     # TLS and a path in front of a node
 	prometheus                      # scrapes a node, answers the dashboard's queries; promtool
-	python3-gi                      # GStreamer from Python
+	python3-gi                      # GStreamer from Python, and Python
 	redis-server                    # the directory of a cluster
 )
 

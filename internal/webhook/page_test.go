@@ -149,7 +149,7 @@ func programOf(t *testing.T, source string) []string {
 	t.Helper()
 	if strings.HasSuffix(source, ".py") {
 		if _, err := exec.LookPath("python3"); err != nil {
-			t.Skip(err)
+			t.Fatalf("%v; make setup installs it", err)
 		}
 		return []string{"python3", source}
 	}
