@@ -1,12 +1,7 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"io"
 	"net/http"
 	"os"
@@ -79,24 +74,7 @@ func TestSelfTest(t *testing.T) {
 // TestSelfTestWithKeysOfOthers tells that it cannot make a token, and when a file with
 // keys is gone.
 func TestSelfTestWithKeysOfOthers(t *testing.T) {
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(name, kind string, der []byte, err error) string {
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	der, err := x509.MarshalPKIXPublicKey(&private.PublicKey)
-	public := write("public.pem", "PUBLIC KEY", der, err)
-	der, err = x509.MarshalPKCS8PrivateKey(private)
-	sign := write("private.pem", "PRIVATE KEY", der, err)
+	sign, public := keyFiles(t)
 	s := startServe(t, "--jwt-key="+public)
 	_, token, _ := command(t, s.env, "", "token", "--action=admin", "--sign-key="+sign)
 	got := selfTestOf(t, s, strings.TrimSpace(token))
