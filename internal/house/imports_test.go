@@ -28,7 +28,8 @@ func down() map[string][]string {
 		"internal/metrics": {},
 		"internal/quiet":   {},
 		"relay":            {"auth"},
-		"relay/link":       append([]string{"relay", "internal/signaling"}, media...),
+		"relay/link":       append([]string{"relay", "relay/tree", "internal/signaling"}, media...),
+		"relay/tree":       {},
 		"internal/sdp":     codec,
 		"internal/trace":   {},
 		"internal/udp":     {},
@@ -54,7 +55,7 @@ func down() map[string][]string {
 
 		"internal/node": append([]string{
 			".", "auth", "internal/api", "internal/authz", "internal/config", "internal/metrics", "internal/signaling",
-			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "relay", "relay/link", "whep", "whip",
+			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "relay", "relay/link", "relay/tree", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
 		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec", "relay"},

@@ -1,0 +1,20 @@
+package tree
+
+const (
+	// MaxDepth is the greatest depth of a node: the origin has 0. Sixteen levels of two
+	// links each reach more nodes than a cluster has.
+	MaxDepth = 16
+
+	// MaxReferrals bounds the children a node names to one that asks it in vain.
+	MaxReferrals = 64
+
+	// MaxAtOnce is how many nodes are asked at once whether they have room.
+	MaxAtOnce = 3
+
+	// MaxAsked bounds the nodes that one descent asks.
+	MaxAsked = 48
+
+	// DefaultLinks is how many links of one stream a node feeds unless it is told another
+	// number.
+	DefaultLinks = 16
+)
