@@ -113,6 +113,9 @@ func (p *Publisher) describe(t *upTrack) DescribedTrack {
 
 func (e *Encoding) describe() DescribedEncoding {
 	d := DescribedEncoding{SSRC: e.id, PT: e.pt, RID: e.rid, Number: e.ext.highest}
+	if !e.ext.started {
+		d.Number = e.ext.near // as it came over a link
+	}
 	for i := range e.sets.Len() {
 		d.Sets = append(d.Sets, slices.Clone(e.sets.NAL(i)))
 	}

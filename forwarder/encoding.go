@@ -42,6 +42,7 @@ type Encoding struct {
 
 	// of one that comes over a link, nanoseconds since its beginning; see sleep
 	wantedAt atomic.Int64 // when somebody last wanted it
+	toldOf   atomic.Uint64 // the highest number the origin told of, while nothing comes
 	toldAt   atomic.Int64 // when the origin last said that it is active, though not sent; 0: never
 
 	// owned by the writer

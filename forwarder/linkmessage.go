@@ -54,7 +54,7 @@ func appendAsleep(b []byte, from uint32, e *Encoding, active bool) []byte {
 	b = binary.BigEndian.AppendUint32(b, e.id)
 	b = binary.BigEndian.AppendUint16(b, flags)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(layers)))
-	number := uint64(0)
+	number := e.toldOf.Load() // an inner node passes on what it was told
 	if p := e.edge.Load(); p != nil {
 		number = p.Seq
 	}

@@ -128,6 +128,7 @@ func (t *Tap) pull(now time.Time, s *tapStream, out *Output) {
 	if s.asleep {
 		return
 	}
+	s.enc.want(now) // this node may be fed by a link, too
 	for range passPackets {
 		p := t.next(s)
 		if p == nil {
@@ -176,6 +177,7 @@ func (t *Tap) put(s *tapStream, p *Packet, out *Output) *OutPacket {
 func (t *Tap) retire() {
 	kept := t.streams[:0]
 	for _, s := range t.streams {
+		t.replace(s)
 		if s.enc.Ended() && (s.asleep || s.enc.hist.Head() <= s.pos) {
 			t.goodbyes = append(t.goodbyes, s.enc.id)
 			continue
@@ -184,6 +186,23 @@ func (t *Tap) retire() {
 	}
 	clear(t.streams[len(kept):])
 	t.streams = kept
+}
+
+// replace goes on with the encoding that took the place of one which fell asleep where
+// this node is fed from: for the far end it is the same.
+func (t *Tap) replace(s *tapStream) {
+	if !s.enc.relayed || !s.enc.Ended() || t.leaving {
+		return
+	}
+	for _, e := range t.pub.Encodings(s.enc.format.Name.Kind()) {
+		if e.id == s.enc.id && !e.Ended() {
+			s.enc, s.pos, s.reported = e, 0, false
+			if !s.asleep {
+				s.join()
+			}
+			return
+		}
+	}
 }
 
 // A tapStream is a tap's position in one encoding.

@@ -84,6 +84,7 @@ func (p *Publisher) asleep(now time.Time, b []byte) {
 	}
 	e := s.enc
 	e.ext.near = a.number
+	e.toldOf.Store(a.number)
 	e.size.Store(a.size)
 	e.bitrate.Store(a.bitrate)
 	e.interval.Store(int64(a.interval))

@@ -17,6 +17,7 @@ type Nodes struct {
 	RedisNamespace    string `name:"redis-namespace" default:"whippet" placeholder:"NAME" help:"Begins all names in Redis, so that several clusters can share one."`
 	NodeID            string `name:"node-id" placeholder:"NAME" help:"What this node is called, in the cluster and in events; another name for each node. Default: the host's name, in a cluster with a few random characters."`
 	NodeURL           string `name:"node-url" placeholder:"URL" help:"How other nodes, not clients, reach --http of this node, another URL for each node. Default: the address of a network interface; needed with --tls-cert."`
+	MaxLinks          int    `name:"max-links" default:"16" placeholder:"N" help:"Most links of one stream to other nodes; further nodes are fed by those."`
 	ClusterSecret     string `name:"cluster-secret" placeholder:"SECRET" help:"Secret of at least 32 bytes by which nodes know each other."`
 	ClusterSecretFile string `name:"cluster-secret-file" placeholder:"FILE" help:"File that holds --cluster-secret."`
 }
@@ -27,6 +28,7 @@ type Cluster struct {
 	Namespace string
 	NodeURL   string // without a slash at its end; "": to be made from the addresses of --http
 	Secret    Secret
+	MaxLinks  int // of one stream, that this node feeds
 }
 
 // On tells whether the node is one of a cluster.
@@ -45,6 +47,7 @@ func (e *problems) cluster(n Nodes) Cluster {
 	}
 	c.Namespace = e.name("redis-namespace", n.RedisNamespace)
 	c.NodeURL = e.nodeURL(n.NodeURL)
+	c.MaxLinks = e.between("max-links", n.MaxLinks, 1, maxLinks)
 	c.Secret = e.secret("cluster-secret", n.ClusterSecret, n.ClusterSecretFile)
 	switch size := len(c.Secret.Bytes()); {
 	case size == 0:

@@ -124,7 +124,7 @@ func TestEverySettingArrives(t *testing.T) {
 		MetricsStreams: 50, Trace: config.Trace{Endpoint: "http://127.0.0.1:4318/v1/traces", Share: 0.25},
 		Cluster: config.Cluster{
 			Redis: config.NewSecret("rediss://u:p@redis.example/1"), Namespace: "tv",
-			NodeURL: "http://10.0.0.7:80", Secret: config.NewSecret(strings.Repeat("c", 32)),
+			MaxLinks: 16, NodeURL: "http://10.0.0.7:80", Secret: config.NewSecret(strings.Repeat("c", 32)),
 		},
 		ClientLimits: config.ClientLimits{
 			MaxUnconnected: 9, MaxTokenSessions: 1, MaxSubjectSessions: 2, MaxAddressSessions: 3,

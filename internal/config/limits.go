@@ -38,4 +38,7 @@ const (
 	// network's.
 	minBitrate = 50_000
 	maxBitrate = 1_000_000_000_000
+
+	// maxLinks bounds --max-links: as many as the node's streams allow.
+	maxLinks = 256
 )

@@ -20,15 +20,18 @@ func (n *Node) startLinks() {
 	if c == nil {
 		return
 	}
+	if n.deps.LinkSocket != nil {
+		n.startEdges(c)
+	}
 	n.links.origin = link.NewLinks(link.LinksConfig{
 		Transport: n.media, Streams: n.streams, Secret: c.secret, Now: c.keeper.Now,
-		Log: n.deps.Logs.For("relay"),
+		Edges: n.links.edges, MaxLinks: n.cfg.Cluster.MaxLinks, Log: n.deps.Logs.For("relay"),
 	})
-	if n.deps.LinkSocket == nil {
-		return
-	}
+}
+
+func (n *Node) startEdges(c *cluster) {
 	n.links.edges = link.NewEdges(link.EdgesConfig{
-		Directory: c.keeper, Streams: n.streams, Node: n.cfg.NodeID, Secret: c.secret,
+		Directory: c.keeper, Streams: n.streams, Node: n.cfg.NodeID, URL: c.url, Secret: c.secret,
 		HTTP:   &http.Client{Transport: clusterTransport(n.deps), CheckRedirect: noRedirect},
 		Listen: n.deps.LinkSocket, Net: n.deps.Net, Announce: n.deps.Announce,
 		Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("relay"),
@@ -68,4 +71,28 @@ func (n *Node) Links() (in, out int) {
 		out = n.links.origin.Count()
 	}
 	return in, out
+}
+
+// Parents returns the links that feed this node, in no order.
+func (n *Node) Parents() []link.Parent {
+	if n.links.edges == nil {
+		return nil
+	}
+	return n.links.edges.Info()
+}
+
+// Children returns the links that this node feeds, in no order.
+func (n *Node) Children() []link.Child {
+	if n.links.origin == nil {
+		return nil
+	}
+	return n.links.origin.Info()
+}
+
+// DrainLinks takes no more links, and lets the nodes that this one feeds with others'
+// streams look for other parents. It returns when they were told.
+func (n *Node) DrainLinks() {
+	if n.links.origin != nil {
+		n.links.origin.Drain()
+	}
 }

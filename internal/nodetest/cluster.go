@@ -138,3 +138,15 @@ func (c *Cluster) WantEmpty() {
 		}
 	}
 }
+
+// FanOut lets each node feed so many links of a stream.
+func FanOut(n int) Option {
+	return func(s *settings) { s.config.Cluster.MaxLinks = n }
+}
+
+// Kill lets no packet and no request from or to this node through any more.
+func (m *Member) Kill() {
+	m.Refuse(true)
+	m.Host.Refuse(func([]byte) bool { return true })
+	m.cluster.by[m.ID+".example"] = http.NotFoundHandler()
+}

@@ -26,6 +26,15 @@ type receiver interface {
 // ends, by ErrGone. held says what the other node has of publisher id. ErrAbsent where the
 // stream's publisher is not on this node, ErrFull at the bound.
 func (r *Registry) Link(name string, sink Sink, id uint64, held []forwarder.Held) (*Subscription, forwarder.Description, error) {
+	return r.feed(name, false, sink, id, held)
+}
+
+// Relay is Link for a stream that comes over a link itself: ErrAbsent where it does not.
+func (r *Registry) Relay(name string, sink Sink, id uint64, held []forwarder.Held) (*Subscription, forwarder.Description, error) {
+	return r.feed(name, true, sink, id, held)
+}
+
+func (r *Registry) feed(name string, relayed bool, sink Sink, id uint64, held []forwarder.Held) (*Subscription, forwarder.Description, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -37,7 +46,7 @@ func (r *Registry) Link(name string, sink Sink, id uint64, held []forwarder.Held
 	}
 	p := s.live.Load()
 	switch {
-	case p == nil || p.relayed:
+	case p == nil || p.relayed != relayed:
 		return nil, forwarder.Description{}, ErrAbsent
 	case s.links >= maxLinks:
 		return nil, forwarder.Description{}, ErrFull

@@ -18,6 +18,7 @@ import (
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/relay"
+	"github.com/whippet-media/whippet/relay/tree"
 )
 
 var (
@@ -36,6 +37,7 @@ type dialed struct {
 	transport *rtc.Transport
 	peer      *rtc.Peer
 	answer    forwarder.Description
+	depth     int // of the node that feeds this one
 
 	feed  atomic.Pointer[stream.Publication]
 	heard atomic.Int64  // when something came last, Unix time in nanoseconds; 0: nothing yet
@@ -63,18 +65,18 @@ func (e *Edges) open() (*dialed, error) {
 }
 
 // dial asks a node for a link. held is what this node has of a publisher.
-func (e *Edges) dial(ctx context.Context, to relay.Holder, name string, publisher uint64, held []forwarder.Held) (*dialed, error) {
+func (e *Edges) dial(ctx context.Context, to relay.Holder, name string, s tree.Seeker, publisher uint64, held []forwarder.Held) (*dialed, error) {
 	d, err := e.open()
 	if err != nil {
 		return nil, err
 	}
 	asked := marshal(request{
-		Version: version, Stream: name, Node: e.cfg.Node, Epoch: to.Epoch,
+		Version: version, Stream: name, Node: e.cfg.Node, URL: e.cfg.URL, Epoch: to.Epoch, Children: s.Children, Depth: s.Depth,
 		Transport: transportOf(d.peer.Local(), false), Publisher: publisher, Held: heldMessages(held),
 	})
 	answer, err := e.ask(ctx, to.URL+Path+url.PathEscape(name), asked)
 	if err == nil {
-		d.answer = answer.description()
+		d.answer, d.depth = answer.description(), answer.Depth
 		err = d.peer.Accept(rtc.Answer{
 			Ufrag: answer.Transport.Ufrag, Pwd: answer.Transport.Pwd,
 			Fingerprints: fingerprints(answer.Transport), Candidates: answer.Transport.Candidates,
@@ -89,32 +91,44 @@ func (e *Edges) dial(ctx context.Context, to relay.Holder, name string, publishe
 
 // ask sends a request, and takes a response only if a node of the cluster made it for that.
 func (e *Edges) ask(ctx context.Context, to string, asked []byte) (*response, error) {
+	status, body, err := e.post(ctx, to, asked)
+	if err != nil {
+		return nil, err
+	}
+	if status != http.StatusCreated {
+		return nil, refusalOf(body)
+	}
+	return unmarshalResponse(body)
+}
+
+// post sends a message. The body it returns is signed, its status one that goes with it.
+func (e *Edges) post(ctx context.Context, to string, asked []byte) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(asked))
 	if err != nil {
-		return nil, fmt.Errorf("link: %w", err)
+		return 0, nil, fmt.Errorf("link: %w", err)
 	}
 	r.Header.Set("Content-Type", "application/json")
 	token := e.cfg.Secret.Sign(e.cfg.Directory.Now(), requestPurpose, string(asked))
 	r.Header.Set("Authorization", tokenScheme+token)
 	reply, err := e.cfg.HTTP.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("link: %w", err)
+		return 0, nil, fmt.Errorf("link: %w", err)
 	}
 	defer func() { _ = reply.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(reply.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("link: %w", err)
+		return 0, nil, fmt.Errorf("link: %w", err)
 	case reply.StatusCode == http.StatusNotFound:
-		return nil, errNotOrigin
-	case reply.StatusCode != http.StatusCreated:
-		return nil, fmt.Errorf("%w: %s", errRefused, reply.Status)
+		return 0, nil, errNotOrigin
+	case reply.StatusCode != http.StatusCreated && reply.StatusCode != http.StatusOK && reply.StatusCode != http.StatusConflict:
+		return 0, nil, fmt.Errorf("%w: %s", errRefused, reply.Status)
 	case len(body) > maxBody || !e.signed(reply.Header.Get(signatureHeader), asked, body):
-		return nil, errForged
+		return 0, nil, errForged
 	}
-	return unmarshalResponse(body)
+	return reply.StatusCode, body, nil
 }
 
 // signed tells whether a node of the cluster gave this response to the request.

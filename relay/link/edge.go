@@ -9,6 +9,7 @@ import (
 	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/relay"
+	"github.com/whippet-media/whippet/relay/tree"
 )
 
 // An edge is one stream that this node has subscribers of: it finds the origin and keeps a
@@ -30,6 +31,9 @@ type edge struct {
 	subscribers int
 	left        time.Time // when the last one did
 	linked      bool
+	depth       int // of this node in the stream's tree while it is linked, and for its children after
+	children    int // links that this node feeds
+	parent      parent
 	formats     []codec.Format // of the link
 	waiting     []chan outcome
 }
@@ -157,7 +161,7 @@ func (x *edge) step(ctx context.Context, changed <-chan struct{}) time.Duration 
 		holder = x.last // what was known serves
 	}
 	x.last = holder
-	if d := x.connect(ctx, holder); d != nil {
+	if d := x.attach(ctx, holder); d != nil {
 		return x.follow(ctx, d, holder, changed)
 	}
 	x.tell(outcome{})
@@ -184,35 +188,29 @@ func (x *edge) backOff() time.Duration {
 	return d/2 + rand.N(d) //nolint:gosec // no secret
 }
 
-// connect opens a link and feeds what comes to the stream; nil: there is none.
-func (x *edge) connect(ctx context.Context, to relay.Holder) *dialed {
-	e := x.edges
-	var publisher uint64
-	d, err := (*dialed)(nil), error(nil)
-	if x.pub != nil {
-		publisher = x.publisher
-		d, err = e.dial(ctx, to, x.name, publisher, x.pub.Held())
-	} else {
-		d, err = e.dial(ctx, to, x.name, 0, nil)
-	}
+// connect opens a link below an origin and feeds what comes to the stream; an error: there
+// is none.
+func (x *edge) connect(ctx context.Context, to relay.Holder, s tree.Seeker) (*dialed, error) {
+	e, publisher := x.edges, x.publisher
+	d, from, err := x.descend(ctx, to, s)
 	if err != nil {
 		if errors.Is(err, errNotOrigin) {
 			x.drop()
 		}
-		e.cfg.Log.Warn("link", "event", "refused", "stream", x.name, "node", to.Node, "error", err)
-		return nil
+		return nil, err
 	}
 	x.source.peer.Store(d.peer)
 	if !x.publish(d) {
 		x.source.peer.Store(nil)
 		d.close()
-		return nil
+		return nil, errReplaced
 	}
 	d.feed.Store(x.pub)
+	e.place(x, from, d)
 	e.count(x, true, d.answer.Formats())
-	e.cfg.Log.Info("link", "event", "opened", "stream", x.name, "node", to.Node, "epoch", to.Epoch, "again", publisher == d.answer.ID)
+	e.cfg.Log.Info("link", "event", "opened", "stream", x.name, "node", from.ID, "depth", from.Depth+1, "epoch", to.Epoch, "again", publisher == d.answer.ID)
 	x.tell(outcome{formats: d.answer.Formats()})
-	return d
+	return d, nil
 }
 
 // publish makes a publication of what the link carries, or goes on with the one there is.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/transport/v4"
@@ -31,6 +32,7 @@ type EdgesConfig struct {
 	Directory Directory
 	Streams   *stream.Registry
 	Node      string // this one's id in the directory
+	URL       string // how other nodes reach this one; "": it feeds no other nodes
 	Secret    relay.Secret
 	HTTP      *http.Client
 
@@ -61,6 +63,8 @@ type Edges struct {
 	quit context.Context
 	stop context.CancelFunc
 	wg   sync.WaitGroup // edges
+
+	feeds atomic.Pointer[Links] // the links that this node feeds; nil: none
 
 	// mu guards the fields below, and those of each edge that say so.
 	mu     sync.Mutex

@@ -15,6 +15,9 @@ const (
 	requestTimeout = 2 * time.Second
 	connectTimeout = 5 * time.Second
 
+	// descentTimeout bounds one search for a node that has room.
+	descentTimeout = 5 * time.Second
+
 	// acceptTimeout is how long an origin waits for the edge to connect.
 	acceptTimeout = 10 * time.Second
 

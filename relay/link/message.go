@@ -27,10 +27,17 @@ type transportMessage struct {
 
 // request asks for a link.
 type request struct {
-	Version   int              `json:"version"`
-	Stream    string           `json:"stream"`
-	Node      string           `json:"node"`  // who asks
-	Epoch     int64            `json:"epoch"` // of the lease that the edge knows
+	Version int    `json:"version"`
+	Stream  string `json:"stream"`
+	Node    string `json:"node"` // who asks
+	URL     string `json:"url,omitempty"`
+	Epoch   int64  `json:"epoch"` // of the lease that the edge knows
+
+	// Ask: is there room? No link is opened. Children: the edge feeds others, at its Depth.
+	Ask      bool `json:"ask,omitempty"`
+	Children bool `json:"children,omitempty"`
+	Depth    int  `json:"depth,omitempty"`
+
 	Transport transportMessage `json:"transport"`
 
 	// Publisher names the session that Held is about; 0: nothing is held.
@@ -48,6 +55,7 @@ type response struct {
 	Version   int              `json:"version"`
 	Transport transportMessage `json:"transport"`
 	Publisher uint64           `json:"publisher,string"`
+	Depth     int              `json:"depth,omitempty"` // of the node that answers; 0: the origin
 	Tracks    []trackMessage   `json:"tracks"`
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/relay"
+	"github.com/whippet-media/whippet/relay/tree"
 )
 
 // Path is where links are asked for, on a node's URL; the stream's name follows.
@@ -29,12 +30,14 @@ const (
 	signatureHeader = "Whippet-Signature"
 )
 
-// A LinksConfig says what the origin's side stands on. All fields but Log are required;
+// A LinksConfig says what the origin's side stands on. Edges, MaxLinks and Log may be left out;
 // none is closed by this package.
 type LinksConfig struct {
 	Transport *rtc.Transport
 	Streams   *stream.Registry
 	Secret    relay.Secret
+	Edges     *Edges           // what this node is fed by and passes on; nil: only its own publishers' streams are fed
+	MaxLinks  int              // of one stream, at least 1; 0: tree.DefaultLinks
 	Now       func() time.Time // the cluster's clock, see [relay.Directory]
 	Log       *slog.Logger     // nil: nothing is logged
 }
@@ -46,10 +49,12 @@ type Links struct {
 	closing sync.WaitGroup // links that are being closed
 
 	// mu guards the fields below.
-	mu      sync.Mutex
-	links   map[*served]bool
-	waiting int // of them, those not connected yet
-	closed  bool
+	mu       sync.Mutex
+	links    map[*served]bool
+	streams  map[string]map[*served]bool // the same by stream
+	waiting  int                         // of them, those not connected yet
+	closed   bool
+	draining bool // no more links
 }
 
 // NewLinks returns the origin's side, which feeds nothing yet. Close it before what it
@@ -58,7 +63,14 @@ func NewLinks(cfg LinksConfig) *Links {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Links{cfg: cfg, links: map[*served]bool{}}
+	if cfg.MaxLinks == 0 {
+		cfg.MaxLinks = tree.DefaultLinks
+	}
+	l := &Links{cfg: cfg, links: map[*served]bool{}, streams: map[string]map[*served]bool{}}
+	if cfg.Edges != nil {
+		cfg.Edges.feeds.Store(l)
+	}
+	return l
 }
 
 // Register adds the route.
@@ -106,13 +118,12 @@ func (l *Links) serve(c echo.Context) error {
 	if err != nil || r.Stream != strings.TrimPrefix(c.Request().URL.Path, Path) {
 		return signaling.NewProblem(http.StatusBadRequest, "bad-link-request", "The nodes of a cluster must be of versions that understand each other.")
 	}
-	answer, err := l.open(r)
+	status, text, err := l.respond(r)
 	if err != nil {
 		return problemOf(err)
 	}
-	text := marshal(answer)
 	c.Response().Header().Set(signatureHeader, l.cfg.Secret.Digest(responsePurpose, string(body), string(text)))
-	return c.Blob(http.StatusCreated, "application/json", text)
+	return c.Blob(status, "application/json", text)
 }
 
 // problemOf says why there is no link.
@@ -130,7 +141,7 @@ func problemOf(err error) error {
 
 // open makes a link for a request.
 func (l *Links) open(r *request) (*response, error) {
-	s := &served{links: l, node: r.Node, stream: r.Stream}
+	s := &served{links: l, node: r.Node, url: r.URL, stream: r.Stream, since: time.Now(), gone: make(chan struct{})}
 	if err := l.add(s); err != nil {
 		return nil, err
 	}
@@ -151,8 +162,14 @@ func (l *Links) add(s *served) error {
 		return rtc.ErrClosed
 	case l.waiting >= maxWaiting:
 		return stream.ErrFull
+	case l.roomLocked(s.stream, s.node) <= 0:
+		return errNoRoom
 	}
 	l.links[s] = true
+	if l.streams[s.stream] == nil {
+		l.streams[s.stream] = map[*served]bool{}
+	}
+	l.streams[s.stream][s] = true
 	l.waiting++
 	return nil
 }

@@ -22,6 +22,10 @@ var (
 type served struct {
 	links        *Links
 	node, stream string
+	url          string // of the node; "": it feeds nobody
+	since        time.Time
+	gone         chan struct{} // closed once it has ended
+	release      func()        // of the edge that feeds this node; nil: it is the origin; set by open
 
 	peer  atomic.Pointer[rtc.Peer]
 	sub   atomic.Pointer[stream.Subscription]
@@ -47,7 +51,7 @@ func (s *served) open(r *request) (*response, error) {
 		return nil, err
 	}
 	s.peer.Store(peer)
-	sub, d, err := cfg.Streams.Link(r.Stream, s, r.Publisher, r.held())
+	sub, d, depth, err := s.feed(r)
 	if err != nil {
 		return nil, errors.Join(err, peer.Close())
 	}
@@ -56,7 +60,7 @@ func (s *served) open(r *request) (*response, error) {
 		return nil, errors.Join(rtc.ErrClosed, peer.Close())
 	}
 	s.start() // the peer may have connected meanwhile
-	return &response{Version: version, Transport: transportOf(peer.Local(), true), Publisher: d.ID, Tracks: tracksOf(&d)}, nil
+	return &response{Version: version, Transport: transportOf(peer.Local(), true), Publisher: d.ID, Depth: depth, Tracks: tracksOf(&d)}, nil
 }
 
 // adopt takes the tap over and waits for the far end; false where the link ended meanwhile.
@@ -120,7 +124,7 @@ func (s *served) end(reason error) {
 
 func (s *served) close(reason error) {
 	s.mu.Lock() // open has left nothing half done
-	sub, peer := s.sub.Load(), s.peer.Load()
+	sub, peer, release := s.sub.Load(), s.peer.Load(), s.release
 	s.mu.Unlock()
 	if sub != nil {
 		sub.Close()
@@ -129,9 +133,11 @@ func (s *served) close(reason error) {
 	if peer != nil {
 		_ = peer.Close()
 	}
-	s.links.mu.Lock()
-	delete(s.links.links, s)
-	s.links.mu.Unlock()
+	if release != nil {
+		release()
+	}
+	s.links.remove(s)
+	close(s.gone)
 }
 
 // OnRTP drops what an edge sends: it has nothing to send but feedback.

@@ -1,0 +1,235 @@
+package nodetest_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/internal/client"
+	"github.com/whippet-media/whippet/internal/nodetest"
+)
+
+// fanOut lets nodes feed so many links of a stream.
+func fanOut(n int) nodetest.Option { return nodetest.FanOut(n) }
+
+// wantTree wants every node but the origin to have one parent, nearer to the origin than
+// itself, and nobody to feed more than most. It returns the depth of the last one.
+func wantTree(t *testing.T, c *nodetest.Cluster, most int, dead ...*nodetest.Member) (deepest int) {
+	t.Helper()
+	gone := map[string]bool{}
+	for _, m := range dead {
+		gone[m.ID] = true
+	}
+	parents, fed := map[string]string{}, map[string]int{}
+	for _, m := range c.Nodes[1:] {
+		if gone[m.ID] {
+			continue
+		}
+		all := m.Parents()
+		if len(all) != 1 {
+			t.Errorf("%s has %d parents", m.ID, len(all))
+			continue
+		}
+		parents[m.ID] = all[0].Node
+		if fed[all[0].Node]++; fed[all[0].Node] > most {
+			t.Errorf("%s feeds more than %d", all[0].Node, most)
+		}
+		deepest = max(deepest, all[0].Depth)
+	}
+	for id := range parents {
+		steps := 0
+		for at := id; at != c.Nodes[0].ID; at = parents[at] {
+			if steps++; steps > len(c.Nodes) || parents[at] == "" {
+				t.Fatalf("the way from %s does not lead to the origin: %v", id, parents)
+			}
+		}
+	}
+	return deepest
+}
+
+// TestChain: with one link for each node they are one below the other.
+func TestChain(t *testing.T) {
+	cluster(t, 4, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio", likeOBS(t))
+		c.Run(12 * time.Second)
+		var subs []*nodetest.Subscriber
+		for _, m := range c.Nodes[1:] {
+			sub := m.Subscribe("studio", nodetest.Link{})
+			c.Run(3 * time.Second)
+			wantFastStart(t, sub, 400*time.Millisecond)
+			subs = append(subs, sub)
+		}
+		if d := wantTree(t, c, 1); d != 3 {
+			t.Errorf("%d deep", d)
+		}
+		last := subs[2]
+		last.WantMedia(time.Minute)
+		last.WantLive(100 * time.Millisecond)
+		last.WantSync(20 * time.Millisecond)
+		last.WantMissing(codec.Video, 0)
+		last.WantMissing(codec.Audio, 0)
+		subs[0].Leave()
+		subs[1].Leave()
+		c.Run(nodetest.Linger + time.Second)
+		last.WantMedia(10 * time.Second)
+		last.WantMissing(codec.Video, 0)
+		last.Leave()
+		c.Run(4*nodetest.Linger + time.Second)
+		for _, m := range c.Nodes {
+			if in, out := m.Links(); in+out != 0 {
+				t.Errorf("%s still has %d+%d links", m.ID, in, out)
+			}
+		}
+	}, fanOut(1))
+}
+
+// TestLossInAChain: each hop repairs its own.
+func TestLossInAChain(t *testing.T) {
+	cluster(t, 3, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(time.Second)
+		c.Nodes[1].Subscribe("studio", nodetest.Link{})
+		c.Run(time.Second)
+		sub := c.Nodes[2].Subscribe("studio", nodetest.Link{})
+		c.Run(2 * time.Second)
+		n := 0
+		c.Nodes[0].Host.Refuse(func([]byte) bool { n++; return n%20 == 0 })
+		sub.WantMedia(30 * time.Second)
+		c.Nodes[0].Host.Refuse(nil)
+		c.Run(time.Second)
+		sub.WantMissing(codec.Video, 0)
+		sub.WantMissing(codec.Audio, 0)
+	}, fanOut(1))
+}
+
+// TestManyNodes: the origin feeds two, however many watch.
+func TestManyNodes(t *testing.T) {
+	cluster(t, 13, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(time.Second)
+		var subs []*nodetest.Subscriber
+		for _, m := range c.Nodes[1:] {
+			subs = append(subs, m.Subscribe("studio", nodetest.Link{}))
+		}
+		c.Run(5 * time.Second)
+		if d := wantTree(t, c, 2); d > 4 {
+			t.Errorf("%d deep", d)
+		}
+		for _, s := range subs {
+			s.WantMedia(time.Second)
+		}
+	}, fanOut(2))
+}
+
+// TestAParentDies: those below it go on with another one, under the same session.
+func TestAParentDies(t *testing.T) {
+	cluster(t, 6, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(time.Second)
+		subs := map[*nodetest.Member]*nodetest.Subscriber{}
+		for _, m := range c.Nodes[1:] {
+			subs[m] = m.Subscribe("studio", nodetest.Link{})
+			c.Run(2 * time.Second)
+		}
+		dead := c.Nodes[1]
+		if len(dead.Children()) == 0 {
+			dead = c.Nodes[2]
+		}
+		if len(dead.Children()) == 0 {
+			t.Fatal("neither of the origin's children feeds anybody")
+		}
+		dead.Kill()
+		c.Run(7 * time.Second)
+		wantTree(t, c, 2, dead)
+		for m, s := range subs {
+			if m != dead {
+				s.WantMedia(5 * time.Second)
+				s.WantLive(100 * time.Millisecond)
+			}
+		}
+	}, fanOut(2))
+}
+
+// TestWantsPassOn: what nobody wants at the end of a chain sleeps on every link of it, and
+// the end knows of it nevertheless.
+func TestWantsPassOn(t *testing.T) {
+	cluster(t, 3, wantsPassOn, fanOut(1))
+}
+
+func wantsPassOn(t *testing.T, c *nodetest.Cluster) {
+	c.Nodes[0].Publish("studio", func(o *client.PublishOptions) {
+		o.IgnoreKeyframeRequests = true
+		o.Video = nil
+		for rid, lines := range map[string]int{"low": 180, "mid": 360, "high": 720} {
+			o.Video = append(o.Video, client.Encoding{RID: rid, Source: nodetest.Video(t, client.SyntheticOptions{
+				Width: lines * 16 / 9, Height: lines, Bitrate: int64(lines) * 1000, KeyframeInterval: 4 * time.Second,
+			})})
+		}
+	})
+	c.Run(2 * time.Second)
+	first := c.Nodes[1].Subscribe("studio", nodetest.Link{})
+	c.Run(time.Second)
+	if err := first.SelectLayer(t.Context(), "low"); err != nil {
+		t.Fatal(err)
+	}
+	last := c.Nodes[2].Subscribe("studio", nodetest.Link{})
+	c.Run(8 * time.Second)
+	for _, step := range []struct {
+		rid  string
+		rate int64 // bits per second of the encoding
+	}{{"low", 180_000}, {"high", 720_000}, {"mid", 360_000}, {"low", 180_000}} {
+		if err := last.SelectLayer(t.Context(), step.rid); err != nil {
+			t.Fatal(err)
+		}
+		c.Run(8 * time.Second) // a keyframe, and wantHold at each hop
+		near, far := c.Nodes[1].LinkBytes(), c.Nodes[2].LinkBytes()
+		last.WantMedia(8 * time.Second)
+		near, far = c.Nodes[1].LinkBytes()-near, c.Nodes[2].LinkBytes()-far // bits per second, in 8 s
+		both := step.rate
+		if step.rid != "low" {
+			both += 180_000 // which the first subscriber is on
+		}
+		if far < step.rate || far > step.rate*13/10+80_000 || near < both || near > both*13/10+80_000 {
+			t.Errorf("%s: %d bit/s over the first link, %d over the second", step.rid, near, far)
+		}
+		info, _ := c.Nodes[2].Streams().Lookup("studio")
+		if len(info.Encodings) != 3 {
+			t.Fatalf("the last node knows %d encodings", len(info.Encodings))
+		}
+		for _, e := range info.Encodings {
+			if w, _ := e.Size(); w == 0 || !e.Active(time.Now()) {
+				t.Errorf("%s: %q is %d wide, active %v", step.rid, e.RID(), w, e.Active(time.Now()))
+			}
+		}
+	}
+}
+
+// TestLinksDrain: who is fed by a node that drains goes on below another one.
+func TestLinksDrain(t *testing.T) {
+	cluster(t, 4, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(time.Second)
+		var subs []*nodetest.Subscriber
+		for _, m := range c.Nodes[1:] {
+			subs = append(subs, m.Subscribe("studio", nodetest.Link{}))
+			c.Run(2 * time.Second)
+		}
+		draining := c.Nodes[1]
+		if len(draining.Children()) == 0 {
+			draining = c.Nodes[2]
+		}
+		if len(draining.Children()) != 1 {
+			t.Fatalf("it feeds %v", draining.Children())
+		}
+		draining.DrainLinks()
+		c.Run(2 * time.Second)
+		if all := draining.Children(); len(all) != 0 {
+			t.Errorf("it still feeds %v", all)
+		}
+		wantTree(t, c, 2)
+		for _, s := range subs {
+			s.WantMedia(5 * time.Second)
+			s.WantMissing(codec.Video, 0)
+		}
+	}, fanOut(2))
+}

@@ -1,0 +1,207 @@
+package link
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/whippet-media/whippet/relay"
+	"github.com/whippet-media/whippet/relay/tree"
+)
+
+// A parent is the node that feeds this one.
+type parent struct {
+	tree.Candidate
+	link  *dialed
+	since time.Time
+}
+
+// errNoParent: every node that was asked is full, or must not take this one.
+var errNoParent = errors.New("link: no node has room")
+
+// A refusal is a node's word that it has no room, with its children.
+type refusal struct{ referral referral }
+
+// Error says what was refused.
+func (r *refusal) Error() string { return "link: the node refers to others" }
+
+func refusalOf(body []byte) error {
+	r, err := unmarshalReferral(body)
+	if err != nil {
+		return err
+	}
+	return &refusal{*r}
+}
+
+func unmarshalReferral(body []byte) (*referral, error) {
+	r := &referral{}
+	if err := json.Unmarshal(body, r); err != nil || r.Version != version {
+		return nil, errMessage
+	}
+	return r, nil
+}
+
+// attach finds a parent. Where no node may take this one because of its children, those
+// go and look for other parents first.
+func (x *edge) attach(ctx context.Context, origin relay.Holder) *dialed {
+	s := x.edges.seeker(x)
+	d, err := x.connect(ctx, origin, s)
+	if errors.Is(err, errNoParent) && s.Children {
+		x.edges.letGo(x.name)
+		if s = x.edges.seeker(x); !s.Children {
+			d, err = x.connect(ctx, origin, s)
+		}
+	}
+	if err != nil {
+		x.edges.cfg.Log.Warn("link", "event", "refused", "stream", x.name, "node", origin.Node, "error", err)
+		return nil
+	}
+	return d
+}
+
+// descend asks the origin for a link, then those that it and others refer to.
+func (x *edge) descend(ctx context.Context, origin relay.Holder, s tree.Seeker) (*dialed, tree.Candidate, error) {
+	ctx, cancel := context.WithTimeout(ctx, descentTimeout)
+	defer cancel()
+	root := tree.Candidate{ID: origin.Node, URL: origin.URL}
+	way := tree.NewDescent(s, root)
+	way.Next() // the origin is asked for a link at once
+	d, err := x.dialOne(ctx, root, origin.Epoch, s)
+	refused := (*refusal)(nil)
+	if !errors.As(err, &refused) {
+		return d, root, err
+	}
+	way.Refused(refused.referral.candidates())
+	for batch := way.Next(); len(batch) > 0 && ctx.Err() == nil; batch = way.Next() {
+		if d, from := x.try(ctx, way, batch, origin.Epoch, s); d != nil {
+			return d, from, nil
+		}
+	}
+	return nil, tree.Candidate{}, errNoParent
+}
+
+// try asks some nodes at once whether they have room; the first to say so is asked for a
+// link, and the others' children are noted.
+func (x *edge) try(ctx context.Context, way *tree.Descent, batch []tree.Candidate, epoch int64, s tree.Seeker) (*dialed, tree.Candidate) {
+	asking, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	answers := make(chan *referral, len(batch))
+	for _, c := range batch {
+		wg.Go(func() { answers <- x.edges.question(asking, c, x.name, s) })
+	}
+	for range batch {
+		r := <-answers
+		if r == nil {
+			continue
+		}
+		if c := r.self(); s.MayTake(c) {
+			d, err := x.dialOne(ctx, c, epoch, s)
+			if err == nil {
+				return d, c
+			}
+			refused := (*refusal)(nil)
+			if errors.As(err, &refused) {
+				r = &refused.referral
+			}
+		}
+		way.Refused(r.candidates())
+	}
+	return nil, tree.Candidate{}
+}
+
+// dialOne asks a node for a link, and takes it only where no loop arises.
+func (x *edge) dialOne(ctx context.Context, to tree.Candidate, epoch int64, s tree.Seeker) (*dialed, error) {
+	e := x.edges
+	h := relay.Holder{Node: to.ID, URL: to.URL, Epoch: epoch}
+	var d *dialed
+	var err error
+	if x.pub != nil {
+		d, err = e.dial(ctx, h, x.name, s, x.publisher, x.pub.Held())
+	} else {
+		d, err = e.dial(ctx, h, x.name, s, 0, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	to.Depth = d.depth
+	if !s.Allowed(to) {
+		d.close()
+		return nil, errNoParent
+	}
+	return d, nil
+}
+
+// question asks a node whether it has room for a stream; nil: it says nothing of use.
+func (e *Edges) question(ctx context.Context, to tree.Candidate, name string, s tree.Seeker) *referral {
+	asked := marshal(request{
+		Version: version, Stream: name, Node: e.cfg.Node, URL: e.cfg.URL, Ask: true, Children: s.Children, Depth: s.Depth,
+	})
+	_, body, err := e.post(ctx, to.URL+Path+url.PathEscape(name), asked)
+	if err != nil {
+		return nil
+	}
+	r, err := unmarshalReferral(body)
+	if err != nil || r.Node.ID != to.ID {
+		return nil
+	}
+	r.Node.URL = to.URL
+	return r
+}
+
+// seeker says how this node looks for a parent. It has none then, so it takes no children.
+func (e *Edges) seeker(x *edge) tree.Seeker {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return tree.Seeker{ID: e.cfg.Node, Children: x.children > 0, Depth: x.depth}
+}
+
+// place notes where the node stands now.
+func (e *Edges) place(x *edge, from tree.Candidate, d *dialed) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	from.Depth = d.depth
+	x.depth = from.Depth + 1
+	x.parent = parent{from, d, time.Now()}
+}
+
+// letGo ends the links that this node feeds with a stream, and waits for that.
+func (e *Edges) letGo(name string) {
+	if l := e.feeds.Load(); l != nil {
+		l.letGo(name)
+	}
+}
+
+// depthOf returns this node's depth in a stream's tree; false where nothing feeds it now.
+func (e *Edges) depthOf(name string) (int, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x := e.edges[name]
+	if x == nil || !x.linked {
+		return 0, false
+	}
+	return x.depth, true
+}
+
+// adopt keeps an edge for a child, as a subscriber does; false where nothing feeds it now,
+// or the child must not be below it.
+func (e *Edges) adopt(name string, child tree.Seeker) (depth int, release func(), ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x := e.edges[name]
+	if x == nil || !x.linked || !child.Allowed(tree.Candidate{ID: e.cfg.Node, Depth: x.depth}) {
+		return 0, nil, false
+	}
+	x.subscribers++
+	x.children++
+	return x.depth, sync.OnceFunc(func() {
+		e.mu.Lock()
+		x.children--
+		e.mu.Unlock()
+		e.leave(x)
+	}), true
+}
