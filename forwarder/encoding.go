@@ -41,9 +41,9 @@ type Encoding struct {
 	status   atomic.Pointer[[]LayerStatus]
 
 	// of one that comes over a link, nanoseconds since its beginning; see sleep
-	wantedAt atomic.Int64 // when somebody last wanted it
+	wantedAt atomic.Int64  // when somebody last wanted it
 	toldOf   atomic.Uint64 // the highest number the origin told of, while nothing comes
-	toldAt   atomic.Int64 // when the origin last said that it is active, though not sent; 0: never
+	toldAt   atomic.Int64  // when the origin last said that it is active, though not sent; 0: never
 
 	// owned by the writer
 	ext    extender

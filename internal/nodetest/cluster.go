@@ -31,6 +31,7 @@ type Member struct {
 	cluster *Cluster
 	refuse  atomic.Bool
 	drop    atomic.Bool
+	dead    atomic.Bool
 	bytes   atomic.Int64 // that came over links
 }
 
@@ -100,9 +101,19 @@ func (m *Member) Drop(on bool) { m.drop.Store(on) }
 // LinkBytes returns how many bytes have come from other nodes.
 func (m *Member) LinkBytes() int64 { return m.bytes.Load() }
 
+// dead tells whether the node of a host was killed.
+func (c *Cluster) dead(host string) bool {
+	for _, m := range c.Nodes {
+		if m.ID+".example" == host {
+			return m.dead.Load()
+		}
+	}
+	return false
+}
+
 // RoundTrip carries a request to another node.
 func (m *Member) RoundTrip(r *http.Request) (*http.Response, error) {
-	if m.refuse.Load() {
+	if m.refuse.Load() || m.cluster.dead(r.URL.Hostname()) {
 		return nil, errors.New("nodetest: the network is cut")
 	}
 	return direct{http.NotFoundHandler(), m.cluster.by}.RoundTrip(r)
@@ -148,5 +159,5 @@ func FanOut(n int) Option {
 func (m *Member) Kill() {
 	m.Refuse(true)
 	m.Host.Refuse(func([]byte) bool { return true })
-	m.cluster.by[m.ID+".example"] = http.NotFoundHandler()
+	m.dead.Store(true)
 }

@@ -1,6 +1,8 @@
 package nodetest_test
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -232,4 +234,67 @@ func TestLinksDrain(t *testing.T) {
 			s.WantMissing(codec.Video, 0)
 		}
 	}, fanOut(2))
+}
+
+// TestNoLoops: nodes come, go and die in any order; whoever is left has a way to the origin.
+func TestNoLoops(t *testing.T) {
+	for _, seed := range []uint64{1, 2, 3, 4} {
+		cluster(t, 9, func(t *testing.T, c *nodetest.Cluster) { comeAndGo(t, c, seed) }, fanOut(1+int(seed%3)))
+	}
+}
+
+func comeAndGo(t *testing.T, c *nodetest.Cluster, seed uint64) {
+	rnd := rand.New(rand.NewPCG(seed, 25))
+	c.Nodes[0].Publish("studio")
+	c.Run(time.Second)
+	subs, dead := map[*nodetest.Member]*nodetest.Subscriber{}, []*nodetest.Member{}
+	for range 40 {
+		m := c.Nodes[1+rnd.IntN(len(c.Nodes)-1)]
+		switch sub := subs[m]; {
+		case slices.Contains(dead, m):
+		case sub == nil:
+			subs[m] = m.Subscribe("studio", nodetest.Link{})
+		case len(dead) < 3 && rnd.IntN(3) == 0:
+			m.Kill()
+			dead = append(dead, m)
+		case rnd.IntN(3) == 0:
+			sub.Leave()
+			delete(subs, m)
+		}
+		c.Run(time.Duration(rnd.IntN(1500)) * time.Millisecond)
+		wantNoLoop(t, c, dead)
+	}
+	for _, m := range c.Nodes[1:] {
+		if subs[m] == nil && !slices.Contains(dead, m) {
+			subs[m] = m.Subscribe("studio", nodetest.Link{})
+		}
+	}
+	c.Run(15 * time.Second)
+	wantTree(t, c, 1+int(seed%3), dead...)
+	for m, s := range subs {
+		if !slices.Contains(dead, m) {
+			s.WantMedia(2 * time.Second)
+		}
+	}
+}
+
+// wantNoLoop walks up from every node that lives.
+func wantNoLoop(t *testing.T, c *nodetest.Cluster, dead []*nodetest.Member) {
+	t.Helper()
+	parents := map[string]string{}
+	for _, m := range c.Nodes {
+		for _, p := range m.Parents() {
+			if !slices.Contains(dead, m) {
+				parents[m.ID] = p.Node
+			}
+		}
+	}
+	for id := range parents {
+		at, steps := id, 0
+		for ; parents[at] != ""; at = parents[at] {
+			if steps++; steps > len(c.Nodes) {
+				t.Fatalf("a loop: %v", parents)
+			}
+		}
+	}
 }
