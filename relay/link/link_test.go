@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ import (
 	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/relay/link"
+	"github.com/whippet-media/whippet/relay/tree"
 )
 
 const (
@@ -514,4 +516,40 @@ func (d *directory) change(name string) {
 		default:
 		}
 	}
+}
+
+// TestAFullNodeRefers: beyond the bound a request is answered with what the node feeds, and
+// so is a question, which opens nothing.
+func TestAFullNodeRefers(t *testing.T) {
+	run(t, "right", func(t *testing.T, p *pair) {
+		p.publish("a")
+		as := func(node string, more map[string]any) int {
+			return p.ask(signedAgain(func(m map[string]any) {
+				m["node"], m["url"] = node, "http://"+node
+				for k, v := range more {
+					m[k] = v
+				}
+			}))
+		}
+		for i := range tree.DefaultLinks {
+			if got := as("n"+strconv.Itoa(i), nil); got != http.StatusCreated {
+				t.Fatalf("link %d: status %d", i, got)
+			}
+		}
+		if got := as("more", nil); got != http.StatusConflict {
+			t.Errorf("one too many: status %d", got)
+		}
+		if got := as("n3", nil); got != http.StatusCreated {
+			t.Errorf("one whose last link is not closed yet: status %d", got)
+		}
+		links := p.links.Count()
+		if got := as("more", map[string]any{"ask": true}); got != http.StatusOK || p.links.Count() != links {
+			t.Errorf("a question: status %d, %d links of %d", got, p.links.Count(), links)
+		}
+		time.Sleep(11 * time.Second) // nobody connects
+		if got := as("more", nil); got != http.StatusCreated {
+			t.Errorf("when there is room again: status %d", got)
+		}
+		time.Sleep(11 * time.Second)
+	})
 }
