@@ -179,7 +179,7 @@ func (c *cluster) bytesIn(t *testing.T, node int, stream string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("whippet_stream_bytes_total{stream=%q,direction=\"in\"} ", stream)
+	name := fmt.Sprintf("whippet_stream_bytes_total{direction=\"in\",stream=%q} ", stream)
 	_, rest, ok := strings.Cut(string(text), name)
 	if !ok {
 		t.Fatalf("no %sin the metrics:\n%s", name, text)
