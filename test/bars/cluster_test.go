@@ -54,7 +54,7 @@ func (b *bench) clustered(t *testing.T) {
 func (c *cluster) start(t *testing.T, i int) {
 	t.Helper()
 	c.nodes[i] = harness.StartNodeAt(t, c.binary, c.ports[i], "--redis", c.redis.URL(), "--cluster-secret", strings.Repeat("c", 32),
-		"--node-id", fmt.Sprint("node-", i), "--node-url", fmt.Sprintf("http://127.0.0.1:%d", c.ports[i]))
+		"--node-id", fmt.Sprint("node-", i), "--node-url", fmt.Sprintf("http://127.0.0.1:%d", c.ports[i]), "--metrics-streams", "100")
 }
 
 // joins measures the time from POST to keyframe on a cold edge and on a warm one, of publishers with
