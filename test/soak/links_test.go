@@ -89,7 +89,7 @@ func startPair(t *testing.T) *pair {
 	for i := range c.nodes {
 		port := harness.FreePort(t)
 		c.nodes[i] = harness.StartNodeAt(t, binary, port, "--redis", c.redis.URL(), "--cluster-secret", strings.Repeat("c", 32),
-			"--node-id", fmt.Sprint("node-", i), "--node-url", fmt.Sprintf("http://127.0.0.1:%d", port), "--log-level", "warn")
+			"--node-id", fmt.Sprint("node-", i), "--node-url", fmt.Sprintf("http://127.0.0.1:%d", port), "--log-level", "warn", "--max-request-rate", "0")
 	}
 	return c
 }
