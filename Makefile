@@ -36,6 +36,7 @@ test-web: ## tests of the pages' modules, in Node.js
 
 e2e: setup ## real clients: Chromium, FFmpeg, GStreamer, sockets
 	$(GO) test -tags e2e -count=1 -v -timeout 25m ./test/e2e | awk -f test/progress.awk
+	LINKCYCLES=50 $(GO) test -tags soak -run TestLinkCycles -count=1 -timeout 5m ./test/soak
 
 layers: setup ## layers in Chromium behind capped links, all codecs; wants a quiet machine
 	LAYERS=all $(GO) test -tags e2e -run TestLayers -count=1 -v -timeout 25m ./test/e2e | awk -f test/progress.awk
@@ -43,7 +44,7 @@ layers: setup ## layers in Chromium behind capped links, all codecs; wants a qui
 bars: setup ## measure the promised figures; writes dist/bars.json
 	$(GO) test -tags bars -count=1 -v -timeout 60m ./test/bars
 
-soak: setup ## joins, leaves and restarts for SOAKTIME, watching memory
+soak: setup ## joins, leaves and restarts for SOAKTIME and 10,000 links, watching memory
 	SOAKTIME=$(SOAKTIME) $(GO) test -tags soak -count=1 -v -timeout 24h ./test/soak
 	SOAKTIME=$(SOAKTIME) $(GO) test -run TestSweep -count=1 -timeout 24h ./forwarder/forwardertest
 

@@ -53,6 +53,7 @@ func TestBars(t *testing.T) {
 	t.Run("Layers", b.layers)
 	t.Run("Memory", b.memory)
 	t.Run("Doors", b.doors)
+	t.Run("Cluster", b.clustered)
 }
 
 // firstKeyframe measures the time from a subscriber's POST to the first packet of a keyframe, and

@@ -44,6 +44,12 @@ func NewBrowserBehind(t testing.TB, l *Link) *Browser {
 	return newBrowser(t, l.inside)
 }
 
+// NewBrowserAt starts Chromium at a host of a network.
+func NewBrowserAt(t testing.TB, h *Host) *Browser {
+	t.Helper()
+	return newBrowser(t, h.Inside)
+}
+
 func newBrowser(t testing.TB, where func(Command) Command) *Browser {
 	t.Helper()
 	b := &Browser{waiting: map[int]chan reply{}, log: filepath.Join(t.TempDir(), "chromium.log")}

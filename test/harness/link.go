@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -130,14 +129,8 @@ func (l *Link) Close() {
 // remove ends what runs in the namespace and removes it. A namespace's end of a link goes with it,
 // and the other end with that.
 func (l *Link) remove() {
-	pids, err := exec.Command("ip", "netns", "pids", l.namespace()).Output()
-	if err != nil {
-		return // there is none
-	}
-	for text := range strings.FieldsSeq(string(pids)) {
-		if pid, err := strconv.Atoi(text); err == nil && pid != os.Getpid() {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have ended
-		}
+	if !endInside(l.namespace()) {
+		return
 	}
 	// The namespace may live on for a moment with what is ending in it; its device must not.
 	_ = exec.Command("ip", "link", "delete", l.device()).Run()
@@ -177,7 +170,7 @@ func (l *Link) Lose(t testing.TB, percent int) {
 	if percent > 0 {
 		rules += fmt.Sprintf(lossRules, percent)
 	}
-	l.run(t, strings.NewReader(rules), "ip", "netns", "exec", l.namespace(), "nft", "-f", "-")
+	command(t, rules, "ip", "netns", "exec", l.namespace(), "nft", "-f", "-")
 }
 
 // Shaped describes what the link did with packets so far: how many it sent and lost.
@@ -228,24 +221,9 @@ func (l *Link) visit(call func() error) error {
 }
 
 // inside returns a command that runs another one at the link's far end.
-func (l *Link) inside(c Command) Command {
-	c.Args = append([]string{"netns", "exec", l.namespace(), c.Path}, c.Args...)
-	c.Path = "ip"
-	return c
-}
+func (l *Link) inside(c Command) Command { return insideOf(l.namespace(), c) }
 
 func (l *Link) must(t testing.TB, name string, args ...string) {
 	t.Helper()
-	l.run(t, nil, name, args...)
-}
-
-func (l *Link) run(t testing.TB, stdin *strings.Reader, name string, args ...string) {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	if stdin != nil {
-		cmd.Stdin = stdin
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s(a test of links needs root; test/setup.sh installs what it runs)", name, strings.Join(args, " "), err, out)
-	}
+	command(t, "", name, args...)
 }

@@ -100,13 +100,19 @@ func inRealTime() []string { return []string{"-re", "-readrate_catchup", "4"} }
 // [Process.Kill].
 func FFmpegPublish(t testing.TB, endpoint, token string, c Clip) *Process {
 	t.Helper()
+	return Start(t, FFmpegCommand(t, endpoint, token, c))
+}
+
+// FFmpegCommand is what [FFmpegPublish] starts.
+func FFmpegCommand(t testing.TB, endpoint, token string, c Clip) Command {
+	t.Helper()
 	c = c.withDefaults()
 	args := slices.Concat(quietly(), inRealTime(), c.picture(), inRealTime(), c.sound(), c.length(), c.h264(), c.opus())
 	if token != "" {
 		args = append(args, "-authorization", token)
 	}
 	args = append(args, "-f", "whip", endpoint)
-	return Start(t, Command{Path: FFmpeg(t), Args: args})
+	return Command{Path: FFmpeg(t), Args: args}
 }
 
 // GStreamerReport is one line of gst.py's output.
