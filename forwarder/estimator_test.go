@@ -587,3 +587,15 @@ func TestEstimatorHoldsWhateverComes(t *testing.T) {
 		}
 	})
 }
+
+// TestABurstAtTheStartIsNoBitrate: what a keyframe arrives at on an open link, over a few
+// milliseconds, must not make all that is sent later seem too little to fill a queue.
+func TestABurstAtTheStartIsNoBitrate(t *testing.T) {
+	est, p := onPath(link.Config{Capacity: []link.Step{{Bitrate: 200_000_000}, {At: 3 * time.Second, Bitrate: 600_000}}})
+	p.run(&constant{bitrate: 20_000_000}, 80*ms, nil)
+	p.run(&constant{bitrate: 1_000_000, frame: p.now}, 3*time.Second, nil)
+	p.run(&constant{bitrate: 1_000_000, frame: p.now}, 2700*ms, nil)
+	if s := est.State(); !near(s.Estimate, 600_000, 0.25) {
+		t.Errorf("%v, want about 600 kbit/s", s)
+	}
+}

@@ -74,7 +74,9 @@ func (e *Estimator) adjust(i int, c congestion) {
 	}
 	r := &e.rate
 	r.acked, r.sent = e.groups.arriving(i, ackedTime), e.groups.sending(i, ackedTime)
-	r.remember(p.start)
+	if p.start-e.groups.at(e.groups.oldest()).start >= ackedTime { // over less, a keyframe's burst seems a bitrate
+		r.remember(p.start)
+	}
 	if c == congestionGrowing {
 		r.congested = p.start
 	}
