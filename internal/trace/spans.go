@@ -36,6 +36,9 @@ func (s *Session) steps() []step {
 		if all[i].to.IsZero() {
 			return all[:i+1]
 		}
+		if all[i].to.Before(all[i].from) {
+			all[i].to = all[i].from
+		}
 	}
 	return all
 }

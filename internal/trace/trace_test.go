@@ -52,6 +52,11 @@ func TestSpansOfASession(t *testing.T) {
 			"POST < whep set-up: 0-20 \nICE < whep set-up: 20-50 \nDTLS < whep set-up: 50-90 \npublisher < whep set-up: 90-900 \n" +
 				"first packet < whep set-up: 900-905 \nfirst keyframe < whep set-up: 905-910 \nwhep set-up < : 0-910 \n",
 		},
+		"sent before the publisher's first packet was noted": {
+			func(s *trace.Session) { s.Live, s.Packet, s.Keyframe = at(900), at(899), at(910) },
+			"POST < whep set-up: 0-20 \nICE < whep set-up: 20-50 \nDTLS < whep set-up: 50-90 \npublisher < whep set-up: 90-900 \n" +
+				"first packet < whep set-up: 900-900 \nfirst keyframe < whep set-up: 899-910 \nwhep set-up < : 0-910 \n",
+		},
 		"never connected": {
 			func(s *trace.Session) {
 				*s = trace.Session{Kind: "whep", Posted: at(0), Answered: at(20), Ended: at(15_000), Reason: "never-connected", Failed: true}
