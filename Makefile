@@ -15,7 +15,7 @@ SHELL      := bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-unit test-web e2e layers bars soak fuzz lint lint-api api format image-check clean
+.PHONY: help setup build test test-unit test-web e2e layers bars soak fuzz lint lint-api api format test-deploy image-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ build: ## build dist/whippet, a static binary
 setup: ## install what the tests need (Debian packages, npm, an FFmpeg with WHIP)
 	@test/setup.sh
 
-test: setup lint lint-api test-unit test-web image-check e2e ## everything a change must pass
+test: setup lint lint-api test-unit test-web test-deploy image-check e2e ## everything a change must pass
 
 test-unit: ## Go tests of every package, with the race detector
 	$(GO) test -race -p 2 -timeout 15m ./...
@@ -69,6 +69,9 @@ api: ## write internal/api/wire from openapi.yaml
 
 format: ## rewrite Go files as the lint wants them
 	$(GOFUMPT) -w .
+
+test-deploy: ## deploy/: the parsers of Compose and Kubernetes, and nodes that run with what they read
+	cd deploy/check && $(GO) vet ./... && $(STATICCHECK) ./... && $(GO) test -count=1 -timeout 5m ./...
 
 image-check: ## build what the container image holds and check it, without a container engine
 	deploy/image-check.sh

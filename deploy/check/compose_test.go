@@ -42,11 +42,11 @@ func TestCompose(t *testing.T) {
 		if !ok {
 			t.Fatalf("there is no %s", name)
 		}
-		checkService(t, s)
 		env := map[string]string{}
 		for k, v := range s.Environment {
 			env[k] = *v
 		}
+		checkService(t, s, env)
 		settings.check(t, name, s.Command, env)
 		secrets := t.TempDir()
 		for _, secret := range s.Secrets {
@@ -59,22 +59,22 @@ func TestCompose(t *testing.T) {
 }
 
 // checkService compares what a node's settings say with what Compose does for it.
-func checkService(t *testing.T, s types.ServiceConfig) {
+func checkService(t *testing.T, s types.ServiceConfig, env map[string]string) {
 	t.Helper()
-	port := strings.TrimPrefix(*s.Environment["WHIPPET_HTTP"], ":")
+	port := strings.TrimPrefix(env["WHIPPET_HTTP"], ":")
 	open := map[string]bool{}
 	for _, p := range s.Ports {
 		if p.HostIP == "" {
 			open[p.Published+"/"+p.Protocol] = true
 		}
-		if p.Published == port && (p.Target != atoi(t, port)) {
+		if p.Published == port && p.Target != atoi(t, port) {
 			t.Errorf("%s: port %s leads to %d", s.Name, port, p.Target)
 		}
 	}
 	if len(open) != 2 || !open[port+"/tcp"] || !open[port+"/udp"] {
 		t.Errorf("%s: it listens on %s, others reach %v", s.Name, port, open)
 	}
-	if url := *s.Environment["WHIPPET_NODE_URL"]; url != "http://"+s.Name+":"+port {
+	if url := env["WHIPPET_NODE_URL"]; url != "http://"+s.Name+":"+port {
 		t.Errorf("%s: the other node looks for it at %s", s.Name, url)
 	}
 	if s.StopGracePeriod == nil || time.Duration(*s.StopGracePeriod) < leastGrace {
@@ -84,7 +84,7 @@ func checkService(t *testing.T, s types.ServiceConfig) {
 		t.Errorf("%s: restart %q, health check %v, read-only %v, dropped %v", s.Name, s.Restart, s.HealthCheck, s.ReadOnly, s.CapDrop)
 	}
 	for _, secret := range s.Secrets {
-		if file := "/run/secrets/" + secret.Source; *s.Environment["WHIPPET_"+strings.ToUpper(secret.Source)+"_SECRET_FILE"] != file {
+		if file := "/run/secrets/" + secret.Source; env["WHIPPET_"+strings.ToUpper(secret.Source)+"_SECRET_FILE"] != file {
 			t.Errorf("%s: no setting reads %s", s.Name, file)
 		}
 	}

@@ -54,7 +54,7 @@ func loadKubernetes(t *testing.T) manifests {
 			t.Fatalf("nobody looks at a %s", kind)
 		}
 		if err := yaml.UnmarshalStrict(text, object); err != nil {
-			t.Errorf("%s: %v", r.CurId(), err)
+			t.Fatalf("%s: %v", r.CurId(), err)
 		}
 	}
 	return m

@@ -18,6 +18,7 @@ func down() map[string][]string {
 		"forwarder":       codec,
 		"forwarder/codec": {},
 		"internal/house":  {},
+		"deploy/check":    {}, // a module of its own
 
 		// One subscriber of the core behind a bottleneck, for tests.
 		"forwarder/forwardertest/scenario": append([]string{"forwarder/forwardertest/link"}, core...),
