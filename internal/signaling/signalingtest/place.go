@@ -36,10 +36,10 @@ func testRedirect(t *testing.T, k Kit) {
 	if r.Header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Error("no CORS headers")
 	}
-	x.Post(t, "live?placed=1", x.Offer(), "").Want(t, http.StatusCreated)
-	x.Post(t, "other", x.Offer(), "").Want(t, http.StatusCreated)
 	x.Do(t, Request{Method: http.MethodGet, Path: x.Endpoint("live")}).Want(t, http.StatusOK)
 	x.Do(t, Request{Method: http.MethodDelete, Path: s.Path}).Want(t, http.StatusOK)
+	x.Post(t, "live?placed=1", x.Offer(), "").Want(t, http.StatusCreated)
+	x.Post(t, "other", x.Offer(), "").Want(t, http.StatusCreated)
 }
 
 // testRedirectTokens: strangers are told of no node, and browsers that would not show their
