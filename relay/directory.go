@@ -96,9 +96,12 @@ type Renewal struct {
 
 // A NodeInfo is what a node tells the others about itself.
 type NodeInfo struct {
-	ID      string `json:"id"`
-	URL     string `json:"url"`
-	Version string `json:"version,omitempty"`
+	ID  string `json:"id"`
+	URL string `json:"url"`
+	// PublicURL is how clients reach it, without a slash at the end; "": not told, and
+	// no client is sent there.
+	PublicURL string `json:"public_url,omitempty"`
+	Version   string `json:"version,omitempty"`
 	// Load is how busy the node is, from 0, idle, to 1, full.
 	Load float64 `json:"load"`
 	// Draining nodes want no new sessions and no new links.

@@ -20,6 +20,7 @@ type KeeperConfig struct {
 	// may have the same.
 	Node, NodeURL string
 	Version       string // announced
+	PublicURL     string // announced; may be ""
 
 	// Report returns how busy the node is, see [NodeInfo]. It must not block. nil: idle.
 	Report func() (load float64, draining bool)

@@ -30,13 +30,14 @@ func (k *Keeper) tick(ctx context.Context) {
 	late := func() bool { return time.Since(begun) > roundTime }
 	if k.contact(k.announce(ctx)) == nil && k.renew(ctx, late) == nil {
 		k.settle(ctx, late)
+		_, _ = k.Nodes(ctx) // for KnownNodes; what it says of the directory is known
 	}
 }
 
 func (k *Keeper) announce(ctx context.Context) error {
 	load, draining := k.cfg.Report()
 	return k.cfg.Directory.AnnounceNode(ctx, NodeInfo{
-		ID: k.cfg.Node, URL: k.cfg.NodeURL, Version: k.cfg.Version, Load: load, Draining: draining,
+		ID: k.cfg.Node, URL: k.cfg.NodeURL, PublicURL: k.cfg.PublicURL, Version: k.cfg.Version, Load: load, Draining: draining,
 	})
 }
 

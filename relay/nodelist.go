@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,6 +14,17 @@ type nodeList struct {
 	mu    sync.Mutex
 	nodes []NodeInfo
 	at    time.Time
+
+	known atomic.Pointer[[]NodeInfo] // the last list
+}
+
+// KnownNodes is Nodes without asking: the list of the last seconds, or the last there was;
+// nil: none yet. It does not block, and the list must not be changed.
+func (k *Keeper) KnownNodes() []NodeInfo {
+	if known := k.list.known.Load(); known != nil {
+		return *known
+	}
+	return nil
 }
 
 // Nodes returns the nodes that have announced themselves of late, this one too, by id: the
@@ -33,5 +45,6 @@ func (k *Keeper) Nodes(ctx context.Context) ([]NodeInfo, error) {
 		return l.nodes, nil
 	}
 	l.nodes, l.at = nodes, time.Now()
+	l.known.Store(&nodes)
 	return nodes, nil
 }

@@ -88,6 +88,13 @@ func (h *Handler) CloseEvents() {
 	}
 }
 
+// Subscribers returns how many sessions there are.
+func (h *Handler) Subscribers() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.subscribers)
+}
+
 // EventStreams returns how many event streams there are.
 func (h *Handler) EventStreams() int { return int(h.eventStreams.Load()) }
 

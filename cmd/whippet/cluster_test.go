@@ -61,7 +61,7 @@ func startNode(t *testing.T, redis *relaytest.Server, args ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
-	url := regexp.MustCompile(`Streams\s+(http://localhost:\d+)/`)
+	url := regexp.MustCompile(`Streams\s+(http://[a-z0-9.]+:\d+)/`)
 	lines := bufio.NewScanner(out)
 	for p.base == "" && lines.Scan() {
 		if m := url.FindStringSubmatch(lines.Text()); m != nil {

@@ -6,20 +6,23 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/whippet-media/whippet/relay"
 )
 
 // Nodes holds the settings that make one cluster of many nodes.
 type Nodes struct {
-	Redis             string `name:"redis" placeholder:"URL" help:"Redis through which nodes find each other's streams: redis://user:password@host:6379/0, rediss:// for TLS, redis-sentinel://host:26379,host:26379/master for Sentinel. With it this node is one of a cluster; all of them need the same --cluster-secret, and keys for tokens that all know."`
-	RedisFile         string `name:"redis-file" placeholder:"FILE" help:"File that holds --redis."`
-	RedisNamespace    string `name:"redis-namespace" default:"whippet" placeholder:"NAME" help:"Begins all names in Redis, so that several clusters can share one."`
-	NodeID            string `name:"node-id" placeholder:"NAME" help:"What this node is called, in the cluster and in events; another name for each node. Default: the host's name, in a cluster with a few random characters."`
-	NodeURL           string `name:"node-url" placeholder:"URL" help:"How other nodes, not clients, reach --http of this node, another URL for each node. Default: the address of a network interface; needed with --tls-cert."`
-	MaxLinks          int    `name:"max-links" default:"16" placeholder:"N" help:"Most links of one stream to other nodes; further nodes are fed by those."`
-	ClusterSecret     string `name:"cluster-secret" placeholder:"SECRET" help:"Secret of at least 32 bytes by which nodes know each other."`
-	ClusterSecretFile string `name:"cluster-secret-file" placeholder:"FILE" help:"File that holds --cluster-secret."`
+	Redis             string        `name:"redis" placeholder:"URL" help:"Redis through which nodes find each other's streams: redis://user:password@host:6379/0, rediss:// for TLS, redis-sentinel://host:26379,host:26379/master for Sentinel. With it this node is one of a cluster; all of them need the same --cluster-secret, and keys for tokens that all know."`
+	RedisFile         string        `name:"redis-file" placeholder:"FILE" help:"File that holds --redis."`
+	RedisNamespace    string        `name:"redis-namespace" default:"whippet" placeholder:"NAME" help:"Begins all names in Redis, so that several clusters can share one."`
+	NodeID            string        `name:"node-id" placeholder:"NAME" help:"What this node is called, in the cluster and in events; another name for each node. Default: the host's name, in a cluster with a few random characters."`
+	NodeURL           string        `name:"node-url" placeholder:"URL" help:"How other nodes, not clients, reach --http of this node, another URL for each node. Default: the address of a network interface; needed with --tls-cert."`
+	MaxLinks          int           `name:"max-links" default:"16" placeholder:"N" help:"Most links of one stream to other nodes; further nodes are fed by those."`
+	Place             string        `name:"place" enum:"local,redirect" default:"local" help:"What becomes of a POST for a new session where this node is loaded: 'local' takes it, 'redirect' sends the client to a node with a lower load and a --public-url, by a 307. A node that is going does that in any case."`
+	DrainTime         time.Duration `name:"drain-time" default:"10s" placeholder:"TIME" help:"How long a node that is told to end waits for its subscribers to go to another node of the cluster, up to 10m."`
+	ClusterSecret     string        `name:"cluster-secret" placeholder:"SECRET" help:"Secret of at least 32 bytes by which nodes know each other."`
+	ClusterSecretFile string        `name:"cluster-secret-file" placeholder:"FILE" help:"File that holds --cluster-secret."`
 }
 
 // A Cluster says how a node is one of several. The zero Cluster is a node alone.
@@ -28,7 +31,9 @@ type Cluster struct {
 	Namespace string
 	NodeURL   string // without a slash at its end; "": to be made from the addresses of --http
 	Secret    Secret
-	MaxLinks  int // of one stream, that this node feeds
+	MaxLinks  int           // of one stream, that this node feeds
+	Redirect  bool          // clients go elsewhere while the node is loaded
+	DrainTime time.Duration // for subscribers, when the node ends
 }
 
 // On tells whether the node is one of a cluster.
@@ -48,6 +53,10 @@ func (e *problems) cluster(n Nodes) Cluster {
 	c.Namespace = e.name("redis-namespace", n.RedisNamespace)
 	c.NodeURL = e.nodeURL(n.NodeURL)
 	c.MaxLinks = e.between("max-links", n.MaxLinks, 1, maxLinks)
+	c.Redirect = n.Place == "redirect"
+	if c.DrainTime = n.DrainTime; c.DrainTime < 0 || c.DrainTime > maxDrainTime {
+		e.add("drain-time", "%v is not between 0 and %v", n.DrainTime, maxDrainTime)
+	}
 	c.Secret = e.secret("cluster-secret", n.ClusterSecret, n.ClusterSecretFile)
 	switch size := len(c.Secret.Bytes()); {
 	case size == 0:

@@ -124,7 +124,7 @@ func TestEverySettingArrives(t *testing.T) {
 		MetricsStreams: 50, Trace: config.Trace{Endpoint: "http://127.0.0.1:4318/v1/traces", Share: 0.25},
 		Cluster: config.Cluster{
 			Redis: config.NewSecret("rediss://u:p@redis.example/1"), Namespace: "tv",
-			MaxLinks: 16, NodeURL: "http://10.0.0.7:80", Secret: config.NewSecret(strings.Repeat("c", 32)),
+			MaxLinks: 16, DrainTime: 10 * time.Second, NodeURL: "http://10.0.0.7:80", Secret: config.NewSecret(strings.Repeat("c", 32)),
 		},
 		ClientLimits: config.ClientLimits{
 			MaxUnconnected: 9, MaxTokenSessions: 1, MaxSubjectSessions: 2, MaxAddressSessions: 3,
@@ -266,6 +266,7 @@ func TestMistakesNameTheFlag(t *testing.T) {
 		{"--ice-server=turn:t.example", []string{"--turn-secret"}},
 		{"--turn-secret=x", []string{"--ice-server"}},
 		{"--redis=localhost", []string{"--redis", "redis://"}},
+		{"--redis=redis://a --drain-time=11m --cluster-secret=x", []string{"--drain-time", "10m"}},
 		{"--redis=redis://a,b --cluster-secret=x", []string{"--redis", "sentinel"}},
 		{"--redis=redis-sentinel://a", []string{"--redis", "master"}},
 		{"--redis=redis://a/x", []string{"--redis", "number"}},

@@ -41,4 +41,7 @@ const (
 
 	// maxLinks bounds --max-links: as many as the node's streams allow.
 	maxLinks = 256
+
+	// maxDrainTime bounds --drain-time.
+	maxDrainTime = 10 * time.Minute
 )

@@ -36,7 +36,7 @@ func newCluster(cfg config.Config, d Deps, report func() (float64, bool)) *clust
 		Client: &http.Client{Transport: clusterTransport(d), CheckRedirect: noRedirect},
 	}
 	c.keeper = relay.NewKeeper(relay.KeeperConfig{
-		Directory: d.Directory, Node: cfg.NodeID, NodeURL: cfg.Cluster.NodeURL, Version: d.Version,
+		Directory: d.Directory, Node: cfg.NodeID, NodeURL: cfg.Cluster.NodeURL, Version: d.Version, PublicURL: cfg.PublicURL,
 		Report: report, Takeover: cfg.Takeover, Ask: asker.Ask, Logger: d.Logs.For("relay"),
 	})
 	return c

@@ -228,7 +228,7 @@ func (h *Host) Serve(ctx context.Context) error {
 func (h *Host) close(public, admin *http.Server) {
 	sessions, _ := h.node.Sessions()
 	h.life.Info("node", "event", "closing", "sessions", sessions)
-	h.node.Drain()
+	h.node.Leave()
 	h.node.EndEvents()
 	shutdown(public)
 	h.node.Close()

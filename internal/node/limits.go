@@ -27,6 +27,12 @@ const (
 	// maxHeaderBytes bounds a request's header; a token may have 8 KiB.
 	maxHeaderBytes = 32 << 10
 
+	// leaveStep is how often a node that ends looks whether its subscribers have gone.
+	leaveStep = 100 * time.Millisecond
+
+	// holderTimeout bounds a request's wait for who has its stream.
+	holderTimeout = time.Second
+
 	// drainTimeout is how long requests may take to end when the node closes.
 	drainTimeout = 5 * time.Second
 

@@ -89,7 +89,7 @@ func (n *Node) Children() []link.Child {
 	return n.links.origin.Info()
 }
 
-// DrainLinks takes no more links, and lets the nodes that this one feeds with others'
+// DrainLinks takes no more links of others' streams, and lets the nodes that this one feeds with such
 // streams look for other parents. It returns when they were told.
 func (n *Node) DrainLinks() {
 	if n.links.origin != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -157,6 +158,7 @@ func (n *Node) start() error {
 		Verifier:       n.deps.Verifier,
 		Authoriser:     authoriser,
 		Announce:       n.announce,
+		Elsewhere:      n.elsewhere(),
 		Open:           n.cfg.Open,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,
@@ -235,20 +237,27 @@ func (n *Node) routes() http.Handler {
 	if n.cluster != nil {
 		e.GET(relay.HolderPath, echo.WrapHandler(n.cluster.holderHandler(n.streams.Holder)))
 	}
-	pages := echo.WrapHandler(web.New(web.Config{ConnectOrigins: n.connectOrigins()}))
+	pages := echo.WrapHandler(web.New(web.Config{ConnectOrigins: n.connectOrigins}))
 	e.Any("/*", pages)
 	e.Any("/", pages)
 	return e
 }
 
 // connectOrigins is where a page must be able to go besides its own origin: Location
-// headers are built from the public URL.
+// headers are built from the public URL, and a node that ends sends pages to another one.
 func (n *Node) connectOrigins() []string {
-	u, err := url.Parse(n.cfg.PublicURL)
-	if err != nil || u.Host == "" {
-		return nil
+	all := []string{n.cfg.PublicURL}
+	for _, other := range n.others() {
+		all = append(all, other.PublicURL)
 	}
-	return []string{u.Scheme + "://" + u.Host}
+	var origins []string
+	for _, text := range all {
+		if u, err := url.Parse(text); err == nil && u.Host != "" {
+			origins = append(origins, u.Scheme+"://"+u.Host)
+		}
+	}
+	slices.Sort(origins)
+	return slices.Compact(origins)
 }
 
 // Handler serves the public port: WHIP, WHEP, pages, the list of streams, and the API

@@ -176,6 +176,9 @@ func (ep *endpoint) post(c echo.Context) error {
 	err := ep.begin(c, posted)
 	if ep.observePost != nil {
 		code := ""
+		if c.Response().Status == http.StatusTemporaryRedirect {
+			code = "redirected"
+		}
 		if err != nil {
 			p, _ := problemOf(err)
 			code = p.Code
@@ -190,6 +193,11 @@ func (ep *endpoint) begin(c echo.Context, posted time.Time) error {
 	stream, caller, err := ep.admit(c)
 	if err != nil {
 		return err
+	}
+	if to, err := ep.place(c, stream); err != nil {
+		return err
+	} else if to != "" {
+		return redirect(c, to)
 	}
 	s := newSession(ep.Service, ep.kind, stream, caller)
 	s.agent = shortened(c.Request().UserAgent())

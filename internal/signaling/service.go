@@ -1,6 +1,7 @@
 package signaling
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
@@ -47,6 +48,12 @@ type Config struct {
 	// Learn; the latter with an Until that has passed. It must not block. Nil: nobody is told.
 	Announce func(auth.Revocation)
 
+	// Elsewhere decides, for each request that may make a session, whether another node
+	// should have it: then it returns that one's URL, without a slash at its end. placed
+	// tells that another node has sent the client here. An error refuses the session. Nil: all sessions are
+	// made here.
+	Elsewhere func(ctx context.Context, stream string, placed bool) (base string, err error)
+
 	Limits Limits
 	Log    *slog.Logger // nil: nothing is logged
 
@@ -79,6 +86,7 @@ type Service struct {
 	bases          bases
 	iceServers     iceServers
 	announce       func(auth.Revocation)
+	elsewhere      func(context.Context, string, bool) (string, error)
 	undecided      atomic.Bool // the Authoriser could not decide lately
 	revocations    revocations
 	visitors       *visitors
@@ -124,6 +132,7 @@ func New(cfg Config) (*Service, error) {
 		bases:          bases,
 		iceServers:     ice,
 		announce:       cfg.Announce,
+		elsewhere:      cfg.Elsewhere,
 		visitors:       newVisitors(limits),
 		limits:         limits,
 		log:            cfg.Log,

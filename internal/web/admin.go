@@ -11,7 +11,7 @@ import (
 // everybody: what they show comes from /api/v1/ of the same port, which wants a token. It
 // is safe for concurrent use and keeps no state.
 func Admin() http.Handler {
-	s := &site{files: load(), connect: "'self'"}
+	s := &site{files: load()}
 	s.route = s.adminPage
 	return s
 }

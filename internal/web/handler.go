@@ -13,7 +13,8 @@ type Config struct {
 	// that pages may send requests to: the public URL, where Location headers point
 	// elsewhere than the address in the browser, and other nodes of a cluster.
 	// Entries that are no origin are left out.
-	ConnectOrigins []string
+	// It is called for each response. Nil: none.
+	ConnectOrigins func() []string
 }
 
 // streamName is one path segment that names a stream.
@@ -30,10 +31,7 @@ func Handler() http.Handler { return New(Config{}) }
 // everything else with a problem: 404, or 405 with Allow. It is safe for concurrent
 // use and keeps no state.
 func New(cfg Config) http.Handler {
-	connect := slices.DeleteFunc(slices.Clone(cfg.ConnectOrigins), func(s string) bool {
-		return !origin.MatchString(s)
-	})
-	s := &site{files: load(), connect: strings.Join(append([]string{"'self'"}, connect...), " ")}
+	s := &site{files: load(), connect: cfg.ConnectOrigins}
 	s.route = s.publicPage
 	return s
 }
@@ -41,7 +39,7 @@ func New(cfg Config) http.Handler {
 // A site is the immutable set of pages and assets.
 type site struct {
 	files   map[string]file // by path inside static/
-	connect string          // sources of connect-src
+	connect func() []string // further sources of connect-src; nil: none
 	route   http.HandlerFunc
 }
 
@@ -103,7 +101,7 @@ func (s *site) asset(w http.ResponseWriter, r *http.Request, name string) {
 // secure sets the headers every response carries. ancestors is who may frame it.
 func (s *site) secure(h http.Header, ancestors string) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "+
-		"img-src 'self' data:; media-src 'self' blob: mediastream:; connect-src "+s.connect+"; "+
+		"img-src 'self' data:; media-src 'self' blob: mediastream:; connect-src "+s.sources()+"; "+
 		"base-uri 'none'; form-action 'none'; frame-ancestors "+ancestors)
 	h.Set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), "+
 		"fullscreen=(self), picture-in-picture=(self), autoplay=(self), screen-wake-lock=(self), "+
@@ -113,4 +111,15 @@ func (s *site) secure(h http.Header, ancestors string) {
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+}
+
+// sources are those of connect-src.
+func (s *site) sources() string {
+	all := []string{"'self'"}
+	if s.connect != nil {
+		all = append(all, s.connect()...)
+	}
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool {
+		return s != "'self'" && !origin.MatchString(s)
+	}), " ")
 }

@@ -70,7 +70,7 @@ func (l *Links) refer(r *request) (*referral, error) {
 			children = append(children, tree.Candidate{ID: s.node, URL: s.url, Depth: depth + 1, Room: 1}) // it says itself how much
 		}
 	}
-	self := nodeMessage{Depth: depth, Room: max(l.roomLocked(r.Stream, r.Node), 0)}
+	self := nodeMessage{Depth: depth, Room: max(l.roomLocked(r.Stream, r.Node, depth == 0), 0)}
 	if l.cfg.Edges != nil {
 		self.ID = l.cfg.Edges.cfg.Node
 	}
@@ -96,9 +96,9 @@ func (l *Links) depth(name string) (int, bool) {
 }
 
 // roomLocked returns how many more links of a stream there may be, if one is to be for a
-// node: what is left of that one's last link does not count.
-func (l *Links) roomLocked(name, node string) int {
-	if l.draining {
+// node: what is left of that one's last link does not count. origin: nobody else has the stream.
+func (l *Links) roomLocked(name, node string, origin bool) int {
+	if l.draining && !origin {
 		return 0
 	}
 	others := map[string]bool{}
@@ -138,9 +138,9 @@ func (l *Links) letGo(name string) {
 	}
 }
 
-// Drain takes no more links, and ends those there are: the nodes that they feed find
-// others and go on after what they have. Links of this node's own publishers stay until
-// Close, since nobody else has those streams.
+// Drain takes no more links of other nodes' streams, and ends those there are: the nodes
+// that they feed find others and go on after what they have. Those of this node's own
+// publishers stay until Close and there may be new ones, since nobody else has those streams.
 func (l *Links) Drain() {
 	l.mu.Lock()
 	l.draining = true

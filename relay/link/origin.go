@@ -54,7 +54,7 @@ type Links struct {
 	streams  map[string]map[*served]bool // the same by stream
 	waiting  int                         // of them, those not connected yet
 	closed   bool
-	draining bool // no more links
+	draining bool // no more links of other nodes' streams
 }
 
 // NewLinks returns the origin's side, which feeds nothing yet. Close it before what it
@@ -155,6 +155,7 @@ func (l *Links) open(r *request) (*response, error) {
 }
 
 func (l *Links) add(s *served) error {
+	depth, _ := l.depth(s.stream)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -162,7 +163,7 @@ func (l *Links) add(s *served) error {
 		return rtc.ErrClosed
 	case l.waiting >= maxWaiting:
 		return stream.ErrFull
-	case l.roomLocked(s.stream, s.node) <= 0:
+	case l.roomLocked(s.stream, s.node, depth == 0) <= 0:
 		return errNoRoom
 	}
 	l.links[s] = true

@@ -37,7 +37,7 @@ func (k Kit) Guarded(t *testing.T, change ...func(*signaling.Config)) *Target {
 
 // Run runs all rows of the protocol as subtests, named by their ids.
 func Run(t *testing.T, k Kit) {
-	for _, rows := range [][]Row{postRows, methodRows, corsRows, offerRows, sessionRows, patchRows, linkRows, authRows, boundRows, wireRows} {
+	for _, rows := range [][]Row{postRows, methodRows, corsRows, offerRows, sessionRows, patchRows, linkRows, authRows, boundRows, wireRows, placeRows} {
 		for _, row := range rows {
 			id := row.WHIP
 			if k.Kind == signaling.WHEP {

@@ -1,0 +1,137 @@
+package node
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/whippet-media/whippet/internal/signaling"
+	"github.com/whippet-media/whippet/relay"
+)
+
+const (
+	// loaded is the load from which on a node sends new sessions elsewhere, and roomy the
+	// load below which another one gets them. What lies between keeps nodes from sending a
+	// client to and fro.
+	loaded = 0.9
+	roomy  = 0.7
+
+	// alike is the difference in load that counts as none: all nodes would else send
+	// everybody to the same one.
+	alike = 0.1
+)
+
+// place returns the node that should have a session instead of the one called self; nil:
+// there is none. The best is one that has the stream, then any of the least loaded, as
+// pick says. Where self is going, any node will do that is not full.
+func place(self, holder string, going bool, nodes []relay.NodeInfo, pick uint32) *relay.NodeInfo {
+	most := roomy
+	if going {
+		most = 1
+	}
+	var fit []*relay.NodeInfo
+	least := most
+	for i := range nodes {
+		n := &nodes[i]
+		if n.ID == self || n.Draining || n.PublicURL == "" || n.Load >= most {
+			continue
+		}
+		if n.ID == holder {
+			return n
+		}
+		fit = append(fit, n)
+		least = min(least, n.Load)
+	}
+	var near []*relay.NodeInfo
+	for _, n := range fit {
+		if n.Load <= least+alike {
+			near = append(near, n)
+		}
+	}
+	if len(near) == 0 {
+		return nil
+	}
+	return near[pick%uint32(len(near))] //nolint:gosec // a cluster has fewer
+}
+
+// elsewhere is what requests for sessions are asked; nil: the node is alone.
+func (n *Node) elsewhere() func(context.Context, string, bool) (string, error) {
+	if n.cluster == nil {
+		return nil
+	}
+	return func(ctx context.Context, stream string, placed bool) (string, error) {
+		going := n.draining.Load()
+		load, _ := n.report()
+		if !going && (!n.cfg.Cluster.Redirect || load < loaded || n.has(stream)) {
+			return "", nil
+		}
+		if placed {
+			return "", n.refusal(going)
+		}
+		if to := place(n.cfg.NodeID, n.holder(ctx, stream), going, n.others(), rand.Uint32()); to != nil { //nolint:gosec // no secret
+			return to.PublicURL, nil
+		}
+		return "", n.refusal(going)
+	}
+}
+
+// refusal is what a client is told that nobody else can take: a loaded node goes on until
+// it is full.
+func (n *Node) refusal(going bool) error {
+	if going {
+		return signaling.Closing()
+	}
+	return nil
+}
+
+// has tells whether this node has the stream's publisher, whom a subscriber costs least
+// here, and who comes back to where the name is held.
+func (n *Node) has(stream string) bool {
+	info, ok := n.streams.Lookup(stream)
+	return ok && info.Live() && !info.Relayed
+}
+
+// holder returns the node that has the stream's publisher; "" if nobody has, or it is not
+// known soon.
+func (n *Node) holder(ctx context.Context, stream string) string {
+	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
+	defer cancel()
+	h, err := n.cluster.keeper.Lookup(ctx, stream)
+	if err != nil {
+		return ""
+	}
+	return h.Node
+}
+
+// others returns the nodes of the cluster, this one too; nil where it is alone.
+func (n *Node) others() []relay.NodeInfo {
+	if n.cluster == nil {
+		return nil
+	}
+	return n.cluster.keeper.KnownNodes()
+}
+
+// Leave lets a node of a cluster end so that its subscribers notice little: /readyz says
+// so, new sessions go to other nodes, nodes that are fed by this one find another, and subscribers
+// who listen to events are told where to go. It waits until all have gone, for the drain
+// time at most. Publishers stay until Close. A node alone only tells /readyz.
+func (n *Node) Leave() {
+	n.Drain()
+	if n.cluster == nil {
+		return
+	}
+	to := place(n.cfg.NodeID, "", true, n.others(), rand.Uint32()) //nolint:gosec // no secret
+	if to == nil || n.play.Subscribers() == 0 {
+		n.DrainLinks()
+		return
+	}
+	log := n.deps.Logs.For("node")
+	log.Info("node", "event", "leaving", "subscribers", n.play.Subscribers(), "to", to.PublicURL)
+	n.play.Reconnect(to.PublicURL)
+	n.DrainLinks()
+	end := time.Now().Add(n.cfg.Cluster.DrainTime)
+	for n.play.Subscribers() > 0 && time.Now().Before(end) {
+		time.Sleep(leaveStep)
+	}
+	log.Info("node", "event", "left", "subscribers", n.play.Subscribers())
+}
