@@ -77,7 +77,7 @@ func checkService(t *testing.T, s types.ServiceConfig, env map[string]string) {
 	if url := env["WHIPPET_NODE_URL"]; url != "http://"+s.Name+":"+port {
 		t.Errorf("%s: the other node looks for it at %s", s.Name, url)
 	}
-	if s.StopGracePeriod == nil || time.Duration(*s.StopGracePeriod) < leastGrace {
+	if s.StopGracePeriod == nil || time.Duration(*s.StopGracePeriod) < drainTime(t, env["WHIPPET_DRAIN_TIME"])+endTime {
 		t.Errorf("%s: it is killed after %v", s.Name, s.StopGracePeriod)
 	}
 	if s.Restart != types.RestartPolicyUnlessStopped || s.HealthCheck == nil || !s.ReadOnly || len(s.CapDrop) == 0 {

@@ -92,8 +92,9 @@ func TestKubernetesNames(t *testing.T) {
 		t.Errorf("%+v", rolling)
 	}
 	pod := nodes.Spec.Template.Spec
-	if !pod.HostNetwork || pod.DNSPolicy != core.DNSClusterFirstWithHostNet || *pod.TerminationGracePeriodSeconds < int64(leastGrace/time.Second) {
-		t.Errorf("host network %v, DNS %s, %d s to end", pod.HostNetwork, pod.DNSPolicy, *pod.TerminationGracePeriodSeconds)
+	grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second
+	if !pod.HostNetwork || pod.DNSPolicy != core.DNSClusterFirstWithHostNet || grace < drainTime(t, pod.Containers[0].Args...)+endTime {
+		t.Errorf("host network %v, DNS %s, %v to end", pod.HostNetwork, pod.DNSPolicy, grace)
 	}
 }
 

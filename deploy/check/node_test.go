@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// leastGrace is what a node needs between SIGTERM and its end, and more.
-	leastGrace = 40 * time.Second
+	// endTime is what a node needs after its drain time, for requests that still run, and more.
+	endTime = 10 * time.Second
 
 	// patience is how long a test waits for what takes a moment.
 	patience = 30 * time.Second
@@ -249,6 +249,19 @@ func redisCLI(redis, password string, command ...string) (string, error) {
 	}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// drainTime finds how long a node waits for its clients to go: the value of a variable, or
+// of --drain-time among arguments.
+func drainTime(t *testing.T, values ...string) time.Duration {
+	t.Helper()
+	for _, v := range values {
+		if d, err := time.ParseDuration(strings.TrimPrefix(v, "--drain-time=")); err == nil {
+			return d
+		}
+	}
+	t.Fatalf("no drain time in %q", values)
+	return 0
 }
 
 func until(t *testing.T, what string, done func() error) {
