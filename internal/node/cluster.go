@@ -59,20 +59,26 @@ func clusterTransport(d Deps) http.RoundTripper {
 // noRedirect: a node's URL is the node's, and a redirect would carry a token elsewhere.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// directory is what the registry asks.
-func (c *cluster) directory() stream.Directory {
+// directory is what the registry asks. look is told of each stream that another node took.
+func (c *cluster) directory(look func(name string)) stream.Directory {
 	if c == nil {
 		return nil
 	}
-	return holds{c.keeper}
+	return holds{c.keeper, look}
 }
 
 // holds makes a keeper the registry's directory.
-type holds struct{ keeper *relay.Keeper }
+type holds struct {
+	keeper *relay.Keeper
+	look   func(name string)
+}
 
 // Claim implements [stream.Directory].
 func (h holds) Claim(ctx context.Context, name, owner string, lost func()) (stream.Hold, error) {
-	got, err := h.keeper.Claim(ctx, name, owner, func(relay.Holder) { lost() })
+	got, err := h.keeper.Claim(ctx, name, owner, func(relay.Holder) {
+		lost()
+		h.look(name)
+	})
 	switch {
 	case errors.Is(err, relay.ErrHeld):
 		return nil, stream.ErrBusy

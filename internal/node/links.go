@@ -53,6 +53,13 @@ func (l *links) elsewhere() whep.Elsewhere {
 	return l.edges
 }
 
+// look looks at once for a stream that another node took from this one.
+func (l *links) look(name string) {
+	if l.edges != nil {
+		l.edges.Look(name)
+	}
+}
+
 func (l *links) close() {
 	if l.edges != nil {
 		l.edges.Close()

@@ -135,7 +135,7 @@ func (n *Node) start() error {
 		CountApart:     n.cfg.MetricsStreams,
 		Left:           n.left,
 		Logger:         n.deps.Logs.For("stream"),
-		Directory:      n.cluster.directory(),
+		Directory:      n.cluster.directory(func(name string) { n.links.look(name) }),
 		NewBatch:       func() stream.Batch { return n.media.NewBatch() },
 	})
 	n.media, err = rtc.New(rtc.Config{

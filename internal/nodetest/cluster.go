@@ -1,10 +1,10 @@
 package nodetest
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,6 +21,7 @@ type Cluster struct {
 	*World
 	Nodes     []*Member
 	Directory *relay.Memory
+	owners    *owners
 }
 
 // A Member is one node of a cluster.
@@ -29,6 +30,9 @@ type Member struct {
 	Host    *Host
 	ID, URL string
 	cluster *Cluster
+	made    settings
+	gate    *gate
+	handler atomic.Pointer[http.Handler] // of the node that lives now
 	refuse  atomic.Bool
 	drop    atomic.Bool
 	dead    atomic.Bool
@@ -45,21 +49,35 @@ func NewCluster(t testing.TB, n int, options ...Option) *Cluster {
 	for _, o := range options {
 		o(&s)
 	}
-	c := &Cluster{World: newNetwork(t, s.seed), Directory: &relay.Memory{}}
+	c := &Cluster{World: newNetwork(t, s.seed), Directory: &relay.Memory{}, owners: &owners{}}
 	c.by = map[string]http.Handler{}
 	for i := range n {
-		m := &Member{Host: c.Host(Link{}), ID: fmt.Sprintf("node-%d", i), cluster: c}
+		m := &Member{Host: c.Host(Link{}), ID: fmt.Sprintf("node-%d", i), cluster: c, made: s}
 		m.URL = "http://" + m.ID + ".example"
-		cfg, deps := s.config, s.deps
-		cfg.NodeID, cfg.Cluster.NodeURL = m.ID, m.URL
-		cfg.Cluster.Secret = config.NewSecret("a secret of the whole cluster, of 32 bytes or more")
-		deps.Directory, deps.NodeTransport, deps.LinkSocket, deps.LinkLinger = c.Directory, m, m.listen, Linger
-		m.Node = c.start(m.Host, cfg, deps)
-		c.by[m.ID+".example"] = m.Handler()
+		m.gate = newGate(c.Directory, c.owners)
+		m.live()
+		c.by[m.ID+".example"] = m
 		c.Nodes = append(c.Nodes, m)
 	}
 	c.Node, c.server = c.Nodes[0].Node, c.Nodes[0].Host
 	return c
+}
+
+// live starts the member's node.
+func (m *Member) live() {
+	m.cluster.t.Helper()
+	cfg, deps := m.made.config, m.made.deps
+	cfg.NodeID, cfg.Cluster.NodeURL = m.ID, m.URL
+	cfg.Cluster.Secret = config.NewSecret("a secret of the whole cluster, of 32 bytes or more")
+	deps.Directory, deps.NodeTransport, deps.LinkSocket, deps.LinkLinger = m.gate, m, m.listen, Linger
+	m.Node = m.cluster.start(m.Host, cfg, deps)
+	handler := m.Handler()
+	m.handler.Store(&handler)
+}
+
+// ServeHTTP lets the node that lives now answer.
+func (m *Member) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	(*m.handler.Load()).ServeHTTP(w, r)
 }
 
 func (m *Member) listen() (net.PacketConn, error) {
@@ -101,22 +119,16 @@ func (m *Member) Drop(on bool) { m.drop.Store(on) }
 // LinkBytes returns how many bytes have come from other nodes.
 func (m *Member) LinkBytes() int64 { return m.bytes.Load() }
 
-// dead tells whether the node of a host was killed.
-func (c *Cluster) dead(host string) bool {
-	for _, m := range c.Nodes {
-		if m.ID+".example" == host {
-			return m.dead.Load()
-		}
-	}
-	return false
-}
-
-// RoundTrip carries a request to another node.
+// RoundTrip carries a request to another node, and its answer back.
 func (m *Member) RoundTrip(r *http.Request) (*http.Response, error) {
-	if m.refuse.Load() || m.cluster.dead(r.URL.Hostname()) {
-		return nil, errors.New("nodetest: the network is cut")
+	if m.unreachable(r.URL.Hostname()) {
+		return nil, errCut
 	}
-	return direct{http.NotFoundHandler(), m.cluster.by}.RoundTrip(r)
+	answer, err := direct{http.NotFoundHandler(), m.cluster.by}.RoundTrip(r)
+	if m.unreachable(r.URL.Hostname()) { // meanwhile
+		return nil, errCut
+	}
+	return answer, err
 }
 
 // At lets a player play a stream from this node.
@@ -142,22 +154,26 @@ func (c *Cluster) WantEmpty() {
 	c.t.Helper()
 	c.Run(0)
 	for _, m := range c.Nodes {
-		w := World{Node: m.Node}
-		in, out := m.Links()
-		if got := fmt.Sprintf("%s links=%d+%d", w.Left(), in, out); got != Empty+" links=0+0" {
+		if got := m.left(); got != emptyMember {
 			c.t.Errorf("%s still holds %s", m.ID, got)
 		}
 	}
 }
 
+// IsEmpty tells whether no node holds anything for anybody.
+func (c *Cluster) IsEmpty() bool {
+	return !slices.ContainsFunc(c.Nodes, func(m *Member) bool { return m.left() != emptyMember })
+}
+
+const emptyMember = Empty + " links=0+0"
+
+func (m *Member) left() string {
+	w := World{Node: m.Node}
+	in, out := m.Links()
+	return fmt.Sprintf("%s links=%d+%d", w.Left(), in, out)
+}
+
 // FanOut lets each node feed so many links of a stream.
 func FanOut(n int) Option {
 	return func(s *settings) { s.config.Cluster.MaxLinks = n }
-}
-
-// Kill lets no packet and no request from or to this node through any more.
-func (m *Member) Kill() {
-	m.Refuse(true)
-	m.Host.Refuse(func([]byte) bool { return true })
-	m.dead.Store(true)
 }

@@ -141,7 +141,7 @@ type socket struct {
 // WriteTo hands a packet to the network, which may lose it.
 func (s *socket) WriteTo(b []byte, to net.Addr) (int, error) {
 	far := s.host.world.at(to)
-	if far == nil || !s.host.has(s.LocalAddr()) {
+	if far == nil || !s.host.has(s.LocalAddr()) || s.host.world.parted(s.host, far) {
 		return len(b), nil
 	}
 	s.host.up.send(b, func(b []byte) {

@@ -28,6 +28,9 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	if h := d.by[r.URL.Host]; h != nil {
 		handler = h
 	}
+	if m, ok := handler.(*Member); ok && m.dead.Load() {
+		return nil, errCut
+	}
 	handler.ServeHTTP(w, in)
 	response := w.Result()
 	response.Request = r

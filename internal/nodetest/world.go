@@ -29,9 +29,10 @@ type World struct {
 	hosts  int
 	by     map[string]http.Handler // of a cluster's nodes, by host name
 
-	// mu guards the field below; hosts are added while packets fly.
-	mu   sync.Mutex
-	byIP map[string]*Host
+	// mu guards the fields below; hosts are added while packets fly.
+	mu    sync.Mutex
+	byIP  map[string]*Host
+	apart map[[2]*Host]bool // see Cluster.Part
 }
 
 // An Option changes how a World is made.

@@ -31,7 +31,19 @@ func (c *Claim) claimThere(ctx context.Context, d Directory) error {
 	if d == nil {
 		return nil
 	}
+	select {
+	case c.stream.turn <- struct{}{}:
+		defer func() { <-c.stream.turn }()
+	case <-ctx.Done(): // replaced, or the caller waits no longer
+		return ErrBusy
+	}
+	if c.ended() {
+		return ErrBusy
+	}
 	hold, err := d.Claim(ctx, c.stream.name, c.owner, c.lost)
+	if err != nil && c.ended() {
+		return ErrBusy
+	}
 	if err != nil {
 		return err
 	}
@@ -46,6 +58,12 @@ func (c *Claim) claimThere(ctx context.Context, d Directory) error {
 		return ErrBusy
 	}
 	return nil
+}
+
+func (c *Claim) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.end
 }
 
 // lost ends a claim whose name another node has.

@@ -199,3 +199,50 @@ func TestWhileTheDirectoryIsAsked(t *testing.T) {
 		}
 	})
 }
+
+// turnDirectory answers its first question late, whatever becomes of who asked.
+type turnDirectory struct {
+	fakeDirectory
+	first   chan struct{}
+	asked   int
+	current string // of whom the directory heard last
+}
+
+func (d *turnDirectory) Claim(ctx context.Context, name, owner string, lost func()) (Hold, error) {
+	d.mu.Lock()
+	d.asked++
+	first := d.asked == 1
+	d.mu.Unlock()
+	if first {
+		<-d.first
+	}
+	d.mu.Lock()
+	d.current = owner
+	d.mu.Unlock()
+	return d.fakeDirectory.Claim(ctx, name, owner, lost)
+}
+
+// TestTheLastOneIsHeardLast: of two publishers of this node, the one that has the name in the
+// end is the one that the directory heard of last, however late it answers the other one.
+func TestTheLastOneIsHeardLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &turnDirectory{first: make(chan struct{})}
+		r := NewRegistry(Config{Directory: d, Takeover: true})
+		defer r.Close()
+		refused, won := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := r.Claim(t.Context(), "a", "early"); refused <- err }()
+		synctest.Wait()
+		go func() { _, err := r.Claim(t.Context(), "a", "late"); won <- err }()
+		synctest.Wait()
+		close(d.first)
+		if err := <-refused; !errors.Is(err, ErrBusy) {
+			t.Errorf("the early one got %v", err)
+		}
+		if err := <-won; err != nil {
+			t.Error(err)
+		}
+		if owner, _ := r.Holder("a"); owner != "late" || d.current != "late" {
+			t.Errorf("%q has the name, the directory heard of %q last", owner, d.current)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,7 +17,8 @@ type Claim struct {
 	made   time.Time
 	bounds Bounds // set before Start; Registry.mu
 
-	relayed bool // its publisher is on another node; constant
+	relayed bool               // its publisher is on another node; constant
+	stop    context.CancelFunc // ends its question to the directory; nil: it asks none; constant
 
 	mu   sync.Mutex
 	pub  *Publication // once started
@@ -50,6 +52,9 @@ func (c *Claim) finish() *Publication {
 	p, done := c.pub, c.end
 	c.end = true
 	c.mu.Unlock()
+	if c.stop != nil {
+		c.stop()
+	}
 	if done || p == nil {
 		return nil
 	}

@@ -214,7 +214,7 @@ func (r *Registry) Close() {
 func (r *Registry) getLocked(name string) *stream {
 	s := r.streams[name]
 	if s == nil {
-		s = &stream{name: name, reg: r}
+		s = &stream{name: name, reg: r, turn: make(chan struct{}, 1)}
 		r.openLocked(s)
 		for _, sh := range r.shards {
 			s.members = append(s.members, &members{stream: s, shard: sh})
@@ -229,7 +229,7 @@ func (r *Registry) getLocked(name string) *stream {
 
 // dropLocked forgets a stream that nobody holds.
 func (r *Registry) dropLocked(s *stream) {
-	if s.claim == nil && s.pending == nil && s.subs == 0 && s.links == 0 && r.streams[s.name] == s {
+	if s.claim == nil && s.pending == nil && s.claims == 0 && s.subs == 0 && s.links == 0 && r.streams[s.name] == s {
 		delete(r.streams, s.name)
 		r.closeLocked(s)
 	}
@@ -241,10 +241,13 @@ func (r *Registry) dropLocked(s *stream) {
 // it equals no other. In a cluster the same goes for holders on other nodes, which
 // Claim may wait for, bounded by ctx. The claim must be started or released.
 func (r *Registry) Claim(ctx context.Context, name, owner string) (*Claim, error) {
-	c, err := r.claimHere(name, owner)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	c, err := r.claimHere(name, owner, stop)
 	if err != nil {
 		return nil, err
 	}
+	defer r.claimed(c.stream)
 	if err := c.claimThere(ctx, r.cfg.Directory); err != nil {
 		c.Release()
 		return nil, err
@@ -257,8 +260,8 @@ func (r *Registry) Claim(ctx context.Context, name, owner string) (*Claim, error
 }
 
 // claimHere reserves a name on this node. Whoever has it keeps it for now: the directory
-// may refuse.
-func (r *Registry) claimHere(name, owner string) (*Claim, error) {
+// may refuse. stop is called when the claim ends. After it come claimThere and claimed.
+func (r *Registry) claimHere(name, owner string, stop context.CancelFunc) (*Claim, error) {
 	now := time.Now()
 	r.mu.Lock()
 	if r.closed {
@@ -271,13 +274,22 @@ func (r *Registry) claimHere(name, owner string) (*Claim, error) {
 		r.mu.Unlock()
 		return nil, ErrBusy
 	}
-	c := &Claim{stream: s, owner: owner, made: now}
+	c := &Claim{stream: s, owner: owner, made: now, stop: stop}
 	old, s.pending = s.pending, c
+	s.claims++
 	r.mu.Unlock()
 	if old != nil {
 		old.close(ErrReplaced)
 	}
 	return c, nil
+}
+
+// claimed notes that the directory is asked for one publisher less.
+func (r *Registry) claimed(s *stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.claims--
+	r.dropLocked(s)
 }
 
 // promote gives a claim the name that it has reserved. It reports false if another one has

@@ -26,8 +26,13 @@ type stream struct {
 	// guarded by Registry.mu
 	claim   *Claim
 	pending *Claim // takes claim's place once the directory has agreed
-	subs    int
-	links   int // to other nodes
+	claims  int    // publishers of this node that the directory is, or will be, asked for
+
+	// turn has room for one: who asks the directory. Publishers of this node do so one after
+	// the other, or the one that it heard last would not be the one that stays.
+	turn  chan struct{}
+	subs  int
+	links int // to other nodes
 }
 
 // members are the subscribers of a stream on one shard.

@@ -18,6 +18,7 @@ type edge struct {
 	edges *Edges
 	name  string
 	wake  chan struct{} // capacity 1: somebody waits for an outcome, or the last one left
+	look  chan struct{} // capacity 1: see Edges.Look
 
 	// owned by run
 	source    *source
@@ -45,7 +46,7 @@ type outcome struct {
 }
 
 func newEdge(e *Edges, name string) *edge {
-	return &edge{edges: e, name: name, wake: make(chan struct{}, 1), source: newSource()}
+	return &edge{edges: e, name: name, wake: make(chan struct{}, 1), look: make(chan struct{}, 1), source: newSource()}
 }
 
 func (x *edge) poke() {
@@ -114,6 +115,8 @@ func (x *edge) rest(ctx context.Context, changed <-chan struct{}, pause time.Dur
 		case <-timer.C:
 			return false
 		case <-changed:
+			return false
+		case <-x.look:
 			return false
 		case <-x.wake:
 			if x.awaited() {

@@ -125,6 +125,21 @@ func (e *Edges) Join(ctx context.Context, name string) (formats []codec.Format, 
 	return o.formats, leave, nil
 }
 
+// Look lets a stream be looked for at once: this node has just lost it to another one. The
+// directory told so before this node knew, when the answer still was the node itself.
+func (e *Edges) Look(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x := e.edges[name]
+	if x == nil {
+		return
+	}
+	select {
+	case x.look <- struct{}{}:
+	default:
+	}
+}
+
 // own tells whether this node has the stream's publisher.
 func (e *Edges) own(name string) bool {
 	info, ok := e.cfg.Streams.Lookup(name)
