@@ -116,32 +116,8 @@ func tracks(o *sdp.Offer) []forwarder.PublisherTrack {
 	var all []forwarder.PublisherTrack
 	for i := range o.Sections {
 		if s := &o.Sections[i]; s.Accepted {
-			all = append(all, track(s))
+			all = append(all, signaling.PublisherTrack(s))
 		}
 	}
 	return all
-}
-
-func track(s *sdp.Section) forwarder.PublisherTrack {
-	feedback := s.Feedback()
-	t := forwarder.PublisherTrack{
-		Kind:        s.Kind,
-		MID:         s.MID,
-		Formats:     s.Formats(),
-		Repair:      s.RepairTypes(),
-		SSRCs:       s.SSRCs,
-		RepairSSRCs: s.Repairs,
-		Extensions:  s.ExtensionsByID(),
-		NACK:        feedback.NACK,
-		PLI:         feedback.PLI,
-		FIR:         feedback.FIR,
-		TransportCC: feedback.TransportCC,
-		REMB:        feedback.REMB,
-
-		ParameterSets: s.ParameterSets(),
-	}
-	for _, r := range s.RIDs {
-		t.RIDs = append(t.RIDs, r.ID)
-	}
-	return t
 }
