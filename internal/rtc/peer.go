@@ -22,9 +22,9 @@ type Peer struct {
 	fingerprints []Fingerprint
 	localPrint   string
 	cert         *certificate
-	controlling  bool  // we do the checks and nominate: we offered, or the far end is ICE-lite
-	offering     bool  // we spoke first
-	send         bool  // the far end is a subscriber
+	controlling  bool // we do the checks and nominate: we offered, or the far end is ICE-lite
+	offering     bool // we spoke first
+	send         bool // the far end is a subscriber
 	ssrcList     []TrackSSRC
 	session      *muxSession
 	guard        dtlsGuard

@@ -1,9 +1,30 @@
 package signaling
 
 import (
+	"math/rand/v2"
+
 	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/sdp"
 )
+
+// PublisherConfig describes what a far end sends to the forwarder: the sections of its offer that
+// were accepted.
+func PublisherConfig(o *sdp.Offer) forwarder.PublisherConfig {
+	cfg := forwarder.PublisherConfig{ID: rand.Uint64(), SSRC: rand.Uint32()} //nolint:gosec // no secrets
+	for i := range o.Sections {
+		s := &o.Sections[i]
+		if !s.Accepted {
+			continue
+		}
+		t := PublisherTrack(s)
+		cfg.Tracks = append(cfg.Tracks, t)
+		if t.TransportCC && cfg.Recorder == nil {
+			cfg.Recorder = rtc.NewTransportFeedback(cfg.SSRC)
+		}
+	}
+	return cfg
+}
 
 // PublisherTrack describes a section that a far end sends to the forwarder.
 func PublisherTrack(s *sdp.Section) forwarder.PublisherTrack {
