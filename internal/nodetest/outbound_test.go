@@ -486,10 +486,12 @@ func TestOutboundLogs(t *testing.T) {
 		w.Run(5 * time.Second)
 		web.Serve("far.example", http.NotFoundHandler())
 		w.Run(20 * time.Second)
-		web.Serve("far.example", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+		web.Serve("far.example", forbidden())
+		w.Publish("other")
+		w.Subscribe("another")
 		w.Run(time.Minute)
 	}, nodetest.On(&web), nodetest.Logs(node.NewLogs(&log, config.Log{Level: slog.LevelDebug, JSON: true})),
-		nodetest.Settings([]config.Push{pushTo("a-token-of-the-far-node")}, []config.Pull{pullFrom("pulled", false)}))
+		nodetest.Settings([]config.Push{pushTo("a-token-of-the-far-node")}, []config.Pull{pullFrom("pulled", false), pullFrom("another", false)}))
 	if strings.Contains(log.String(), "a-token-of") || strings.Contains(log.String(), "/whep/") {
 		t.Error(log.String())
 	}
@@ -516,4 +518,29 @@ func TestOutboundLogs(t *testing.T) {
 			t.Errorf("no line %q, only %q", must, slices.Sorted(maps.Keys(seen)))
 		}
 	}
+}
+
+// forbidden is a server that refuses everything.
+func forbidden() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+}
+
+// TestPushTakenBefore: a far end that took a stream before and refuses it now is asked again:
+// some say 403 while they still have the session that was lost.
+func TestPushTakenBefore(t *testing.T) {
+	var web nodetest.Web
+	run(t, func(t *testing.T, w *nodetest.World) {
+		far := w.Far(&web, "far.example")
+		w.Publish("studio")
+		w.Run(15 * time.Second)
+		far.Kill()
+		web.Serve("far.example", forbidden())
+		w.Run(30 * time.Second)
+		if p := w.Node.Pushes(); len(p) != 1 || p[0].Reason != outbound.Refused || p[0].State == outbound.Rejected {
+			t.Errorf("pushes %+v", p)
+		}
+		far.Start()
+		w.Run(35 * time.Second)
+		far.Subscribe("studio").WantMedia(5 * time.Second)
+	}, nodetest.On(&web), nodetest.Settings([]config.Push{pushTo("")}, nil))
 }

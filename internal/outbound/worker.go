@@ -76,10 +76,13 @@ func (w *worker) opened() {
 	w.log.Info(w.msg, "event", "opened", "stream", w.info.Stream, "far", w.info.Far)
 }
 
-// ended notes why a session ended or did not come about, and returns the pause that follows.
+// ended notes why a session ended or did not come about, and returns the pause that follows. What
+// the far end took before it does not refuse for good: servers that still have the session that
+// was lost say 403.
 func (w *worker) ended(f *failure) time.Duration {
 	w.mu.Lock()
 	was, since := w.info.State, w.info.Since
+	f.final = f.final && w.info.Opened == 0
 	w.info.Reason, w.info.Status = f.reason, f.status
 	if was != Connected {
 		w.info.Failed++
