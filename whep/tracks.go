@@ -5,6 +5,7 @@ import (
 	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/sdp"
+	"github.com/whippet-media/whippet/internal/signaling"
 )
 
 // A plan says how the accepted sections of an offer are sent: to the client in the
@@ -38,7 +39,7 @@ func newPlan(id string, o *sdp.Offer, ssrcs []rtc.TrackSSRC, source []codec.Form
 			a.RTXSSRC = bySection[s.MID].RTX
 		}
 		p.answer[i] = a
-		p.down = append(p.down, downTrack(s, a))
+		p.down = append(p.down, signaling.SubscriberTrack(s, a))
 	}
 	return p
 }
@@ -59,20 +60,4 @@ func hasRTX(s *sdp.Section) bool {
 		}
 	}
 	return false
-}
-
-func downTrack(s *sdp.Section, a sdp.AnswerTrack) forwarder.SubscriberTrack {
-	t := forwarder.SubscriberTrack{
-		Kind:       s.Kind,
-		MID:        s.MID,
-		SSRC:       a.SSRC,
-		RTXSSRC:    a.RTXSSRC,
-		CNAME:      a.CNAME,
-		Extensions: s.ExtensionIDs(),
-		NACK:       s.Feedback().NACK,
-	}
-	for _, c := range s.Preferring(a.Source) {
-		t.Formats = append(t.Formats, forwarder.SubscriberFormat{Format: c.Format, PT: c.PT, RTX: c.RTX})
-	}
-	return t
 }

@@ -3,12 +3,10 @@ package whip
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/whippet-media/whippet/forwarder"
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/sdp"
 	"github.com/whippet-media/whippet/internal/signaling"
@@ -58,7 +56,7 @@ func (h *Handler) Open(ctx context.Context, s *signaling.Session, offer *sdp.Off
 	s.Owns(peer)
 	s.OnEnd(func(signaling.Reason) { claim.Release() }) // before the peer: the name is free first
 	source.Attach(peer)
-	publication := claim.Start(source, publisherConfig(offer))
+	publication := claim.Start(source, signaling.PublisherConfig(offer))
 	if publication == nil {
 		return signaling.Opening{}, busy()
 	}
@@ -98,50 +96,4 @@ func busy() *signaling.Problem {
 	return signaling.NewProblem(http.StatusConflict, "stream-busy",
 		"Another publisher sends this stream. Stop it, or publish under another name.").
 		RetryAfter(busyRetry)
-}
-
-func publisherConfig(o *sdp.Offer) forwarder.PublisherConfig {
-	ssrc := rand.Uint32()
-	cfg := forwarder.PublisherConfig{Tracks: tracks(o), ID: rand.Uint64(), SSRC: ssrc}
-	for i := range cfg.Tracks {
-		if cfg.Tracks[i].TransportCC {
-			cfg.Recorder = rtc.NewTransportFeedback(ssrc)
-		}
-	}
-	return cfg
-}
-
-// tracks describes the accepted sections to the forwarder.
-func tracks(o *sdp.Offer) []forwarder.PublisherTrack {
-	var all []forwarder.PublisherTrack
-	for i := range o.Sections {
-		if s := &o.Sections[i]; s.Accepted {
-			all = append(all, track(s))
-		}
-	}
-	return all
-}
-
-func track(s *sdp.Section) forwarder.PublisherTrack {
-	feedback := s.Feedback()
-	t := forwarder.PublisherTrack{
-		Kind:        s.Kind,
-		MID:         s.MID,
-		Formats:     s.Formats(),
-		Repair:      s.RepairTypes(),
-		SSRCs:       s.SSRCs,
-		RepairSSRCs: s.Repairs,
-		Extensions:  s.ExtensionsByID(),
-		NACK:        feedback.NACK,
-		PLI:         feedback.PLI,
-		FIR:         feedback.FIR,
-		TransportCC: feedback.TransportCC,
-		REMB:        feedback.REMB,
-
-		ParameterSets: s.ParameterSets(),
-	}
-	for _, r := range s.RIDs {
-		t.RIDs = append(t.RIDs, r.ID)
-	}
-	return t
 }

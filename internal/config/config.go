@@ -49,6 +49,9 @@ type Config struct {
 	ICEServers []string // stun:, stuns:, turn: and turns: URLs
 	TURNSecret Secret   // empty if no server needs credentials
 
+	Pushes []Push // to servers of others
+	Pulls  []Pull // from servers of others, each of another stream
+
 	Cluster        Cluster
 	MetricsStreams int // streams with series of their own in /metrics
 	Trace          Trace

@@ -12,6 +12,7 @@ type Flags struct {
 	Access   `embed:"" group:"Access"`
 	Policy   `embed:"" group:"Streams"`
 	Nodes    `embed:"" group:"Cluster"`
+	Others   `embed:"" group:"Other servers"`
 	Bounds   `embed:"" group:"Clients"`
 	Hooks    `embed:"" group:"Webhooks"`
 	Watching `embed:"" group:"Metrics and traces"`

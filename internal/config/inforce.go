@@ -47,7 +47,7 @@ func listed(v reflect.Value, names map[string]bool) []Setting {
 			case !strings.Contains(value, "://"):
 				s.Values = append(s.Values, value)
 			default:
-				s.Values = append(s.Values, shownURL(value, name == "webhook"))
+				s.Values = append(s.Values, shownURL(value, name == "webhook" || name == "push" || name == "pull"))
 			}
 		}
 		all = append(all, s)

@@ -87,4 +87,10 @@ func TestInForceHidesSecrets(t *testing.T) {
 			t.Errorf("%s: %q", given, got)
 		}
 	}
+	for _, name := range []string{"push", "pull"} {
+		given, want := "cam=https://far.example/"+word+"?q="+word, "cam=https://far.example/[hidden]?[hidden]"
+		if got := inForce(t, "--"+name, given)[name].Values; len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q", given, got)
+		}
+	}
 }

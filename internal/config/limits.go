@@ -42,6 +42,14 @@ const (
 	// maxLinks bounds --max-links: as many as the node's streams allow.
 	maxLinks = 256
 
+	// maxPushes and maxPulls bound --push and --pull: each target is compared with the name of
+	// each stream, and each origin has a goroutine.
+	maxPushes = 64
+	maxPulls  = 64
+
+	// maxToken bounds, in bytes, a token shown to another server: as much as is taken of clients.
+	maxToken = 8 << 10
+
 	// maxDrainTime bounds --drain-time.
 	maxDrainTime = 10 * time.Minute
 )

@@ -55,6 +55,7 @@ func (f Flags) Config() (Config, error) {
 	c.Tokens = e.tokens(f.Keys)
 	c.NodeID = e.nodeID(f.Nodes)
 	c.Cluster = e.cluster(f.Nodes)
+	c.Pushes, c.Pulls = e.pushes(f.Others), e.pulls(f.Others)
 	e.together(c)
 	e.clusterTogether(c)
 	return c, e.err()

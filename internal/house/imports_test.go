@@ -45,6 +45,7 @@ func down() map[string][]string {
 		"internal/rtc":       append([]string{"internal/quiet", "internal/udp"}, core...),
 		"internal/stream":    core,
 		"internal/signaling": append([]string{"auth"}, media...),
+		"internal/outbound":  append([]string{"internal/signaling"}, media...),
 		// The two protocols do not know each other, nor relays.
 		"whep": append([]string{"auth", "internal/signaling"}, media...),
 		"whip": append([]string{"auth", "internal/signaling"}, media...),
@@ -55,7 +56,7 @@ func down() map[string][]string {
 		"internal/api/wire": {},
 
 		"internal/node": append([]string{
-			".", "auth", "internal/api", "internal/authz", "internal/config", "internal/metrics", "internal/signaling",
+			".", "auth", "internal/api", "internal/authz", "internal/config", "internal/metrics", "internal/outbound", "internal/signaling",
 			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "relay", "relay/link", "relay/tree", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.

@@ -86,6 +86,14 @@ func (w writer) socket(t *Traffic) {
 	}
 }
 
+func (w writer) far(way string, f *Far) {
+	for state, n := range f.States {
+		w.value("whippet_far_streams", float64(n), way, state)
+	}
+	w.count("whippet_far_sessions_total", f.Opened, way, "opened")
+	w.count("whippet_far_sessions_total", f.Failed, way, "failed")
+}
+
 func (w writer) hooks(s *Snapshot) {
 	for _, h := range s.Webhooks {
 		w.count("whippet_webhook_events_total", h.Delivered, h.Receiver, "delivered")

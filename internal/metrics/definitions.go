@@ -57,7 +57,7 @@ func streamName() Label {
 // process's come from their libraries.
 func Definitions() []Definition {
 	return slices.Concat(sessionDefinitions(), setupDefinitions(), mediaDefinitions(), repairDefinitions(),
-		layerDefinitions(), machineDefinitions(), socketDefinitions(), hookDefinitions(), streamDefinitions())
+		layerDefinitions(), machineDefinitions(), socketDefinitions(), farDefinitions(), hookDefinitions(), streamDefinitions())
 }
 
 func sessionDefinitions() []Definition {
@@ -145,6 +145,14 @@ func socketDefinitions() []Definition {
 		{"whippet_media_kernel_drops_total", Counter, "Datagrams dropped by the kernel before they were read: the receive buffer was full.", nil},
 		{"whippet_media_truncated_total", Counter, "Datagrams dropped because they were larger than any buffer.", nil},
 		{"whippet_media_path", Gauge, "The way datagrams take between node and kernel; 1.", []Label{direction(), {"path", 3, "`single`, `multiple`, `offload`"}}},
+	}
+}
+
+func farDefinitions() []Definition {
+	way := Label{"way", 2, "`push`: to another server, `pull`: from it"}
+	return []Definition{
+		{"whippet_far_streams", Gauge, "Streams that are pushed to, or pulled from, other servers, by where they stand.", []Label{way, {"state", 5, "`idle`: a pull that nobody wants, or that comes from elsewhere; `connecting`, `connected`; `waiting` for the next attempt; `refused` for good"}}},
+		{"whippet_far_sessions_total", Counter, "Sessions with other servers that were connected, and attempts that were not.", []Label{way, {"result", 2, "`opened`, `failed`"}}},
 	}
 }
 

@@ -69,6 +69,8 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	w.shards(s.Shards)
 	w.socket(&s.Media)
 	w.reasons("whippet_media_dropped_total", s.MediaDropped)
+	w.far("push", &s.Push)
+	w.far("pull", &s.Pull)
 	w.hooks(&s)
 	for i := range s.PerStream {
 		w.stream(&s.PerStream[i])

@@ -49,6 +49,8 @@ type Snapshot struct {
 	Shards    []Shard
 	PerStream []Stream // nil: not wanted; at most MaxStreams and one for all others
 
+	Push, Pull Far // sessions with other servers
+
 	Webhooks      []Webhook
 	TracesDropped uint64 // of sessions
 }
@@ -77,6 +79,12 @@ type Stream struct {
 // Others is the label of all streams together that have no series of their own. It is no
 // name a stream can have.
 const Others = "(other)"
+
+// A Far is what is counted of sessions with other servers, in one direction.
+type Far struct {
+	States         map[string]int // streams, by a fixed word for where they stand
+	Opened, Failed uint64
+}
 
 // A Webhook is what is counted of one receiver of webhooks.
 type Webhook struct {

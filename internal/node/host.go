@@ -188,6 +188,11 @@ func (h *Host) Warnings() []string {
 			all = append(all, fmt.Sprintf("Events go to %s without TLS: others on the way can read them. Use https in --webhook.", w.Host))
 		}
 	}
+	for _, far := range h.node.cfg.Fars() {
+		if far.Plain && !far.Token.Empty() {
+			all = append(all, fmt.Sprintf("The token for %s goes there without TLS: others on the way can read it. Use https in --push and --pull.", far.Host))
+		}
+	}
 	if problem := nodeURLProblem(h.node.cfg.Cluster); problem != "" {
 		all = append(all, problem)
 	}

@@ -66,7 +66,11 @@ const (
 	// certificate: most are renewed a month before.
 	certificateNotice = 7 * 24 * time.Hour
 
-	// nodeDialTimeout bounds connecting to another node, and its TLS handshake. A question
+	// farIdleTimeout closes connections to other servers: one that is kept is good for a second
+	// POST after a refusal, no more.
+	farIdleTimeout = 10 * time.Second
+
+	// nodeDialTimeout bounds connecting to another node or server, and its TLS handshake. A question
 	// to one has less time than that.
 	nodeDialTimeout = 2 * time.Second
 )

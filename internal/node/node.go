@@ -18,6 +18,7 @@ import (
 	"github.com/whippet-media/whippet/internal/authz"
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/metrics"
+	"github.com/whippet-media/whippet/internal/outbound"
 	"github.com/whippet-media/whippet/internal/rtc"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
@@ -56,13 +57,16 @@ type Deps struct {
 	Traffic func() metrics.Traffic
 
 	// LinkSocket opens a UDP socket of any port, for the media of one link from another
-	// node; nil: none can be opened.
+	// node, or of one session with another server; nil: none can be opened.
 	LinkSocket func() (net.PacketConn, error)
 	// LinkLinger is how long a link stays without a subscriber; 0: link.DefaultLinger.
 	LinkLinger time.Duration
 
 	// Checks are further ones of the self-test, of what the node is made by.
 	Checks []api.Check
+
+	// FarTransport carries requests to servers of others; nil: the network.
+	FarTransport http.RoundTripper
 
 	// HookTransport sends webhooks; nil: the network.
 	HookTransport http.RoundTripper
@@ -80,8 +84,10 @@ type Node struct {
 	streams  *stream.Registry
 	sessions *signaling.Service
 	links    links
-	authz    *authz.Client // nil: nobody is asked
-	cluster  *cluster      // nil: alone
+	pushes   *outbound.Pushes // nil: there are none
+	pulls    *outbound.Pulls  // nil: there are none
+	authz    *authz.Client    // nil: nobody is asked
+	cluster  *cluster         // nil: alone
 	hooks    *hooks
 	refused  *refusalCounter
 	revoked  *revoked
@@ -115,7 +121,7 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 	}
 	n.play = whep.New(whep.Config{
 		Service: n.sessions, Transport: n.media, Streams: n.streams,
-		RequireLive: n.cfg.RejectAbsent, Elsewhere: n.links.elsewhere(),
+		RequireLive: n.cfg.RejectAbsent, Elsewhere: n.sources(),
 	})
 	n.api = n.newAPI()
 	n.public = n.routes()
@@ -147,6 +153,7 @@ func (n *Node) start() error {
 		return err
 	}
 	n.startLinks()
+	n.startOutbound()
 	n.startHooks()
 	authoriser, err := n.startAuthoriser()
 	if err != nil {
@@ -302,6 +309,7 @@ func (n *Node) Close() {
 			n.sessions.Close()
 		}
 		n.spread.Close()
+		n.closeOutbound()
 		n.links.close()
 		if n.authz != nil {
 			n.authz.Close()

@@ -54,6 +54,7 @@ func (n *Node) snapshot() metrics.Snapshot {
 	for _, one := range n.streams.StreamCounts() {
 		s.PerStream = append(s.PerStream, ofStream(&one))
 	}
+	s.Push, s.Pull = n.fars()
 	s.TracesDropped = n.tracer.Dropped()
 	for _, hook := range n.HookStats() {
 		dead := map[string]uint64{}

@@ -107,6 +107,9 @@ func (w *World) start(h *Host, cfg config.Config, deps node.Deps) *node.Node {
 		w.t.Fatal(err)
 	}
 	deps.UDP, deps.Net = []net.PacketConn{socket}, h
+	if deps.LinkSocket == nil {
+		deps.LinkSocket = h.farSocket
+	}
 	n, err := node.New(cfg, deps)
 	if err != nil {
 		w.t.Fatal(err)

@@ -30,10 +30,12 @@ func (p *Peer) beginClose() {
 func (p *Peer) shutdown() {
 	p.mu.Lock()
 	p.closing = true
-	current, next := p.current, p.next
+	current, next, secured := p.current, p.next, p.dtls
 	p.mu.Unlock()
 	p.cancel()
-	_ = p.dtls.Close()
+	if secured != nil {
+		_ = secured.Close()
+	}
 	p.stopMedia()
 	_ = current.agent.GracefulClose()
 	if next != nil {

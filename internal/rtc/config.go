@@ -69,6 +69,7 @@ type OfferConfig struct {
 // An Answer is what the far end of an offering peer says of its transport.
 type Answer struct {
 	Ufrag, Pwd   string
+	Setup        Setup         // Active: the far end is DTLS's client, and we the server; else we are the client
 	Fingerprints []Fingerprint // one of those with the strongest hash must match the certificate; none is an error
 	Candidates   []string      // "candidate:…" values; unusable ones are ignored
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// NewOffer makes the offering end of a connection: ICE's controlling agent and DTLS's
-// client. Its Local is final when NewOffer returns, Setup included; it does nothing on the
-// network before Accept. It fails with ErrClosed, ErrTooManyPeers, ErrBadConfig, or an
+// NewOffer makes the offering end of a connection: ICE's controlling agent, and DTLS's
+// client unless the answer wants to be that. Its Local is final when NewOffer returns, but for a
+// Setup that the answer changes; it does nothing on the network before Accept. It fails with ErrClosed, ErrTooManyPeers, ErrBadConfig, or an
 // error of the machine, and then leaves nothing behind. Close it, accepted or not.
 func (t *Transport) NewOffer(cfg OfferConfig) (*Peer, error) {
 	if cfg.Handler == nil {
@@ -46,9 +46,23 @@ func (p *Peer) Accept(a Answer) error {
 		return ErrClosed
 	}
 	g.remote, p.fingerprints = a.Ufrag, prints
+	err := p.chooseRoleLocked(a.Setup)
 	p.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	if err := p.start(g, a.Pwd, usableCandidates(a.Candidates, a.Ufrag)); err != nil {
 		return fmt.Errorf("accept: %w", err)
 	}
 	return nil
+}
+
+// chooseRoleLocked makes the end of DTLS that the answer leaves to us (RFC 8842 §5.3).
+func (p *Peer) chooseRoleLocked(theirs Setup) error {
+	if theirs == Active {
+		p.setup = Passive
+	}
+	var err error
+	p.dtls, err = p.newDTLS(p.cert.Certificate)
+	return err
 }

@@ -95,6 +95,46 @@ func TestOffer(t *testing.T) {
 	})
 }
 
+// TestOfferAnsweredActive: where the answer wants to be DTLS's client the offering end is
+// its server, and media flows.
+func TestOfferAnsweredActive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		there := w.other("198.51.100.3")
+		heard, heardBack := newRecorder(), newRecorder()
+		offers, err := there.NewOffer(OfferConfig{Handler: heard, Send: true})
+		must(t, err)
+		l := offers.Local()
+		answers, err := w.transport.NewPeer(PeerConfig{
+			Ufrag: l.Ufrag, Pwd: l.Pwd, Fingerprints: []Fingerprint{fingerprintOf(l)}, Setup: Passive, Handler: heardBack,
+		})
+		must(t, err)
+		l = answers.Local()
+		if l.Setup != Active {
+			t.Fatalf("the answer is %v", l.Setup)
+		}
+		must(t, offers.Accept(Answer{
+			Ufrag: l.Ufrag, Pwd: l.Pwd, Setup: l.Setup, Fingerprints: []Fingerprint{fingerprintOf(l)}, Candidates: l.Candidates,
+		}))
+		heard.waitState(t, Connected)
+		heardBack.waitState(t, Connected)
+		if s := offers.Local().Setup; s != Passive {
+			t.Errorf("it is %v", s)
+		}
+		batch := there.NewBatch()
+		writer := offers.Writer(batch)
+		packet := []byte{2 << 6, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2, 3}
+		copy(writer.Room(), packet)
+		must(t, writer.SendRTP(len(packet)))
+		batch.Flush()
+		heardBack.wait(t, "packet", func() bool { return len(heardBack.rtp) == 1 })
+		must(t, offers.Close())
+		must(t, there.Close())
+		must(t, answers.Close())
+		w.close()
+	})
+}
+
 func TestOfferWrongFingerprint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -21,13 +21,12 @@ type Peer struct {
 	handler      Handler
 	fingerprints []Fingerprint
 	localPrint   string
-	setup        Setup // ours
-	controlling  bool  // we do the checks and nominate: we offered, or the far end is ICE-lite
-	offering     bool  // we spoke first
-	send         bool  // the far end is a subscriber
+	cert         *certificate
+	controlling  bool // we do the checks and nominate: we offered, or the far end is ICE-lite
+	offering     bool // we spoke first
+	send         bool // the far end is a subscriber
 	ssrcList     []TrackSSRC
 	session      *muxSession
-	dtls         *dtls.Conn
 	guard        dtlsGuard
 	approved     []byte          // the certificate that matched; set by the handshake, before secured
 	ctx          context.Context // ends with the peer
@@ -48,6 +47,8 @@ type Peer struct {
 	restartMu sync.Mutex // one restart or candidate at a time; taken before mu
 
 	mu            sync.Mutex // the fields below; never held while an agent is waited for
+	setup         Setup      // ours; constant once dtls is there
+	dtls          *dtls.Conn // nil before the answer to our offer; constant then
 	current, next *generation
 	handshaking   bool
 	secure        bool
@@ -77,6 +78,7 @@ func (t *Transport) newPeer(cfg PeerConfig, cert *certificate) (*Peer, error) {
 		handler:      cfg.Handler,
 		fingerprints: strongest(cfg.Fingerprints),
 		localPrint:   cert.fingerprint,
+		cert:         cert,
 		setup:        Passive,
 		controlling:  cfg.Lite || cfg.offering,
 		offering:     cfg.offering,
@@ -93,9 +95,11 @@ func (t *Transport) newPeer(cfg PeerConfig, cert *certificate) (*Peer, error) {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	var err error
-	if p.dtls, err = p.newDTLS(cert.Certificate); err != nil {
-		p.cancel()
-		return nil, err
+	if !p.offering { // else the answer decides
+		if p.dtls, err = p.newDTLS(cert.Certificate); err != nil {
+			p.cancel()
+			return nil, err
+		}
 	}
 	if p.current, err = p.newGeneration(cfg.Ufrag); err != nil {
 		p.cancel()

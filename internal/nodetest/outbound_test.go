@@ -1,0 +1,546 @@
+package nodetest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+	"github.com/whippet-media/whippet/internal/client"
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/node"
+	"github.com/whippet-media/whippet/internal/nodetest"
+	"github.com/whippet-media/whippet/internal/outbound"
+)
+
+// pushTo pushes all streams to far.example.
+func pushTo(token string) config.Push {
+	return config.Push{
+		Streams: "*", URL: config.NewSecret("http://far.example/whip/{stream}"),
+		Far: config.Far{Host: "far.example", Token: config.NewSecret(token)},
+	}
+}
+
+// pullFrom pulls one stream from far.example.
+func pullFrom(stream string, always bool) config.Pull {
+	return config.Pull{
+		Stream: stream, Always: always, URL: config.NewSecret("http://far.example/whep/origin"),
+		Far: config.Far{Host: "far.example"},
+	}
+}
+
+// TestPush: what is published here is published at the far node too, and looks there as it
+// does here: every picture, in sync, one SSRC.
+func TestPush(t *testing.T) {
+	var web nodetest.Web
+	run(t, func(t *testing.T, w *nodetest.World) {
+		far := w.Far(&web, "far.example")
+		pub := w.Publish("studio")
+		w.Run(3 * time.Second)
+		sub := far.Subscribe("studio")
+		sub.WantMedia(time.Minute)
+		sub.WantLive(300 * time.Millisecond)
+		sub.WantSync(20 * time.Millisecond)
+		if p := w.Node.Pushes(); len(p) != 1 || p[0].State != outbound.Connected || p[0].Far != "far.example" || p[0].Opened != 1 {
+			t.Errorf("pushes %+v", p)
+		}
+		m := scrapeNode(t, w)
+		if n := m.value(t, "whippet_far_streams", "way=push", "state=connected"); n != 1 {
+			t.Errorf("%v connected", n)
+		}
+		if n := m.value(t, "whippet_far_sessions_total", "way=push", "result=opened"); n != 1 {
+			t.Errorf("%v opened", n)
+		}
+		sub.Leave()
+		pub.Leave()
+		w.Run(outbound.PushLinger + 2*time.Second)
+		if p := w.Node.Pushes(); len(p) != 0 {
+			t.Errorf("pushes %+v", p)
+		}
+		w.WantEmpty()
+		if all, _ := far.Sessions(); all != 0 {
+			t.Errorf("%d sessions at the far node", all)
+		}
+	}, nodetest.On(&web), nodetest.Settings([]config.Push{pushTo("")}, nil))
+}
+
+// TestPull: a stream of the far node is had here by those who ask, while they do.
+func TestPull(t *testing.T) {
+	var web nodetest.Web
+	run(t, func(t *testing.T, w *nodetest.World) {
+		far := w.Far(&web, "far.example")
+		far.Publish("origin")
+		w.Run(5 * time.Second)
+		if all, _ := far.Sessions(); all != 1 {
+			t.Errorf("%d sessions at the far node before anybody asked", all)
+		}
+		begun := time.Now()
+		sub := w.Subscribe("studio")
+		w.Run(500 * time.Millisecond)
+		if sub.Stats().Video.FirstKeyframe == 0 {
+			t.Errorf("no keyframe %v after the POST", time.Since(begun))
+		}
+		sub.WantMedia(time.Minute)
+		sub.WantSync(20 * time.Millisecond)
+		second := w.Subscribe("studio")
+		second.WantMedia(10 * time.Second)
+		if all, _ := far.Sessions(); all != 2 {
+			t.Errorf("%d sessions at the far node", all)
+		}
+		sub.Leave()
+		second.Leave()
+		w.Run(outbound.PullLinger + 2*time.Second)
+		w.WantEmpty()
+		if all, _ := far.Sessions(); all != 1 {
+			t.Errorf("%d sessions at the far node after all left", all)
+		}
+	}, nodetest.On(&web), nodetest.Settings(nil, []config.Pull{pullFrom("studio", false)}))
+}
+
+// pushing runs f with a node that pushes all streams to a far node. settings are more of the
+// former.
+func pushing(t *testing.T, f func(t *testing.T, w *nodetest.World, far *nodetest.Far), options ...nodetest.Option) {
+	t.Helper()
+	var web nodetest.Web
+	options = append(options, nodetest.On(&web), nodetest.Settings([]config.Push{pushTo("")}, nil))
+	run(t, func(t *testing.T, w *nodetest.World) { f(t, w, w.Far(&web, "far.example")) }, options...)
+}
+
+// pulling runs f with a node that pulls studio from the far node's origin.
+func pulling(t *testing.T, f func(t *testing.T, w *nodetest.World, far *nodetest.Far)) {
+	t.Helper()
+	var web nodetest.Web
+	run(t, func(t *testing.T, w *nodetest.World) { f(t, w, w.Far(&web, "far.example")) },
+		nodetest.On(&web), nodetest.Settings(nil, []config.Pull{pullFrom("studio", false)}))
+}
+
+// TestPushPublisherComesBack: a publisher that is away for less than the linger goes on in the
+// same session, also where another one takes its place; subscribers of the far node keep theirs.
+func TestPushPublisherComesBack(t *testing.T) {
+	pushing(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		pub := w.Publish("studio")
+		w.Run(3 * time.Second)
+		sub := far.Subscribe("studio")
+		sub.WantMedia(5 * time.Second)
+		pub.Leave()
+		w.Run(outbound.PushLinger - 2*time.Second)
+		w.Publish("studio")
+		w.Run(2 * time.Second)
+		sub.WantMedia(10 * time.Second)
+		if p := w.Node.Pushes(); len(p) != 1 || p[0].Opened != 1 {
+			t.Errorf("pushes %+v", p)
+		}
+	})
+}
+
+// TestPushFormatChanges: another codec needs another session, which comes by itself.
+func TestPushFormatChanges(t *testing.T) {
+	pushing(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		pub := w.Publish("studio")
+		w.Run(3 * time.Second)
+		pub.Leave()
+		w.Publish("studio", func(o *client.PublishOptions) {
+			o.Video[0].Source = nodetest.Video(t, client.SyntheticOptions{Codec: codec.H264})
+		})
+		w.Run(5 * time.Second)
+		far.Subscribe("studio").WantMedia(10 * time.Second)
+		p := w.Node.Pushes()
+		if len(p) != 1 || p[0].Opened != 2 || p[0].Reason != outbound.Misfit {
+			t.Errorf("pushes %+v", p)
+		}
+		if all, _ := far.Sessions(); all != 2 {
+			t.Errorf("%d sessions at the far node", all)
+		}
+	})
+}
+
+// TestPushSoundAlone: a stream without picture is pushed after a moment, and sound that a
+// publisher begins later gets a session that has it.
+func TestPushSoundAlone(t *testing.T) {
+	pushing(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		w.Publish("studio", func(o *client.PublishOptions) { o.Video = nil })
+		late := func(o *client.PublishOptions) {
+			o.Audio = &pausing{Source: o.Audio, pause: 20 * time.Second} // before the first one
+		}
+		w.Publish("other", late)
+		w.Run(5 * time.Second)
+		info, _ := far.Streams().Lookup("studio")
+		other, _ := far.Streams().Lookup("other")
+		if info.Audio == nil || info.Video != nil || other.Audio != nil || other.Video == nil {
+			t.Errorf("studio %+v, other %+v", info, other)
+		}
+		w.Run(25 * time.Second)
+		if other, _ := far.Streams().Lookup("other"); other.Audio == nil || other.Video == nil {
+			t.Errorf("other %+v", other)
+		}
+	})
+}
+
+// TestPushFarRestarts: a far end that ends, and one that dies without a word, is found again when
+// it is back.
+func TestPushFarRestarts(t *testing.T) {
+	pushing(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		w.Publish("studio")
+		w.Run(15 * time.Second)
+		far.Stop()
+		w.Run(20 * time.Second)
+		if p := w.Node.Pushes(); p[0].State != outbound.Waiting && p[0].State != outbound.Connecting || p[0].Reason != outbound.Unreachable {
+			t.Errorf("pushes %+v", p)
+		}
+		far.Start()
+		w.Run(30 * time.Second)
+		sub := far.Subscribe("studio")
+		sub.WantMedia(10 * time.Second)
+	})
+}
+
+func TestPushFarDies(t *testing.T) {
+	pushing(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		w.Publish("studio")
+		w.Run(15 * time.Second)
+		far.Kill()
+		w.Run(6 * time.Second)
+		if p := w.Node.Pushes(); p[0].State != outbound.Connected {
+			t.Errorf("given up too soon: %+v", p)
+		}
+		w.Run(8 * time.Second)
+		if p := w.Node.Pushes(); p[0].State == outbound.Connected || p[0].Opened != 1 {
+			t.Errorf("not given up: %+v", p)
+		}
+		far.Start()
+		w.Run(30 * time.Second)
+		far.Subscribe("studio").WantMedia(10 * time.Second)
+	})
+}
+
+// TestPushOverABadNetwork: what is lost on the way is sent again, and what the way does not carry
+// is not sent: of three encodings the far node has the one that fits.
+func TestPushOverABadNetwork(t *testing.T) {
+	pushing(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		w.Publish("studio")
+		w.Run(3 * time.Second)
+		sub := far.Subscribe("studio")
+		w.Server().Refuse(everyTenth())
+		w.Run(5 * time.Second)
+		before := far.Streams().Counts().Received.Repaired
+		sub.WantPictures(20 * time.Second)
+		if repaired := far.Streams().Counts().Received.Repaired - before; repaired < 50 {
+			t.Errorf("%d packets repaired", repaired)
+		}
+	})
+	pushing(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		w.Publish("studio", func(o *client.PublishOptions) {
+			o.Video = nil
+			for i, rid := range []string{"q", "h", "f"} {
+				o.Video = append(o.Video, client.Encoding{RID: rid, Source: nodetest.Video(t, client.SyntheticOptions{
+					Width: 320 << i, Height: 180 << i, Bitrate: 200_000 << (2 * i),
+				})})
+			}
+		})
+		height := func() int {
+			info, _ := far.Streams().Lookup("studio")
+			if info.Video == nil {
+				return 0
+			}
+			_, h := info.Video.Size()
+			return h
+		}
+		w.Run(20 * time.Second)
+		if h := height(); h != 720 {
+			t.Errorf("%d lines over a good network", h)
+		}
+		far.Host.Set(nodetest.Link{Rate: 1_500_000})
+		w.Run(20 * time.Second)
+		if h := height(); h != 360 {
+			t.Errorf("%d lines over 1.5 Mbit/s", h)
+		}
+		far.Host.Set(nodetest.Link{})
+		w.Run(60 * time.Second)
+		if h := height(); h != 720 {
+			t.Errorf("%d lines over a good network again", h)
+		}
+	})
+}
+
+// everyTenth loses each tenth packet of media size.
+func everyTenth() func([]byte) bool {
+	var n atomic.Int32
+	return func(b []byte) bool { return len(b) > 500 && n.Add(1)%10 == 0 }
+}
+
+// foreignWays are what answers of others differ in: changes of the offer on the way to a node,
+// and of its answer.
+func foreignWays() map[string][2]func(string) string {
+	same := func(s string) string { return s }
+	return map[string][2]func(string) string{
+		"begins DTLS":   {func(s string) string { return strings.ReplaceAll(s, "a=setup:actpass", "a=setup:passive") }, same},
+		"no RTX":        {without(`a=(rtpmap:\d+ rtx/\d+|fmtp:\d+ apt=\d+|ssrc-group:[^\r]*)\r\n`), same},
+		"no feedback":   {without(`a=rtcp-fb:[^\r]*\r\n`), same},
+		"no extensions": {without(`a=extmap:[^\r]*\r\n`), same},
+		"candidates in each section": {same, func(s string) string {
+			candidates := strings.Join(regexp.MustCompile(`a=candidate:[^\r]*\r\n`).FindAllString(s, -1), "")
+			return strings.Replace(s, "a=mid:1\r\n", "a=mid:1\r\n"+candidates, 1)
+		}},
+		"transport at the top": {same, func(s string) string {
+			lines := regexp.MustCompile(`a=(ice-ufrag|ice-pwd|fingerprint|setup):[^\r]*\r\n`)
+			top := strings.Join(lines.FindAllString(s, -1)[:4], "")
+			s = lines.ReplaceAllLiteralString(s, "")
+			return strings.Replace(s, "m=audio", top+"m=audio", 1)
+		}},
+		"no end, no trickle": {same, func(s string) string {
+			return regexp.MustCompile(`a=(end-of-candidates|ice-options:[^\r]*|rtcp-mux-only|rtcp-rsize|msid-semantic:[^\r]*)\r\n`).ReplaceAllLiteralString(s, "")
+		}},
+		"200": {same, same},
+	}
+}
+
+// without drops what a pattern matches.
+func without(pattern string) func(string) string {
+	return func(s string) string { return regexp.MustCompile(pattern).ReplaceAllLiteralString(s, "") }
+}
+
+// foreign makes a node a server with other ways.
+func foreign(h http.Handler, ways [2]func(string) string, status int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			h.ServeHTTP(w, r)
+			return
+		}
+		offer, _ := io.ReadAll(r.Body)
+		in := r.Clone(r.Context())
+		in.Body, in.ContentLength = io.NopCloser(strings.NewReader(ways[0](string(offer)))), -1
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, in)
+		w.Header().Set("Location", rec.Header().Get("Location"))
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, ways[1](rec.Body.String()))
+	})
+}
+
+// TestForeignWays: pushes and pulls take whatever answer there is, if it can be taken at all.
+func TestForeignWays(t *testing.T) {
+	for name, ways := range foreignWays() {
+		status := http.StatusCreated
+		if name == "200" {
+			status = http.StatusOK
+		}
+		t.Run(name, func(t *testing.T) {
+			var web nodetest.Web
+			run(t, func(t *testing.T, w *nodetest.World) {
+				far := w.Far(&web, "far.example")
+				web.Serve("far.example", foreign(far.Handler(), ways, status))
+				pub := w.Publish("pushed")
+				far.Publish("origin")
+				w.Run(3 * time.Second)
+				there, here := far.Subscribe("pushed"), w.Subscribe("studio")
+				w.Run(2 * time.Second)
+				there.WantMedia(10 * time.Second)
+				here.WantMedia(10 * time.Second)
+				here.Leave()
+				pub.Leave()
+				w.Run(outbound.PushLinger + 5*time.Second)
+				if all, _ := far.Sessions(); all != 2 { // its publisher and subscriber
+					t.Errorf("%d sessions at the far node", all)
+				}
+				w.WantEmpty()
+			}, nodetest.On(&web), nodetest.Settings(
+				[]config.Push{{Streams: "pushed", URL: config.NewSecret("http://far.example/whip/pushed"), Far: config.Far{Host: "far.example"}}},
+				[]config.Pull{pullFrom("studio", false)}))
+		})
+	}
+}
+
+// TestPullFarRestarts: subscribers keep their sessions while the far end is away, and get what it
+// sends when it is back.
+func TestPullFarRestarts(t *testing.T) {
+	pulling(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		far.Publish("origin")
+		w.Run(2 * time.Second)
+		sub := w.Subscribe("studio")
+		sub.WantMedia(15 * time.Second)
+		far.Stop()
+		w.Run(10 * time.Second)
+		far.Start()
+		far.Publish("origin")
+		w.Run(30 * time.Second)
+		sub.WantMedia(10 * time.Second) // and one SSRC for life, says the oracle
+		far.Kill()
+		w.Run(20 * time.Second)
+		far.Start()
+		far.Publish("origin")
+		w.Run(40 * time.Second)
+		sub.WantMedia(10 * time.Second)
+		if p := w.Node.Pulls(); len(p) != 1 || p[0].Opened != 3 {
+			t.Errorf("pulls %+v", p)
+		}
+	})
+}
+
+// TestPullBeforeThePublisher: who subscribes before the far end has the stream gets it when it
+// does, whether the far end lets us wait or refuses.
+func TestPullBeforeThePublisher(t *testing.T) {
+	for name, option := range map[string]nodetest.Option{"waits": nodetest.Seed(1), "refuses": nodetest.RejectAbsent()} {
+		t.Run(name, func(t *testing.T) {
+			var web nodetest.Web
+			run(t, func(t *testing.T, w *nodetest.World) {
+				far := w.Far(&web, "far.example", option)
+				sub := w.Subscribe("studio")
+				w.Run(20 * time.Second)
+				far.Publish("origin")
+				w.Run(35 * time.Second)
+				sub.WantMedia(10 * time.Second)
+			}, nodetest.On(&web), nodetest.Settings(nil, []config.Pull{pullFrom("studio", false)}))
+		})
+	}
+}
+
+// TestPullGivesWay: a publisher of this node that takes the name has it, and its subscribers.
+func TestPullGivesWay(t *testing.T) {
+	var web nodetest.Web
+	run(t, func(t *testing.T, w *nodetest.World) {
+		far := w.Far(&web, "far.example")
+		far.Publish("origin")
+		w.Run(2 * time.Second)
+		sub := w.Subscribe("studio")
+		sub.WantMedia(5 * time.Second)
+		pub := w.Publish("studio")
+		w.Run(2 * time.Second)
+		sub.WantMedia(20 * time.Second)
+		if all, _ := far.Sessions(); all != 1 {
+			t.Errorf("%d sessions at the far node", all)
+		}
+		pub.Leave()
+		w.Run(5 * time.Second)
+		sub.WantMedia(5 * time.Second)
+	}, nodetest.On(&web), nodetest.Takeover(), nodetest.Settings(nil, []config.Pull{pullFrom("studio", false)}))
+}
+
+// TestPullInACluster: one node pulls for all, and when it dies another one.
+func TestPullInACluster(t *testing.T) {
+	for _, takeover := range []bool{false, true} {
+		t.Run(fmt.Sprint("takeover=", takeover), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var web nodetest.Web
+				c := nodetest.NewCluster(t, 3, nodetest.On(&web), nodetest.Settings(nil, []config.Pull{pullFrom("studio", false)}),
+					nodetest.Config(func(c *config.Config) { c.Takeover = takeover }))
+				far := c.Far(&web, "far.example")
+				far.Publish("origin")
+				c.Run(2 * time.Second)
+				first := c.Nodes[0].Subscribe("studio", nodetest.Link{})
+				first.WantMedia(5 * time.Second)
+				second, third := c.Nodes[1].Subscribe("studio", nodetest.Link{}), c.Nodes[2].Subscribe("studio", nodetest.Link{})
+				c.Run(2 * time.Second)
+				second.WantMedia(10 * time.Second)
+				third.WantMedia(10 * time.Second)
+				if all, _ := far.Sessions(); all != 2 { // its publisher, and one node
+					t.Errorf("%d sessions at the far node", all)
+				}
+				first.Leave()
+				c.Run(outbound.PullLinger + 10*time.Second)
+				second.WantMedia(10 * time.Second) // the links keep it
+				if in, out := c.Nodes[0].Links(); in != 0 || out != 2 {
+					t.Errorf("%d links in, %d out", in, out)
+				}
+				c.Nodes[0].Kill()
+				c.Run(25 * time.Second)
+				second.WantMedia(10 * time.Second)
+				third.WantMedia(10 * time.Second)
+				if in, out := c.Nodes[1].Links(); in+out != 1 {
+					t.Errorf("%d links in, %d out", in, out)
+				}
+				second.Leave()
+				third.Leave()
+				c.Run(outbound.PullLinger + 20*time.Second)
+				for _, m := range c.Nodes[1:] {
+					if p := m.Pulls(); p[0].State != outbound.Idle {
+						t.Errorf("%s: %+v", m.ID, p)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestOutboundLogs: the lines of pushes and pulls are as docs/logs.md has them, and hold no secret.
+func TestOutboundLogs(t *testing.T) {
+	var log logbook
+	var web nodetest.Web
+	run(t, func(t *testing.T, w *nodetest.World) {
+		far := w.Far(&web, "far.example")
+		w.Publish("studio")
+		far.Publish("origin")
+		w.Subscribe("pulled")
+		w.Run(15 * time.Second)
+		far.Stop()
+		w.Run(5 * time.Second)
+		web.Serve("far.example", http.NotFoundHandler())
+		w.Run(20 * time.Second)
+		web.Serve("far.example", forbidden())
+		w.Publish("other")
+		w.Subscribe("another")
+		w.Run(time.Minute)
+	}, nodetest.On(&web), nodetest.Logs(node.NewLogs(&log, config.Log{Level: slog.LevelDebug, JSON: true})),
+		nodetest.Settings([]config.Push{pushTo("a-token-of-the-far-node")}, []config.Pull{pullFrom("pulled", false), pullFrom("another", false)}))
+	if strings.Contains(log.String(), "a-token-of") || strings.Contains(log.String(), "/whep/") {
+		t.Error(log.String())
+	}
+	rows, seen := documentedLines(t), map[string]bool{}
+	for text := range strings.Lines(log.String()) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line["msg"] != "push" && line["msg"] != "pull" {
+			continue
+		}
+		name := fmt.Sprint(line["msg"], " ", line["event"])
+		row, ok := rows[name]
+		if !ok {
+			t.Errorf("%s is not documented: %s", name, text)
+			continue
+		}
+		seen[name] = true
+		row.want(t, line)
+	}
+	for _, must := range []string{"push opened", "push closed", "push failed", "push refused", "pull opened", "pull closed", "pull failed", "pull refused"} {
+		if !seen[must] {
+			t.Errorf("no line %q, only %q", must, slices.Sorted(maps.Keys(seen)))
+		}
+	}
+}
+
+// forbidden is a server that refuses everything.
+func forbidden() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+}
+
+// TestPushTakenBefore: a far end that took a stream before and refuses it now is asked again:
+// some say 403 while they still have the session that was lost.
+func TestPushTakenBefore(t *testing.T) {
+	var web nodetest.Web
+	run(t, func(t *testing.T, w *nodetest.World) {
+		far := w.Far(&web, "far.example")
+		w.Publish("studio")
+		w.Run(15 * time.Second)
+		far.Kill()
+		web.Serve("far.example", forbidden())
+		w.Run(30 * time.Second)
+		if p := w.Node.Pushes(); len(p) != 1 || p[0].Reason != outbound.Refused || p[0].State == outbound.Rejected {
+			t.Errorf("pushes %+v", p)
+		}
+		far.Start()
+		w.Run(35 * time.Second)
+		far.Subscribe("studio").WantMedia(5 * time.Second)
+	}, nodetest.On(&web), nodetest.Settings([]config.Push{pushTo("")}, nil))
+}

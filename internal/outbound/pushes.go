@@ -1,0 +1,158 @@
+package outbound
+
+import (
+	"context"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/whippet-media/whippet/internal/stream"
+)
+
+// A Target is where streams of this node are pushed to.
+type Target struct {
+	Streams string // a stream's name in which * stands for anything
+	URL     string // of a WHIP endpoint; [Placeholder] in it stands for the stream's name
+	Token   string // "": none
+}
+
+// Placeholder is what stands for a stream's name in the URL of a Target.
+const Placeholder = "{stream}"
+
+// Pushes keep streams of this node with other servers while they have a publisher here.
+type Pushes struct {
+	cfg     Config
+	targets []Target
+	quit    context.Context
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+
+	// mu guards the fields below.
+	mu    sync.Mutex
+	there map[pushKey]*push
+	past  Total // of pushes that have ended
+	full  bool  // that there are too many was told
+}
+
+// A pushKey names a stream on its way to a target.
+type pushKey struct {
+	target int
+	stream string
+}
+
+// NewPushes begins to push what matches the targets, whose URLs were checked. Close it before
+// what it stands on.
+func NewPushes(cfg Config, targets []Target) *Pushes {
+	cfg.complete()
+	p := &Pushes{cfg: cfg, targets: targets, there: map[pushKey]*push{}}
+	p.quit, p.stop = context.WithCancel(context.Background())
+	p.wg.Go(p.run)
+	return p
+}
+
+// Close ends all sessions, over there too, and waits for that, some seconds at most.
+func (p *Pushes) Close() {
+	p.stop()
+	p.wg.Wait()
+}
+
+// run looks for streams that began.
+func (p *Pushes) run() {
+	for sleep(p.quit, lookInterval) {
+		p.look()
+	}
+}
+
+func (p *Pushes) look() {
+	for _, name := range p.cfg.Streams.Names() {
+		for i, t := range p.targets {
+			if ok, _ := path.Match(t.Streams, name); ok {
+				p.begin(pushKey{i, name})
+			}
+		}
+	}
+}
+
+// begin starts the push of a stream that is published here, unless there is one.
+func (p *Pushes) begin(k pushKey) {
+	info, ok := p.cfg.Streams.Lookup(k.stream)
+	if !ok || !own(info) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.there[k] != nil || p.quit.Err() != nil:
+	case len(p.there) >= maxPushes:
+		if !p.full {
+			p.cfg.Log.Warn("push", "event", "full", "stream", k.stream)
+		}
+		p.full = true
+	default:
+		x := p.newPush(k)
+		if x == nil {
+			return
+		}
+		p.there[k] = x
+		p.wg.Go(func() { x.run(p.quit); p.end(k, x) })
+	}
+}
+
+// newPush makes the push of a stream; nil: the target's URL is none with its name in it.
+func (p *Pushes) newPush(k pushKey) *push {
+	t := p.targets[k.target]
+	u, err := url.Parse(strings.ReplaceAll(t.URL, Placeholder, k.stream))
+	if err != nil {
+		return nil
+	}
+	return &push{pushes: p, worker: worker{
+		log: p.cfg.Log, msg: "push",
+		endpoint: &endpoint{http: p.cfg.HTTP, url: u, token: t.Token, agent: p.cfg.Agent},
+		info:     Info{Stream: k.stream, Far: u.Host, State: Connecting, Since: time.Now()},
+	}}
+}
+
+func (p *Pushes) end(k pushKey, x *push) {
+	last := x.snapshot()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.there, k)
+	p.past.Opened += last.Opened
+	p.past.Failed += last.Failed
+	p.full = false
+}
+
+// Info describes the pushes there are, by stream and host.
+func (p *Pushes) Info() []Info {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]Info, 0, len(p.there))
+	for _, x := range p.there {
+		all = append(all, x.snapshot())
+	}
+	slices.SortFunc(all, compareInfo)
+	return all
+}
+
+func compareInfo(a, b Info) int {
+	return strings.Compare(a.Stream+"\x00"+a.Far, b.Stream+"\x00"+b.Far)
+}
+
+// Total counts all sessions since NewPushes.
+func (p *Pushes) Total() Total {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.past
+	for _, x := range p.there {
+		i := x.snapshot()
+		t.Opened += i.Opened
+		t.Failed += i.Failed
+	}
+	return t
+}
+
+// own tells whether a stream has a publisher of this node that sends.
+func own(i stream.Info) bool { return i.Live() && !i.Relayed }

@@ -1,0 +1,131 @@
+package outbound
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// A State is where a push or a pull stands.
+type State string
+
+// The states.
+const (
+	Idle       State = "idle"       // nobody wants it now, or it comes from elsewhere; pulls only
+	Connecting State = "connecting" // the far end was asked
+	Connected  State = "connected"  // ICE and DTLS are done
+	Waiting    State = "waiting"    // until the next attempt
+	Rejected   State = "refused"    // the far end does not want it: nothing is tried for now
+)
+
+// States returns all states, in the order in which one follows the other.
+func States() []State { return []State{Idle, Connecting, Connected, Waiting, Rejected} }
+
+// An Info describes a push or a pull at one moment.
+type Info struct {
+	Stream string
+	Far    string // host of the far end, with its port if it has one
+	State  State
+	Since  time.Time // of the state
+
+	// Reason is why the last attempt failed or the last session ended, "" if none did.
+	// Status is that of the response where it was one, else 0.
+	Reason Reason
+	Status int
+
+	Opened, Failed uint64 // sessions that were connected, and attempts that were not
+}
+
+// A Total counts what all pushes, or all pulls, have come to.
+type Total struct{ Opened, Failed uint64 }
+
+// A worker keeps one session with a far end after the other, and says how it stands.
+type worker struct {
+	log      *slog.Logger
+	msg      string // of log lines
+	endpoint *endpoint
+	backOff  backOff // owned by the worker's goroutine
+
+	// mu guards the fields below.
+	mu   sync.Mutex
+	info Info
+}
+
+func (w *worker) snapshot() Info {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.info
+}
+
+func (w *worker) set(s State) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.info.State != s {
+		w.info.State, w.info.Since = s, time.Now()
+	}
+}
+
+// opened notes that a session is connected.
+func (w *worker) opened() {
+	w.set(Connected)
+	w.mu.Lock()
+	w.info.Opened++
+	w.mu.Unlock()
+	w.log.Info(w.msg, "event", "opened", "stream", w.info.Stream, "far", w.info.Far)
+}
+
+// ended notes why a session ended or did not come about, and returns the pause that follows. What
+// the far end took before it does not refuse for good: servers that still have the session that
+// was lost say 403.
+func (w *worker) ended(f *failure) time.Duration {
+	w.mu.Lock()
+	was, since := w.info.State, w.info.Since
+	f.final = f.final && w.info.Opened == 0
+	w.info.Reason, w.info.Status = f.reason, f.status
+	if was != Connected {
+		w.info.Failed++
+	}
+	w.mu.Unlock()
+	if was == Connected && time.Since(since) >= steadyAfter {
+		w.backOff = backOff{}
+	}
+	var pause time.Duration
+	attrs := []any{"stream", w.info.Stream, "far", w.info.Far, "reason", string(f.reason)}
+	if f.status != 0 {
+		attrs = append(attrs, "status", f.status)
+	}
+	if f.code != "" {
+		attrs = append(attrs, "code", f.code)
+	}
+	switch {
+	case f.final:
+		w.set(Rejected)
+		w.log.Warn(w.msg, append([]any{"event", "refused"}, attrs...)...)
+		return 0
+	case f.reason == Gone || f.reason == Unwanted || f.reason == Shutdown || f.reason == Taken:
+	default:
+		pause = w.backOff.next(f, rand.Float64()) //nolint:gosec // no secret
+		w.set(Waiting)
+		attrs = append(attrs, "retry", pause.Round(time.Millisecond).Seconds())
+	}
+	event := "failed"
+	if was == Connected {
+		event = "closed"
+	}
+	w.log.Info(w.msg, append([]any{"event", event}, attrs...)...)
+	return pause
+}
+
+// sleep waits; false: ctx is done.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
