@@ -256,16 +256,27 @@ func (r *Redis) pipeline(ctx context.Context, s *redis.Script, leases []Lease, a
 		}
 		_, _ = pipe.Exec(ctx) // each command has its error
 	}
-	unknown := func(i int) bool { return redis.HasErrorPrefix(cmds[i].Err(), "NOSCRIPT") }
+	unknown := func(i int) bool { return isUnknown(cmds[i]) }
 	exchange(func(int) bool { return true })
-	for i := range cmds {
-		if unknown(i) && s.Load(ctx, r.client).Err() == nil {
-			exchange(unknown)
-			break
+	first := slices.IndexFunc(cmds, isUnknown)
+	if first < 0 {
+		return cmds
+	}
+	err := s.Load(ctx, r.client).Err()
+	if err == nil {
+		exchange(unknown)
+		return cmds
+	}
+	for _, cmd := range cmds[first:] {
+		if isUnknown(cmd) {
+			cmd.SetErr(err) // such as that who asked has gone
 		}
 	}
 	return cmds
 }
+
+// isUnknown tells that a server does not know a command's script.
+func isUnknown(cmd *redis.Cmd) bool { return redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") }
 
 // AnnounceNode implements [Directory].
 func (r *Redis) AnnounceNode(ctx context.Context, n NodeInfo) error {
