@@ -15,7 +15,7 @@ import (
 // TestDeployedQueriesFindTheirMetrics: what deploy/ has a dashboard and alerts of is what
 // a node serves that had a session.
 func TestDeployedQueriesFindTheirMetrics(t *testing.T) {
-	s := startServe(t, "--auth=open", "--metrics-streams=10", "--webhook=http://127.0.0.1:1/", "--webhook-secret=whsec_"+strings.Repeat("a", 32))
+	s := startServe(t, "--auth=open", "--metrics-streams=10", "--pull=other=http://127.0.0.1:1/whep/other", "--webhook=http://127.0.0.1:1/", "--webhook-secret=whsec_"+strings.Repeat("a", 32))
 	base := s.find(t, `Streams\s+(http://localhost:\d+)`)
 	published := make(chan int, 1)
 	go func() {
