@@ -35,7 +35,7 @@ func TestAlertRules(t *testing.T) {
 // A Prometheus server that scrapes a node with the configuration of deploy/ answers every query of
 // the dashboard, and loads the alerts. What is empty is empty because nothing of the kind happened.
 func TestDashboardQueries(t *testing.T) {
-	l := newNode(t, harness.StartNode, "--metrics-streams", "10",
+	l := newNode(t, harness.StartNode, "--metrics-streams", "10", "--pull=other=http://127.0.0.1:1/whep/other",
 		"--webhook", "http://127.0.0.1:1/", "--webhook-secret", "whsec_"+strings.Repeat("a", 32))
 	l.whippet(t, "publish", l.node.WHIP("studio"), "--keyframe-interval=1")
 	l.whippet(t, "play", l.node.WHEP("studio"))
