@@ -29,14 +29,14 @@ from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
 HTTP_TIMEOUT = 10  # seconds, for each of POST and DELETE
 
-ENCODERS = {
+ENCODERS = {  # {video} is the payload type
     "h264": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=60 bitrate=800"
     " ! video/x-h264,profile=constrained-baseline"
-    " ! rtph264pay config-interval=-1 aggregate-mode=zero-latency pt=96"
-    " ! application/x-rtp,media=video,encoding-name=H264,payload=96",
+    " ! rtph264pay config-interval=-1 aggregate-mode=zero-latency pt={video}"
+    " ! application/x-rtp,media=video,encoding-name=H264,payload={video}",
     "vp8": "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=60 target-bitrate=800000"
-    " ! rtpvp8pay picture-id-mode=2 pt=96"
-    " ! application/x-rtp,media=video,encoding-name=VP8,payload=96",
+    " ! rtpvp8pay picture-id-mode=2 pt={video}"
+    " ! application/x-rtp,media=video,encoding-name=VP8,payload={video}",
 }
 
 PUBLISH = """
@@ -45,8 +45,8 @@ videotestsrc is-live=true pattern=ball
   ! video/x-raw,format=I420,width=640,height=360,framerate=30/1
   ! queue max-size-buffers=2 leaky=downstream ! {encoder} ! webrtc.
 audiotestsrc is-live=true wave=sine freq=440 ! audio/x-raw,rate=48000,channels=2
-  ! queue ! opusenc ! rtpopuspay pt=111
-  ! application/x-rtp,media=audio,encoding-name=OPUS,payload=111 ! webrtc.
+  ! queue ! opusenc ! rtpopuspay pt={audio}
+  ! application/x-rtp,media=audio,encoding-name=OPUS,payload={audio} ! webrtc.
 """
 
 # What play offers, per section and in order of preference.
@@ -63,6 +63,24 @@ OFFERED_VIDEO = ";".join(
 
 def say(event, **fields):
     print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def loopback(webrtc):
+    """Lets webrtcbin use the loopback address, which libnice by itself leaves out: the tests' node
+    is on this machine. What it returns must be kept: Python takes over webrtcbin's only reference
+    to its agent."""
+    agent = webrtc.get_property("ice-agent")
+    agent.emit("add-local-ip-address", "127.0.0.1")
+    return agent
+
+
+def new_pipeline(name):
+    """A pipeline with a webrtcbin that takes what the far end sends."""
+    pipeline = Gst.Pipeline.new(name)
+    webrtc = Gst.ElementFactory.make("webrtcbin", "webrtc")
+    webrtc.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
+    pipeline.add(webrtc)
+    return pipeline, webrtc
 
 
 class Session:
@@ -104,10 +122,7 @@ class Peer:
         self.failed = False
         self.posted = False
         self.webrtc = pipeline.get_by_name("webrtc")
-        # The tests' node is on this machine; by itself libnice leaves the loopback address out.
-        # Kept in a field: Python takes over webrtcbin's only reference to its agent.
-        self.agent = self.webrtc.get_property("ice-agent")
-        self.agent.emit("add-local-ip-address", "127.0.0.1")
+        self.agent = loopback(self.webrtc)
         self.webrtc.connect("on-negotiation-needed", self._negotiate)
         self.webrtc.connect("notify::ice-gathering-state", self._gathered)
         self.webrtc.connect("notify::connection-state", self._state)
@@ -192,24 +207,16 @@ class Peer:
         self.webrtc.emit("set-remote-description", description, Gst.Promise.new())
 
 
-class Subscriber(Peer):
-    """Decodes what arrives, and counts it."""
+class Decoder:
+    """Decodes what arrives at a webrtcbin, and counts it."""
 
-    def __init__(self, session):
-        pipeline = Gst.Pipeline.new("play")
-        webrtc = Gst.ElementFactory.make("webrtcbin", "webrtc")
-        webrtc.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
-        pipeline.add(webrtc)
-        super().__init__(pipeline, session)
+    def __init__(self, pipeline, webrtc):
+        self.pipeline = pipeline
         self.counts = {"audio": 0, "video": 0}
         self.size = None  # of the picture, width and height
         self.contrast = 0  # of the last picture: largest less smallest byte
         self.loud = 0  # largest sample seen, 0 to 32768
         webrtc.connect("pad-added", self._pad_added)
-        direction = GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY
-        for caps in (OFFERED_AUDIO, OFFERED_VIDEO):
-            transceiver = webrtc.emit("add-transceiver", direction, Gst.Caps.from_string(caps))
-            transceiver.set_property("do-nack", True)
 
     def stats(self):
         return {**self.counts, "size": self.size or [0, 0], "contrast": self.contrast, "loud": self.loud}
@@ -247,8 +254,22 @@ class Subscriber(Peer):
         self.loud = max(self.loud, max(data, default=0))
 
 
-def publisher(session, codec):
-    return Peer(Gst.parse_launch(PUBLISH.format(encoder=ENCODERS[codec])), session)
+class Subscriber(Peer):
+    """Plays a stream."""
+
+    def __init__(self, session):
+        pipeline, webrtc = new_pipeline("play")
+        super().__init__(pipeline, session)
+        self.stats = Decoder(pipeline, webrtc).stats
+        direction = GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY
+        for caps in (OFFERED_AUDIO, OFFERED_VIDEO):
+            transceiver = webrtc.emit("add-transceiver", direction, Gst.Caps.from_string(caps))
+            transceiver.set_property("do-nack", True)
+
+
+def sending(codec, video=96, audio=111):
+    """A pipeline with a webrtcbin that sends a test picture and sound with these payload types."""
+    return Gst.parse_launch(PUBLISH.format(encoder=ENCODERS[codec].format(video=video), audio=audio))
 
 
 def main():
@@ -261,8 +282,9 @@ def main():
     options = parser.parse_args()
     Gst.init(None)
     session = Session(options.url, options.token)
-    peer = publisher(session, options.codec) if options.action == "publish" else Subscriber(session)
+    peer = Peer(sending(options.codec), session) if options.action == "publish" else Subscriber(session)
     sys.exit(peer.run(options.seconds))
 
 
-main()
+if __name__ == "__main__":
+    main()

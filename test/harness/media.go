@@ -115,9 +115,10 @@ func FFmpegCommand(t testing.TB, endpoint, token string, c Clip) Command {
 	return Command{Path: FFmpeg(t), Args: args}
 }
 
-// GStreamerReport is one line of gst.py's output.
+// GStreamerReport is one line of gst.py's or gstserver.py's output.
 type GStreamerReport struct {
-	Event    string `json:"event"` // the connection's state, "stats" or "end"
+	Event    string `json:"event"` // a client: the connection's state, "stats" or "end"; a server: "listening", "stats" or "deleted"
+	Path     string `json:"path"`  // of the endpoint whose session was deleted
 	Audio    int    `json:"audio"` // decoded buffers so far
 	Video    int    `json:"video"`
 	Size     [2]int `json:"size"`     // of the picture
