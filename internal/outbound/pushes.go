@@ -2,12 +2,12 @@ package outbound
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/whippet-media/whippet/internal/stream"
 )
@@ -47,7 +47,7 @@ type pushKey struct {
 // what it stands on.
 func NewPushes(cfg Config, targets []Target) *Pushes {
 	cfg.complete()
-	p := &Pushes{cfg: cfg, targets: targets, there: map[pushKey]*push{}}
+	p := &Pushes{cfg: cfg, targets: targets, there: map[pushKey]*push{}, past: Total{Ends: map[Reason]uint64{}}}
 	p.quit, p.stop = context.WithCancel(context.Background())
 	p.wg.Go(p.run)
 	return p
@@ -78,14 +78,14 @@ func (p *Pushes) look() {
 
 // begin starts the push of a stream that is published here, unless there is one.
 func (p *Pushes) begin(k pushKey) {
-	info, ok := p.cfg.Streams.Lookup(k.stream)
-	if !ok || !own(info) {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.there[k] != nil || p.quit.Err() != nil {
+		return
+	}
+	info, ok := p.cfg.Streams.Lookup(k.stream)
 	switch {
-	case p.there[k] != nil || p.quit.Err() != nil:
+	case !ok || !own(info):
 	case len(p.there) >= maxPushes:
 		if !p.full {
 			p.cfg.Log.Warn("push", "event", "full", "stream", k.stream)
@@ -108,20 +108,14 @@ func (p *Pushes) newPush(k pushKey) *push {
 	if err != nil {
 		return nil
 	}
-	return &push{pushes: p, worker: worker{
-		log: p.cfg.Log, msg: "push",
-		endpoint: &endpoint{http: p.cfg.HTTP, url: u, token: t.Token, agent: p.cfg.Agent},
-		info:     Info{Stream: k.stream, Far: u.Host, State: Connecting, Since: time.Now()},
-	}}
+	return &push{pushes: p, worker: newWorker(&p.cfg, "push", k.stream, &endpoint{url: u, token: t.Token}, Connecting)}
 }
 
 func (p *Pushes) end(k pushKey, x *push) {
-	last := x.snapshot()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.there, k)
-	p.past.Opened += last.Opened
-	p.past.Failed += last.Failed
+	p.past.add(&x.worker)
 	p.full = false
 }
 
@@ -146,10 +140,9 @@ func (p *Pushes) Total() Total {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.past
+	t.Ends = maps.Clone(t.Ends)
 	for _, x := range p.there {
-		i := x.snapshot()
-		t.Opened += i.Opened
-		t.Failed += i.Failed
+		t.add(&x.worker)
 	}
 	return t
 }
