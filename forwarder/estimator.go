@@ -128,6 +128,11 @@ const (
 	// backlogMost bounds how much of a delay a backlog explains: a keyframe on a
 	// narrow link. What sends more than the estimate for longer is congestion.
 	backlogMost = 250_000 // µs
+
+	// backlogKept bounds a backlog: what was sent beyond it was lost, or the
+	// bottleneck was faster than the estimate then. It does not explain the
+	// delays of minutes to come.
+	backlogKept = 500_000 // µs
 )
 
 // Sent says that a packet was given to the network under a transport-wide number, in
@@ -146,11 +151,8 @@ func (e *Estimator) Sent(now time.Time, number uint16, size int, probe bool) {
 	if bits < 0 {
 		bits = 0
 	}
-	bits += float64(size * 8)
-	backlog := uint16(backlogMost / backlogUnit)
-	if ahead := bits * e.perBit; ahead < backlogMost/backlogUnit {
-		backlog = uint16(ahead)
-	}
+	bits = min(bits+float64(size*8), backlogKept*e.perMicro)
+	backlog := uint16(min(bits*e.perBit, backlogMost/backlogUnit))
 	if !e.sent.put(number, estimatedPacket{uint32(e.now), backlog, uint16(size)}, e.heard > 0) {
 		return
 	}

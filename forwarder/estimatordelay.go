@@ -79,9 +79,6 @@ const (
 	veryLongQueue = 150.0
 	standingStep  = 30.0
 	standingTime  = 1_000_000 // µs
-
-	// vainCuts decreases that do not shorten a queue show that it is others'.
-	vainCuts = 2
 )
 
 // of takes when a packet was sent and arrived, each on its own clock, and returns its
@@ -129,7 +126,7 @@ func (t *delayTrend) evaluate(g *packetGroups, i int, inherent float64, r *rateC
 		t.standing = 0
 		return congestionNone
 	case t.queue > longQueue+noise:
-		return t.stand(p.start, sent > 0 && sent < r.light())
+		return t.stand(p.start, r.cutsFor(sent, p.start))
 	case t.queue > shortQueue+noise:
 		t.standing = 0
 		return congestionQueued
@@ -158,8 +155,9 @@ func (t *delayTrend) doubt() float64 {
 	return explainedDoubt * max(0, t.queue-t.excess)
 }
 
-// stand looks at a long queue, of a group sent at now: does it get shorter?
-func (t *delayTrend) stand(now int64, light bool) congestion {
+// stand looks at a long queue, of a group sent at now: does it get shorter? After so many
+// decreases that did not shorten it, it is others'.
+func (t *delayTrend) stand(now int64, most int) congestion {
 	shorter := t.queue < t.standingAt-standingStep-2*t.noise
 	if t.standing == 0 || shorter || now < t.since {
 		t.standing, t.standingAt = now, t.queue
@@ -172,7 +170,7 @@ func (t *delayTrend) stand(now int64, light bool) congestion {
 		return congestionQueued
 	}
 	t.standing, t.standingAt = now, t.queue
-	if t.cuts++; t.cuts <= vainCuts && !light {
+	if t.cuts++; t.cuts <= most {
 		return congestionGrowing
 	}
 	t.contended, t.cuts = true, 0

@@ -16,6 +16,9 @@ type lossModel struct {
 	now   lossTally
 	mass  massLoss
 
+	// massSince is since's for mass loss: a small step down before does not hide it.
+	massSince int64
+
 	// Sums over the last intervals, older ones count less: of the delays of all packets
 	// that arrived, and of those before packets that are missing, delaySums.
 	all, here, atLosses, losses float64
@@ -174,14 +177,14 @@ const (
 func (e *Estimator) judgeLoss(i int) {
 	m := &e.loss
 	for ; m.done <= i-lossLag-e.late; m.done++ {
-		if m.done < e.groups.oldest() || !m.counts(&e.groups, m.done) {
+		if m.done < e.groups.oldest() {
 			continue
 		}
-		if m.add(&e.groups, m.done, &e.delay, e.rate.estimate) {
+		if m.counts(&e.groups, m.done) && m.add(&e.groups, m.done, &e.delay, e.rate.estimate) {
 			e.judge(i)
 			m.now = lossTally{}
 		}
-		if m.mass.add(e.groups.at(m.done)) {
+		if p := e.groups.at(m.done); p.start >= m.massSince && !p.probe && m.mass.add(p) {
 			e.collapse(i)
 		}
 	}
@@ -191,6 +194,7 @@ func (e *Estimator) judgeLoss(i int) {
 func (e *Estimator) collapse(i int) {
 	m := &e.loss
 	m.since, m.massAt, m.now, m.mass = e.now+massRest, e.now, lossTally{}, massLoss{}
+	m.massSince = m.since
 	arriving := e.groups.arriving(i, lossTime)
 	e.cut(fullShare*arriving, arriving, LimitLoss)
 }

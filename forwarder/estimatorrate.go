@@ -13,8 +13,10 @@ type rateControl struct {
 	capacityAt int64
 	most       [2]float64 // that arrived in this mostTime and the one before
 	turn       int64      // when the next begins
-	before     float64    // the estimate before it was lowered for a queue that stays long
-	proven     int64      // when the estimate was last tried
+	narrow     float64    // what arrived when more was sent; 0: it never was
+	narrowAt   int64
+	before     float64 // the estimate before it was lowered for a queue that stays long
+	proven     int64   // when the estimate was last tried
 	full       fullQueue
 	congested  int64 // when a queue last grew
 	raised     int64 // up to which groups the estimate was raised
@@ -53,6 +55,14 @@ const (
 	// lightShare of the most that arrived in the last mostTime or two makes no queue.
 	lightShare = 0.15
 	mostTime   = 15_000_000 // µs
+
+	// vainCuts decreases that do not shorten a queue show that it is others'. narrowCuts do
+	// where little is sent, but more than narrowShare of what arrived of more in the last
+	// narrowLife: a link may have become a tenth of what it was.
+	vainCuts    = 2
+	narrowCuts  = 1
+	narrowShare = 0.9
+	narrowLife  = 5_000_000 // µs
 
 	// A queue that lowered the estimate is waited for fullMost at most.
 	fullMost = 500_000 // µs
@@ -118,6 +128,7 @@ func (e *Estimator) lower(i int) {
 		target = max(target, mildStep*r.estimate)
 	}
 	e.delay.since = e.now
+	r.overfilled(arriving, sent, e.now)
 	e.cut(target, arriving, LimitDelay)
 }
 
@@ -196,6 +207,26 @@ func (e *Estimator) growth() float64 {
 		return growFull
 	}
 	return 0
+}
+
+// cutsFor is how many decreases in vain show that a queue is others', while so much is sent:
+// none where no queue comes of that, since far more arrived lately and a bottleneck that lets
+// through less was not seen just before.
+func (r *rateControl) cutsFor(sent float64, now int64) int {
+	switch {
+	case sent == 0 || sent >= r.light():
+		return vainCuts
+	case r.narrow > 0 && now-r.narrowAt < narrowLife && sent > narrowShare*r.narrow:
+		return narrowCuts
+	}
+	return 0
+}
+
+// overfilled notes that less arrives than is sent, if so.
+func (r *rateControl) overfilled(arriving, sent float64, now int64) {
+	if sent > mildExcess*arriving {
+		r.narrow, r.narrowAt = arriving, now
+	}
 }
 
 // busy notes what the network carried while it was busy.

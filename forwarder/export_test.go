@@ -168,3 +168,15 @@ func (e *Encoding) Want(now time.Time) { e.want(now) }
 
 // WantHold is how long that lasts.
 const WantHold = wantHold
+
+// LinkAged is the bound of the same name.
+const LinkAged = linkAged
+
+// Aged returns how many ages a tap keeps of any encoding, at most.
+func (t *Tap) Aged() int {
+	most := 0
+	for _, s := range t.streams {
+		most = max(most, len(s.aged))
+	}
+	return most
+}

@@ -347,10 +347,14 @@ const (
 	// is over in 125 ms and live packets go between.
 	// Without a word from the far end for linkSilence it has ended: that has a new link by
 	// then.
+	// Of the last linkAged numbers of an encoding it remembers which were old, for these to
+	// go out the same when they are asked for again; of more in the history, the rest tell
+	// no age.
 	linkProbe   = 200 * time.Millisecond
 	linkSilence = 3 * time.Second
 	linkFresh   = 20 * time.Millisecond
 	linkPace    = 200_000_000
+	linkAged    = 8192
 
 	// An encoding that comes over a link is wanted for wantHold after somebody did: all who
 	// are on it say so with each report, each second, and no oftener than each wantStep.

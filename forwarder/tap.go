@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"maps"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
@@ -142,11 +143,8 @@ func (t *Tap) pull(now time.Time, s *tapStream, out *Output) {
 		s.pos++
 		t.counts.Packets++
 		t.counts.Bytes += uint64(len(p.Payload))
-		o := t.put(s, p, out)
-		o.FirstPayload = true
-		if age > linkFresh {
-			o.stamp = s.stampOf(age)
-		}
+		s.mark(p, age)
+		t.put(s, p, out).FirstPayload = true
 	}
 	out.More = true
 }
@@ -163,12 +161,13 @@ func (t *Tap) next(s *tapStream) *Packet {
 	}
 }
 
-// put appends p as it is.
+// put appends p as it is; each time bit for bit as the first time, since a number is
+// encrypted with its own key stream.
 func (t *Tap) put(s *tapStream, p *Packet, out *Output) *OutPacket {
 	o := out.add()
 	*o = OutPacket{
 		Packet: p, IDs: &t.ids, SSRC: s.enc.id, PayloadType: s.enc.pt,
-		Seq: uint16(p.Seq), Timestamp: p.Timestamp, Mark: p.Marker, stamp: s.fresh,
+		Seq: uint16(p.Seq), Timestamp: p.Timestamp, Mark: p.Marker, stamp: s.stampOf(p.Seq),
 	}
 	return o
 }
@@ -196,7 +195,8 @@ func (t *Tap) replace(s *tapStream) {
 	}
 	for _, e := range t.pub.Encodings(s.enc.format.Name.Kind()) {
 		if e.id == s.enc.id && !e.Ended() {
-			s.enc, s.pos, s.reported = e, 0, false
+			s.enc, s.reported = e, false
+			s.move(0)
 			if !s.asleep {
 				s.join()
 			}
@@ -211,6 +211,10 @@ type tapStream struct {
 	pos   uint64
 	fresh *stamp // what is added to every packet; nil: nothing
 
+	highest uint64            // number sent
+	floor   uint64            // numbers up to it may have been sent before the last move
+	aged    map[uint64]uint16 // ages that numbers were sent with, ms; those that were old then
+
 	asleep   bool // nobody wants it at the far end: it is not sent
 	reported bool // a sender report was sent
 }
@@ -219,16 +223,44 @@ type tapStream struct {
 type stamp struct{ values []ExtensionValue }
 
 func newTapStream(e *Encoding) *tapStream {
-	s := &tapStream{enc: e}
+	s := &tapStream{enc: e, aged: map[uint64]uint16{}}
 	if e.rid != "" {
 		s.fresh = &stamp{[]ExtensionValue{{codec.RID, []byte(e.rid)}}}
 	}
 	return s
 }
 
-// stampOf also tells a packet's age. Only what is sent when the link begins has one.
-func (s *tapStream) stampOf(age time.Duration) *stamp {
-	ms := uint16(min(age, longestAge) / time.Millisecond)
+// move goes to a position, which may be one it was at before.
+func (s *tapStream) move(pos uint64) { s.pos, s.floor = pos, s.highest }
+
+// mark notes that p is sent, at an age. Only what is old when it is first sent tells so:
+// mostly what is sent when the link begins.
+func (s *tapStream) mark(p *Packet, age time.Duration) {
+	s.highest = max(s.highest, p.Seq)
+	if age <= linkFresh || p.Seq <= s.floor {
+		return
+	}
+	if len(s.aged) >= linkAged {
+		s.forget()
+	}
+	if len(s.aged) < linkAged {
+		s.aged[p.Seq] = uint16(min(age, longestAge) / time.Millisecond)
+	}
+}
+
+// forget lets go of the ages of what can not be sent again.
+func (s *tapStream) forget() {
+	if oldest := s.enc.hist.At(s.enc.hist.Tail()); oldest != nil {
+		maps.DeleteFunc(s.aged, func(number uint64, _ uint16) bool { return number+linkAged < oldest.Seq })
+	}
+}
+
+// stampOf is what is added to the packet of a number.
+func (s *tapStream) stampOf(number uint64) *stamp {
+	ms, old := s.aged[number]
+	if !old {
+		return s.fresh
+	}
 	out := &stamp{[]ExtensionValue{{codec.Age, []byte{byte(ms >> 8), byte(ms)}}}}
 	if s.fresh != nil {
 		out.values = append(out.values, s.fresh.values...)
@@ -242,11 +274,11 @@ func (s *tapStream) join() {
 	key, tail := s.enc.keyframe.Load(), s.enc.hist.Tail()
 	switch {
 	case s.enc.format.Name.Kind() == codec.Audio:
-		s.pos = s.enc.hist.Head()
+		s.move(s.enc.hist.Head())
 	case key != nil && key.early >= tail:
-		s.pos = key.early
+		s.move(key.early)
 	default:
-		s.pos = tail
+		s.move(tail)
 	}
 }
 

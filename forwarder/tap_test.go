@@ -33,6 +33,8 @@ type hop struct {
 
 	unwanted map[string]bool // encodings nobody wants, by RID
 
+	made map[uint64][]byte // what left under a number of an SSRC, since the link began
+
 	wish func(*forwarder.Encoding) // what the origin's publisher is asked; nil: nothing happens
 }
 
@@ -55,7 +57,17 @@ func newHop(t *testing.T, origin *forwarder.Publisher, now time.Time) *hop {
 // attach opens the link, or another one after the last.
 func (h *hop) attach(held []forwarder.Held) {
 	h.tap = forwarder.NewTap(h.origin, forwarder.TapConfig{SSRC: 99, Held: held})
-	h.flying = nil
+	h.flying, h.made = nil, map[uint64][]byte{}
+}
+
+// once checks that whatever leaves under a number is the same each time: that number makes
+// the key stream it is encrypted with.
+func (h *hop) once(p *forwarder.OutPacket, b []byte) {
+	key := uint64(p.SSRC)<<32 | p.Packet.Seq
+	if old, ok := h.made[key]; ok && !bytes.Equal(old, b) {
+		h.t.Errorf("%d of %d left twice and was not the same:\n%x\n%x", p.Packet.Seq, p.SSRC, old[:32], b[:32])
+	}
+	h.made[key] = b
 }
 
 // run lets time pass in small steps.
@@ -116,6 +128,7 @@ func (h *hop) emit() {
 			h.t.Fatal(err)
 		}
 		b = b[:n]
+		h.once(&h.out.Packets[i], b)
 		h.bytes += len(b)
 		h.send(flight{rtp: b})
 	}
@@ -442,5 +455,41 @@ func TestLinkEndsWithoutAWord(t *testing.T) {
 	h.run(1200*time.Millisecond, send)
 	if !h.tap.Misfit() {
 		t.Error("the tap did not end")
+	}
+}
+
+// TestAsleepAndAwakeSaysTheSame: an encoding that is wanted again begins at its keyframe, part of
+// which left before, when it was fresh.
+func TestAsleepAndAwakeSaysTheSame(t *testing.T) {
+	s := newSimulcaster(t)
+	h := newHop(t, s.up, s.during(start, time.Second))
+	send := every20(s, &h.now)
+	for range 3 {
+		h.run(time.Second, send)
+		h.unwanted = map[string]bool{"hi": true}
+		h.run(4*time.Second, send)
+		h.unwanted = nil
+	}
+	before := len(h.made)
+	h.run(2*time.Second, send)
+	if len(h.made) == before || h.tap.Counts().Packets < uint64(before)+50 {
+		t.Errorf("%d packets made %d numbers: nothing was sent twice", h.tap.Counts().Packets, len(h.made))
+	}
+}
+
+// TestAgesAreBounded: of a past of more packets than ages are kept of, the rest tells none.
+func TestAgesAreBounded(t *testing.T) {
+	s := newSimulcaster(t)
+	s.every = 1 << 30
+	now := start
+	for range 5000 { // 10,000 packets of each encoding
+		s.send(now)
+		now = now.Add(time.Millisecond)
+	}
+	h := newHop(t, s.up, now)
+	h.loss = 0.3
+	h.run(3*time.Second, every20(s, &h.now))
+	if c := h.tap.Counts(); c.Packets < 2*forwarder.LinkAged || c.Resent == 0 || h.tap.Aged() != forwarder.LinkAged {
+		t.Errorf("%d ages, %+v", h.tap.Aged(), c)
 	}
 }

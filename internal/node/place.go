@@ -9,51 +9,6 @@ import (
 	"github.com/whippet-media/whippet/relay"
 )
 
-const (
-	// loaded is the load from which on a node sends new sessions elsewhere, and roomy the
-	// load below which another one gets them. What lies between keeps nodes from sending a
-	// client to and fro.
-	loaded = 0.9
-	roomy  = 0.7
-
-	// alike is the difference in load that counts as none: all nodes would else send
-	// everybody to the same one.
-	alike = 0.1
-)
-
-// place returns the node that should have a session instead of the one called self; nil:
-// there is none. The best is one that has the stream, then any of the least loaded, as
-// pick says. Where self is going, any node will do that is not full.
-func place(self, holder string, going bool, nodes []relay.NodeInfo, pick uint32) *relay.NodeInfo {
-	most := roomy
-	if going {
-		most = 1
-	}
-	var fit []*relay.NodeInfo
-	least := most
-	for i := range nodes {
-		n := &nodes[i]
-		if n.ID == self || n.Draining || n.PublicURL == "" || n.Load >= most {
-			continue
-		}
-		if n.ID == holder {
-			return n
-		}
-		fit = append(fit, n)
-		least = min(least, n.Load)
-	}
-	var near []*relay.NodeInfo
-	for _, n := range fit {
-		if n.Load <= least+alike {
-			near = append(near, n)
-		}
-	}
-	if len(near) == 0 {
-		return nil
-	}
-	return near[pick%uint32(len(near))] //nolint:gosec // a cluster has fewer
-}
-
 // elsewhere is what requests for sessions are asked; nil: the node is alone.
 func (n *Node) elsewhere() func(context.Context, string, bool) (string, error) {
 	if n.cluster == nil {
@@ -62,13 +17,13 @@ func (n *Node) elsewhere() func(context.Context, string, bool) (string, error) {
 	return func(ctx context.Context, stream string, placed bool) (string, error) {
 		going := n.draining.Load()
 		load, _ := n.report()
-		if !going && (!n.cfg.Cluster.Redirect || load < loaded || n.has(stream)) {
+		if !going && (!n.cfg.Cluster.Redirect || load < relay.Loaded || n.has(stream)) {
 			return "", nil
 		}
 		if placed {
 			return "", n.refusal(going)
 		}
-		if to := place(n.cfg.NodeID, n.holder(ctx, stream), going, n.others(), rand.Uint32()); to != nil { //nolint:gosec // no secret
+		if to := relay.Place(n.cfg.NodeID, n.holder(ctx, stream), going, n.others(), rand.Uint32()); to != nil { //nolint:gosec // no secret
 			return to.PublicURL, nil
 		}
 		return "", n.refusal(going)
@@ -120,7 +75,7 @@ func (n *Node) Leave() {
 	if n.cluster == nil {
 		return
 	}
-	to := place(n.cfg.NodeID, "", true, n.others(), rand.Uint32()) //nolint:gosec // no secret
+	to := relay.Place(n.cfg.NodeID, "", true, n.others(), rand.Uint32()) //nolint:gosec // no secret
 	if to == nil || n.play.Subscribers() == 0 {
 		n.DrainLinks()
 		return

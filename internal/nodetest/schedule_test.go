@@ -41,7 +41,6 @@ type schedule struct {
 	c       *nodetest.Cluster
 	rnd     *rand.Rand
 	streams []string
-	offset  time.Duration // of the directory's clock; set before the cluster is used only
 	log     []string
 	faults  int
 	begun   time.Time

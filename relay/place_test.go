@@ -1,4 +1,4 @@
-package node
+package relay_test
 
 import (
 	"testing"
@@ -31,7 +31,7 @@ func TestPlace(t *testing.T) {
 		{"that will do for one that is going", "", true, []relay.NodeInfo{node("b", 0.95)}, 0, "b"},
 	} {
 		got := ""
-		if to := place("a", c.holder, c.going, c.nodes, c.pick); to != nil {
+		if to := relay.Place("a", c.holder, c.going, c.nodes, c.pick); to != nil {
 			got = to.ID
 		}
 		if got != c.want {

@@ -1,0 +1,46 @@
+package forwarder_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
+)
+
+// TestAnOldBacklogExplainsNoDelay: what was sent in vain seconds ago is not in a queue that
+// grows now.
+func TestAnOldBacklogExplainsNoDelay(t *testing.T) {
+	e, p := onPath(over(func(c *link.Config) {
+		c.Capacity = []link.Step{{Bitrate: 4_000_000}, {At: 5 * time.Second, Bitrate: 600_000}, {At: 11 * time.Second, Bitrate: 240_000}}
+	}))
+	for _, sent := range []struct {
+		until   time.Duration
+		bitrate float64
+	}{{7 * time.Second, 1_400_000}, {12 * time.Second, 350_000}} {
+		p.run(&constant{bitrate: sent.bitrate, frame: p.now}, sent.until-p.now, nil)
+	}
+	if s := e.State(); s.Estimate > 300_000 {
+		t.Errorf("a second after a link became one of 240 kbit/s: %v", s)
+	}
+}
+
+// TestWhatFillsANarrowLinkIsNotLight: a queue is one's own on a link that carries a tenth of
+// what it did, and just about what is sent until that is less.
+func TestWhatFillsANarrowLinkIsNotLight(t *testing.T) {
+	e, p := onPath(over(func(c *link.Config) {
+		c.Capacity = []link.Step{{Bitrate: 4_000_000}, {At: 6 * time.Second, Bitrate: 240_000}}
+	}))
+	p.run(&constant{bitrate: 2_500_000}, 6*time.Second, nil)
+	p.run(&constant{bitrate: 350_000, frame: p.now}, 500*ms, nil)
+	told := 0
+	p.each = func() {
+		if e.State().Contended {
+			told++
+		}
+	}
+	p.run(&constant{bitrate: 236_000, frame: p.now}, time.Second, nil)
+	p.run(&constant{bitrate: 190_000, frame: p.now}, 4*time.Second, nil)
+	if s := e.State(); told > 0 || s.Estimate > 300_000 {
+		t.Errorf("on a link of 240 kbit/s, of others for %v of 5 s: %v", time.Duration(told)*ms, s)
+	}
+}
