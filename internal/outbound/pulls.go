@@ -39,14 +39,14 @@ func NewPulls(cfg Config, origins []Origin, next Elsewhere) *Pulls {
 	p := &Pulls{cfg: cfg, next: next, all: map[string]*pull{}}
 	quit, stop := context.WithCancel(context.Background())
 	p.stop = stop
-	for _, o := range origins {
+	for n, o := range origins {
 		u, err := url.Parse(o.URL)
 		if err != nil || p.all[o.Stream] != nil {
 			continue
 		}
 		x := &pull{
 			pulls: p, always: o.Always, wake: make(chan struct{}, 1),
-			worker: newWorker(&cfg, "pull", o.Stream, &endpoint{url: u, token: o.Token, pulling: true}, Idle),
+			worker: newWorker(&cfg, "pull", &endpoint{url: u, token: o.Token, pulling: true}, Info{Stream: o.Stream, Number: n + 1, State: Idle}),
 		}
 		p.all[o.Stream] = x
 		p.wg.Go(func() { x.run(quit) })

@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/url"
@@ -108,7 +109,8 @@ func (p *Pushes) newPush(k pushKey) *push {
 	if err != nil {
 		return nil
 	}
-	return &push{pushes: p, worker: newWorker(&p.cfg, "push", k.stream, &endpoint{url: u, token: t.Token}, Connecting)}
+	i := Info{Stream: k.stream, Number: k.target + 1, State: Connecting}
+	return &push{pushes: p, worker: newWorker(&p.cfg, "push", &endpoint{url: u, token: t.Token}, i)}
 }
 
 func (p *Pushes) end(k pushKey, x *push) {
@@ -119,7 +121,7 @@ func (p *Pushes) end(k pushKey, x *push) {
 	p.full = false
 }
 
-// Info describes the pushes there are, by stream and host.
+// Info describes the pushes there are, by stream and number.
 func (p *Pushes) Info() []Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +134,7 @@ func (p *Pushes) Info() []Info {
 }
 
 func compareInfo(a, b Info) int {
-	return strings.Compare(a.Stream+"\x00"+a.Far, b.Stream+"\x00"+b.Far)
+	return cmp.Or(strings.Compare(a.Stream, b.Stream), cmp.Compare(a.Number, b.Number))
 }
 
 // Total counts all sessions since NewPushes.

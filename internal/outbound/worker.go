@@ -26,6 +26,7 @@ func States() []State { return []State{Idle, Connecting, Connected, Waiting, Rej
 // An Info describes a push or a pull at one moment.
 type Info struct {
 	Stream string
+	Number int    // which target or origin it is, from 1 in the order they were given
 	Far    string // host of the far end, with its port if it has one
 	State  State
 	Since  time.Time // of the state
@@ -70,12 +71,11 @@ type worker struct {
 	ends map[Reason]uint64 // attempts that failed and sessions that ended
 }
 
-func newWorker(c *Config, msg, stream string, e *endpoint, s State) worker {
+// newWorker returns one that has not begun. i has what it begins with; the host is the endpoint's.
+func newWorker(c *Config, msg string, e *endpoint, i Info) worker {
+	i.Far, i.Since = e.url.Host, time.Now()
 	e.http, e.agent = c.HTTP, c.Agent
-	return worker{
-		log: c.Log, msg: msg, endpoint: e, ends: map[Reason]uint64{},
-		info: Info{Stream: stream, Far: e.url.Host, State: s, Since: time.Now()},
-	}
+	return worker{log: c.Log, msg: msg, endpoint: e, ends: map[Reason]uint64{}, info: i}
 }
 
 func (w *worker) snapshot() Info {
