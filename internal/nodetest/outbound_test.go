@@ -472,6 +472,49 @@ func TestPullInACluster(t *testing.T) {
 	}
 }
 
+// strict makes a node a server that takes another publisher once it was told the end of the first.
+func strict(h http.Handler) http.Handler {
+	var taken atomic.Bool
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodDelete:
+			taken.Store(false)
+		case r.Method == http.MethodPost && taken.Swap(true):
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// TestPushInACluster: the node that has the publisher pushes, and no other; one that lost it to
+// another leaves the push to that, soon.
+func TestPushInACluster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var web nodetest.Web
+		c := nodetest.NewCluster(t, 2, nodetest.On(&web), nodetest.Settings([]config.Push{pushTo("")}, nil))
+		far := c.Far(&web, "far.example")
+		web.Serve("far.example", strict(far.Handler()))
+		pub := c.Nodes[0].Publish("studio")
+		c.Run(2 * time.Second)
+		sub := c.Nodes[1].Subscribe("studio", nodetest.Link{})
+		there := far.Subscribe("studio")
+		c.Run(13 * time.Second)
+		sub.WantMedia(5 * time.Second)
+		there.WantMedia(5 * time.Second)
+		if first, second := c.Nodes[0].Pushes(), c.Nodes[1].Pushes(); len(first) != 1 || first[0].Opened != 1 || len(second) != 0 {
+			t.Errorf("pushes %+v and %+v", first, second)
+		}
+		pub.Leave()
+		c.Nodes[1].Publish("studio")
+		c.Run(7 * time.Second)
+		there.WantMedia(5 * time.Second)
+		if first, second := c.Nodes[0].Pushes(), c.Nodes[1].Pushes(); len(first) != 0 || len(second) != 1 || second[0].Opened != 1 {
+			t.Errorf("pushes %+v and %+v", first, second)
+		}
+	})
+}
+
 // TestOutboundLogs: the lines of pushes and pulls are as docs/logs.md has them, and hold no secret.
 func TestOutboundLogs(t *testing.T) {
 	var log logbook

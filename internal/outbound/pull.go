@@ -116,16 +116,12 @@ func (x *pull) run(ctx context.Context) {
 func (x *pull) rest(ctx context.Context, f *failure) {
 	pause := x.ended(f)
 	x.tell()
-	switch {
-	case f.final:
-		for x.wanted(time.Now()) && sleep(ctx, lookInterval) {
-		}
-	case f.reason == Taken:
+	if f.reason == Taken {
 		sleep(ctx, holdInterval)
-	default:
-		end := time.Now().Add(pause)
-		for time.Now().Before(end) && x.wanted(time.Now()) && sleep(ctx, min(lookInterval, time.Until(end))) {
-		}
+		return
+	}
+	end := time.Now().Add(pause)
+	for time.Now().Before(end) && x.wanted(time.Now()) && sleep(ctx, min(lookInterval, time.Until(end))) {
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -37,6 +38,7 @@ type reply struct {
 	status int
 	header map[string]string
 	body   string
+	cut    bool // the body does not come to its end
 	err    error
 }
 
@@ -73,7 +75,11 @@ func response(r *http.Request, answer reply) *http.Response {
 	for name, value := range answer.header {
 		h.Set(name, value)
 	}
-	return &http.Response{StatusCode: answer.status, Header: h, Body: io.NopCloser(strings.NewReader(answer.body)), Request: r}
+	var body io.Reader = strings.NewReader(answer.body)
+	if answer.cut {
+		body = io.MultiReader(body, iotest.ErrReader(errNetwork))
+	}
+	return &http.Response{StatusCode: answer.status, Header: h, Body: io.NopCloser(body), Request: r}
 }
 
 // requests returns what was asked so far, of one method or all.
