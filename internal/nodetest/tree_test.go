@@ -1,6 +1,7 @@
 package nodetest_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -404,5 +405,44 @@ func wantParent(t *testing.T, c *nodetest.Cluster, m, want *nodetest.Member) {
 	c.Run(time.Second)
 	if all := m.Parents(); len(all) != 1 || all[0].Node != want.ID {
 		t.Errorf("%s is fed by %v, want %s", m.ID, all, want.ID)
+	}
+}
+
+// TestTheOriginCannotBeReached: an edge that is cut off from the origin alone takes the
+// stream from another node, whether it is then that it comes or has a link already.
+func TestTheOriginCannotBeReached(t *testing.T) {
+	for name, part := range map[string]func(c *nodetest.Cluster, a, b *nodetest.Member, on bool){
+		"at all": (*nodetest.Cluster).Part, "by media": (*nodetest.Cluster).PartMedia,
+	} {
+		for _, before := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, before: %v", name, before), func(t *testing.T) {
+				cluster(t, 5, func(t *testing.T, c *nodetest.Cluster) {
+					cutOff(t, c, before, func(a, b *nodetest.Member) { part(c, a, b, true) })
+				})
+			})
+		}
+	}
+}
+
+func cutOff(t *testing.T, c *nodetest.Cluster, before bool, part func(a, b *nodetest.Member)) {
+	origin, inner, cut := c.Nodes[0], c.Nodes[1], c.Nodes[4]
+	origin.Publish("studio")
+	c.Run(4 * time.Second) // and nodes know of each other
+	inner.Subscribe("studio", nodetest.Link{})
+	c.Run(time.Second)
+	if before {
+		part(origin, cut)
+	}
+	sub := cut.Subscribe("studio", nodetest.Link{})
+	c.Run(4 * time.Second)
+	if !before {
+		part(origin, cut)
+	}
+	c.Run(7 * time.Second) // a link over which nothing comes is given up after five
+	wantParent(t, c, cut, inner)
+	sub.WantMedia(10 * time.Second)
+	sub.WantLive(100 * time.Millisecond)
+	if n := sub.Missing(codec.Video); n > 0 && (before || n > 7*100) { // those of the wait at most
+		t.Errorf("%d packets are missing", n)
 	}
 }
