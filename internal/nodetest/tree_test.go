@@ -153,6 +153,26 @@ func TestAParentDies(t *testing.T) {
 	}, fanOut(2))
 }
 
+// TestTheMiddleOfAChainDies: its place at the origin is free for whom it fed, though the
+// origin does not give it up yet.
+func TestTheMiddleOfAChainDies(t *testing.T) {
+	cluster(t, 3, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(time.Second)
+		c.Nodes[1].Subscribe("studio", nodetest.Link{})
+		c.Run(time.Second)
+		sub := c.Nodes[2].Subscribe("studio", nodetest.Link{})
+		c.Run(3 * time.Second)
+		wantParent(t, c.Nodes[2], c.Nodes[1])
+		c.Nodes[1].Kill()
+		c.Run(1500 * time.Millisecond)
+		wantParent(t, c.Nodes[2], c.Nodes[0])
+		sub.WantMedia(10 * time.Second)
+		sub.WantLive(100 * time.Millisecond)
+		sub.WantMissing(codec.Video, 0)
+	}, fanOut(1))
+}
+
 // TestWantsPassOn: what nobody wants at the end of a chain sleeps on every link of it, and
 // the end knows of it nevertheless.
 func TestWantsPassOn(t *testing.T) {
@@ -384,7 +404,8 @@ func TestTheBetterParentIsTaken(t *testing.T) {
 			}
 			worse.Slow(50 * time.Millisecond)
 			sub := c.Nodes[3].Subscribe("studio", nodetest.Link{})
-			wantParent(t, c, c.Nodes[3], c.Nodes[better])
+			c.Run(time.Second)
+			wantParent(t, c.Nodes[3], c.Nodes[better])
 			sub.Leave()
 			c.Run(nodetest.Linger + time.Second)
 
@@ -395,14 +416,14 @@ func TestTheBetterParentIsTaken(t *testing.T) {
 			}
 			c.Run(3 * time.Second)
 			c.Nodes[3].Subscribe("studio", nodetest.Link{})
-			wantParent(t, c, c.Nodes[3], c.Nodes[better])
+			c.Run(time.Second)
+			wantParent(t, c.Nodes[3], c.Nodes[better])
 		}, fanOut(2), nodetest.MaxSessions(10))
 	}
 }
 
-func wantParent(t *testing.T, c *nodetest.Cluster, m, want *nodetest.Member) {
+func wantParent(t *testing.T, m, want *nodetest.Member) {
 	t.Helper()
-	c.Run(time.Second)
 	if all := m.Parents(); len(all) != 1 || all[0].Node != want.ID {
 		t.Errorf("%s is fed by %v, want %s", m.ID, all, want.ID)
 	}
@@ -439,7 +460,7 @@ func cutOff(t *testing.T, c *nodetest.Cluster, before bool, part func(a, b *node
 		part(origin, cut)
 	}
 	c.Run(7 * time.Second) // a link over which nothing comes is given up after five
-	wantParent(t, c, cut, inner)
+	wantParent(t, cut, inner)
 	sub.WantMedia(10 * time.Second)
 	sub.WantLive(100 * time.Millisecond)
 	if n := sub.Missing(codec.Video); n > 0 && (before || n > 7*100) { // those of the wait at most
