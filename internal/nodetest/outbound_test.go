@@ -187,6 +187,45 @@ func TestPushSoundAlone(t *testing.T) {
 	})
 }
 
+// TestPushDeclined: a far end that does not take the picture gets the sound, and the operator is told.
+func TestPushDeclined(t *testing.T) {
+	var log logbook
+	pushing(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		video := func(s string) string { return strings.Replace(s, "m=video 9 ", "m=video 0 ", 1) }
+		far.Serve(foreign(far.Handler(), [2]func(string) string{video, video}, http.StatusCreated))
+		w.Publish("studio")
+		w.Run(5 * time.Second)
+		if p := w.Node.Pushes(); len(p) != 1 || p[0].State != outbound.Connected || p[0].Declined != "video" {
+			t.Errorf("pushes %+v", p)
+		}
+		if info, _ := far.Streams().Lookup("studio"); info.Audio == nil || info.Video != nil {
+			t.Errorf("studio %+v", info)
+		}
+	}, nodetest.Logs(node.NewLogs(&log, config.Log{Level: slog.LevelInfo})))
+	if !strings.Contains(log.String(), "level=WARN msg=push pkg=relay event=declined stream=studio far=far.example kind=video") {
+		t.Error(log.String())
+	}
+}
+
+// TestPushStartsAnew: after a session that lasted the first pause is short again, however many
+// attempts had failed before it.
+func TestPushStartsAnew(t *testing.T) {
+	pushing(t, func(t *testing.T, w *nodetest.World, far *nodetest.Far) {
+		far.Stop()
+		w.Publish("studio")
+		w.Run(2 * time.Minute)
+		far.Start()
+		w.Run(time.Minute) // a pause of at most 45 s, and a session of 10 s at least
+		far.Kill()
+		w.Run(8*time.Second + 500*time.Millisecond)
+		before := w.Node.Pushes()[0]
+		w.Run(2 * time.Second)
+		if after := w.Node.Pushes()[0]; before.Opened != 1 || after.Failed == before.Failed {
+			t.Errorf("pushes %+v, then %+v", before, after)
+		}
+	})
+}
+
 // TestPushFarRestarts: a far end that ends, and one that dies without a word, is found again when
 // it is back.
 func TestPushFarRestarts(t *testing.T) {
