@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -97,9 +98,9 @@ func (n *Node) Children() []link.Child {
 }
 
 // DrainLinks takes no more links of others' streams, and lets the nodes that this one feeds with such
-// streams look for other parents. It returns when they were told.
-func (n *Node) DrainLinks() {
+// streams look for other parents. It returns when they have gone, at the latest when ctx ends or they took too long.
+func (n *Node) DrainLinks(ctx context.Context) {
 	if n.links.origin != nil {
-		n.links.origin.Drain()
+		n.links.origin.Drain(ctx)
 	}
 }

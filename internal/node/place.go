@@ -75,17 +75,18 @@ func (n *Node) Leave() {
 	if n.cluster == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Cluster.DrainTime)
+	defer cancel()
 	to := relay.Place(n.cfg.NodeID, "", true, n.others(), rand.Uint32()) //nolint:gosec // no secret
 	if to == nil || n.play.Subscribers() == 0 {
-		n.DrainLinks()
+		n.DrainLinks(ctx)
 		return
 	}
 	log := n.deps.Logs.For("node")
 	log.Info("node", "event", "leaving", "subscribers", n.play.Subscribers(), "to", to.PublicURL)
 	n.play.Reconnect(to.PublicURL)
-	n.DrainLinks()
-	end := time.Now().Add(n.cfg.Cluster.DrainTime)
-	for n.play.Subscribers() > 0 && time.Now().Before(end) {
+	n.DrainLinks(ctx)
+	for n.play.Subscribers() > 0 && ctx.Err() == nil {
 		time.Sleep(leaveStep)
 	}
 	log.Info("node", "event", "left", "subscribers", n.play.Subscribers())

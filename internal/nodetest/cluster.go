@@ -63,6 +63,16 @@ func NewCluster(t testing.TB, n int, options ...Option) *Cluster {
 	return c
 }
 
+// Member returns the node of a name; nil: there is none.
+func (c *Cluster) Member(id string) *Member {
+	for _, m := range c.Nodes {
+		if m.ID == id {
+			return m
+		}
+	}
+	return nil
+}
+
 // live starts the member's node.
 func (m *Member) live() {
 	m.cluster.t.Helper()

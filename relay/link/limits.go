@@ -29,6 +29,13 @@ const (
 	probeInterval = 200 * time.Millisecond
 	deadAfter     = time.Second
 
+	// moveInterval is the pause before an edge whose parent drains looks for another one
+	// again. tellInterval is how often the parent says that it does, and drainTimeout for how
+	// long it waits for those it feeds to go: two searches.
+	moveInterval = time.Second
+	tellInterval = 200 * time.Millisecond
+	drainTimeout = 10 * time.Second
+
 	// joinTimeout is how long a subscriber waits for a link to be opened. Then it waits
 	// for media, as where nobody publishes.
 	joinTimeout = 3 * time.Second
