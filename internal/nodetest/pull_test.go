@@ -88,6 +88,11 @@ func TestPullBeforeThePublisher(t *testing.T) {
 				far := w.Far(&web, "far.example", option)
 				sub := w.Subscribe("studio")
 				w.Run(20 * time.Second)
+				begun := time.Now()
+				w.Subscribe("studio")
+				if took := time.Since(begun); took > 2*time.Second {
+					t.Errorf("the second subscriber waited %v for what is not there", took)
+				}
 				far.Publish("origin")
 				w.Run(35 * time.Second)
 				sub.WantMedia(10 * time.Second)
