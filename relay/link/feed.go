@@ -65,9 +65,10 @@ func (l *Links) refer(r *request) (*referral, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	var children []tree.Candidate
 	for s := range l.streams[r.Stream] {
-		if s.url != "" && s.node != r.Node {
+		if s.url != "" && s.node != r.Node && !s.mute(now) {
 			children = append(children, tree.Candidate{ // it says itself how much room and load there is
 				ID: s.node, URL: s.url, Depth: depth + 1, Room: 1, Load: l.loadOf(s.node),
 			})
@@ -108,14 +109,14 @@ func (l *Links) depth(name string) (int, bool) {
 }
 
 // roomLocked returns how many more links of a stream there may be, if one is to be for a
-// node: what is left of that one's last link does not count. origin: nobody else has the stream.
+// node: what is left of that one's last link does not count, nor do nodes that seem dead. origin: nobody else has the stream.
 func (l *Links) roomLocked(name, node string, origin bool) int {
 	if l.draining && !origin {
 		return 0
 	}
-	others := map[string]bool{}
+	others, now := map[string]bool{}, time.Now()
 	for s := range l.streams[name] {
-		if s.node != node {
+		if s.node != node && !s.mute(now) {
 			others[s.node] = true
 		}
 	}

@@ -32,6 +32,11 @@ const (
 	probeInterval = 200 * time.Millisecond
 	deadAfter     = time.Second
 
+	// muteAfter is how long a node that is fed may say nothing before another one may have its
+	// place. It says something as often as probeInterval; whom it feeds look for another
+	// parent after deadAfter, and then find its place free.
+	muteAfter = 900 * time.Millisecond
+
 	// moveInterval is the pause before an edge whose parent drains looks for another one
 	// again. tellInterval is how often the parent says that it does, and drainTimeout for how
 	// long it waits for those it feeds to go: two searches.
