@@ -1,8 +1,8 @@
 package relay
 
 const (
-	// Loaded is the load, of 1, from which on a node sends new sessions elsewhere.
-	Loaded = 0.9
+	// loaded is the load from which on a node sends new sessions elsewhere.
+	loaded = 0.9
 
 	// roomy is the load below which another node gets them. What lies between keeps nodes
 	// from sending a client to and fro.
@@ -12,6 +12,11 @@ const (
 	// everybody to the same one.
 	alike = 0.1
 )
+
+// Keeps tells whether a node of a load, 0 to 1, should keep a session that it could send
+// elsewhere. origin: it has the stream's publisher, whom a subscriber costs least there; such a node
+// sends sessions away once it is full.
+func Keeps(load float64, origin bool) bool { return load < loaded || origin && load < 1 }
 
 // Place returns the node that should have a session instead of the one called self; nil:
 // there is none. The best is holder, the one that has the stream ("": none is known), then

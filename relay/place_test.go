@@ -39,3 +39,15 @@ func TestPlace(t *testing.T) {
 		}
 	}
 }
+
+func TestKeeps(t *testing.T) {
+	for _, c := range []struct {
+		load   float64
+		origin bool
+		want   bool
+	}{{0.8, false, true}, {0.9, false, false}, {0.9, true, true}, {0.99, true, true}, {1, true, false}} {
+		if relay.Keeps(c.load, c.origin) != c.want {
+			t.Errorf("load %v, origin %v: want %v", c.load, c.origin, c.want)
+		}
+	}
+}
