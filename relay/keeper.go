@@ -202,6 +202,17 @@ func (k *Keeper) Held(stream string) (Holder, bool) {
 	return h.lease.Holder, true
 }
 
+// KnownHolder is Lookup without asking anybody: who holds the stream as far as this node
+// has heard; false: nobody. It does not block for longer than a lock.
+func (k *Keeper) KnownHolder(stream string) (Holder, bool) {
+	if h, ok := k.Held(stream); ok {
+		return h, true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.known.recall(stream, time.Now())
+}
+
 // Watch is the directory's.
 func (k *Keeper) Watch(stream string) (changed <-chan struct{}, stop func()) {
 	return k.cfg.Directory.Watch(stream)

@@ -368,3 +368,41 @@ func wantNoLoop(t *testing.T, c *nodetest.Cluster, dead []*nodetest.Member) {
 		}
 	}
 }
+
+// TestTheBetterParentIsTaken: of two nodes with room the one that is not busy, then the one
+// that is nearer.
+func TestTheBetterParentIsTaken(t *testing.T) {
+	for _, better := range []int{1, 2} {
+		cluster(t, 4, func(t *testing.T, c *nodetest.Cluster) {
+			worse := c.Nodes[3-better]
+			c.Nodes[0].Publish("studio")
+			c.Run(time.Second)
+			for _, m := range c.Nodes[1:3] {
+				m.Subscribe("studio", nodetest.Link{})
+				c.Run(time.Second)
+			}
+			worse.Slow(50 * time.Millisecond)
+			sub := c.Nodes[3].Subscribe("studio", nodetest.Link{})
+			wantParent(t, c, c.Nodes[3], c.Nodes[better])
+			sub.Leave()
+			c.Run(nodetest.Linger + time.Second)
+
+			worse.Slow(0)
+			c.Nodes[better].Slow(50 * time.Millisecond)
+			for range 8 { // 9 of 10 sessions
+				worse.Subscribe("studio", nodetest.Link{})
+			}
+			c.Run(3 * time.Second)
+			c.Nodes[3].Subscribe("studio", nodetest.Link{})
+			wantParent(t, c, c.Nodes[3], c.Nodes[better])
+		}, fanOut(2), nodetest.MaxSessions(10))
+	}
+}
+
+func wantParent(t *testing.T, c *nodetest.Cluster, m, want *nodetest.Member) {
+	t.Helper()
+	c.Run(time.Second)
+	if all := m.Parents(); len(all) != 1 || all[0].Node != want.ID {
+		t.Errorf("%s is fed by %v, want %s", m.ID, all, want.ID)
+	}
+}

@@ -1,10 +1,12 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,7 +86,7 @@ func (x *edge) descend(ctx context.Context, origin relay.Holder, s tree.Seeker) 
 }
 
 // try asks some nodes at once whether they have room; the first to say so is asked for a
-// link, and the others' children are noted.
+// link, those that are busy only if no other has room. The others' children are noted.
 func (x *edge) try(ctx context.Context, way *tree.Descent, batch []tree.Candidate, epoch int64, s tree.Seeker) *dialed {
 	asking, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -94,23 +96,40 @@ func (x *edge) try(ctx context.Context, way *tree.Descent, batch []tree.Candidat
 	for _, c := range batch {
 		wg.Go(func() { answers <- x.edges.question(asking, c, x.name, s) })
 	}
+	var willing []*referral
 	for range batch {
 		r := <-answers
-		if r == nil {
-			continue
-		}
-		if c := r.self(); s.MayTake(c) {
-			d, err := x.dialOne(ctx, c, epoch, s)
-			if err == nil {
+		switch {
+		case r == nil:
+		case !s.MayTake(r.self()):
+			way.Refused(r.candidates())
+		case r.self().Busy():
+			willing = append(willing, r)
+		default:
+			if d := x.request(ctx, way, r, epoch, s); d != nil {
 				return d
 			}
-			refused := (*refusal)(nil)
-			if errors.As(err, &refused) {
-				r = &refused.referral
-			}
 		}
-		way.Refused(r.candidates())
 	}
+	slices.SortStableFunc(willing, func(a, b *referral) int { return cmp.Compare(a.Node.Load, b.Node.Load) })
+	for _, r := range willing {
+		if d := x.request(ctx, way, r, epoch, s); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// request asks a node that said it has room for a link. nil: it gave none.
+func (x *edge) request(ctx context.Context, way *tree.Descent, r *referral, epoch int64, s tree.Seeker) *dialed {
+	d, err := x.dialOne(ctx, r.self(), epoch, s)
+	if err == nil {
+		return d
+	}
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		r = &refused.referral
+	}
+	way.Refused(r.candidates())
 	return nil
 }
 
@@ -142,6 +161,8 @@ func (e *Edges) question(ctx context.Context, to tree.Candidate, name string, s 
 	asked := marshal(request{
 		Version: version, Stream: name, Node: e.cfg.Node, URL: e.cfg.URL, Ask: true, Children: s.Children, Depth: s.Depth,
 	})
+	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
+	defer cancel()
 	_, body, err := e.post(ctx, to.URL+Path+url.PathEscape(name), asked)
 	if err != nil {
 		return nil

@@ -68,10 +68,13 @@ func (l *Links) refer(r *request) (*referral, error) {
 	var children []tree.Candidate
 	for s := range l.streams[r.Stream] {
 		if s.url != "" && s.node != r.Node {
-			children = append(children, tree.Candidate{ID: s.node, URL: s.url, Depth: depth + 1, Room: 1}) // it says itself how much
+			children = append(children, tree.Candidate{ // it says itself how much room and load there is
+				ID: s.node, URL: s.url, Depth: depth + 1, Room: 1, Load: l.loadOf(s.node),
+			})
 		}
 	}
 	self := nodeMessage{Depth: depth, Room: max(l.roomLocked(r.Stream, r.Node, depth == 0), 0)}
+	self.Load = max(l.loadOf(""), 1-float64(self.Room)/float64(l.cfg.MaxLinks))
 	if l.cfg.Edges != nil {
 		self.ID = l.cfg.Edges.cfg.Node
 	}
@@ -80,6 +83,14 @@ func (l *Links) refer(r *request) (*referral, error) {
 		answer.Children = append(answer.Children, nodeMessage(c))
 	}
 	return answer, nil
+}
+
+// loadOf returns how busy a node is as far as that is known; "" is this one.
+func (l *Links) loadOf(node string) float64 {
+	if l.cfg.Load == nil {
+		return 0
+	}
+	return l.cfg.Load(node)
 }
 
 // depth returns this node's depth in a stream's tree; false: it has not got the stream.

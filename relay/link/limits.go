@@ -15,6 +15,9 @@ const (
 	requestTimeout = 2 * time.Second
 	connectTimeout = 5 * time.Second
 
+	// questionTimeout bounds the question whether a node has room: one that is slower is far.
+	questionTimeout = 500 * time.Millisecond
+
 	// descentTimeout bounds one search for a node that has room.
 	descentTimeout = 5 * time.Second
 
