@@ -271,7 +271,8 @@ func (s *schedule) ensure() {
 }
 
 // published tells whether a publisher of a stream has its session, as far as it knows, and
-// its node knows of one: the word of an end may have been lost.
+// its node has one that sends: the word of an end may have been lost, and of two the one that was
+// replaced may not know it yet while the other one is dead.
 func (s *schedule) published(stream string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,7 +282,7 @@ func (s *schedule) published(stream string) bool {
 			return false
 		default:
 			info, ok := p.at.Streams().Lookup(stream)
-			return p.stream == stream && ok && info.Publication != 0 && !info.Relayed
+			return p.stream == stream && ok && info.Live() && !info.Relayed
 		}
 	})
 }
