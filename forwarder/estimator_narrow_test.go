@@ -44,3 +44,27 @@ func TestWhatFillsANarrowLinkIsNotLight(t *testing.T) {
 		t.Errorf("on a link of 240 kbit/s, of others for %v of 5 s: %v", time.Duration(told)*ms, s)
 	}
 }
+
+// TestEachCapIsForgotten: a line that was capped again and again is tried as soon as after the
+// first time. What a probe had found was there: it did not fail.
+func TestEachCapIsForgotten(t *testing.T) {
+	steps := []link.Step{{Bitrate: 4_000_000}}
+	for i := range 5 {
+		at := time.Duration(10+14*i) * time.Second
+		steps = append(steps, link.Step{At: at, Bitrate: []int64{400_000, 1_200_000}[i%2]}, link.Step{At: at + 4*time.Second, Bitrate: 4_000_000})
+	}
+	_, p := onPath(over(func(c *link.Config) { c.Capacity = steps }))
+	src := newLayered()
+	p.run(src, 10*time.Second, nil)
+	for i := range 5 {
+		p.run(src, 4*time.Second, nil)
+		lifted := p.now
+		for src.current != 2 && p.now < lifted+10*time.Second {
+			p.run(src, 50*ms, nil)
+		}
+		if took := p.now - lifted; took > 7*time.Second {
+			t.Errorf("cap %d: the top layer %v after it was lifted", i+1, took)
+		}
+		p.run(src, lifted+10*time.Second-p.now, nil)
+	}
+}

@@ -45,6 +45,8 @@ const (
 	repeats          = 2         // at most
 	raisedShare      = 0.96      // of a raised estimate that must hold
 	heldShort        = 10e6      // µs it must hold
+	heldAbrupt       = 2_500_000 // µs it must hold where less than abruptShare of it is left then: that is another network
+	abruptShare      = 0.6
 	heldLong         = 30e6      // µs after which earlier failures are forgotten
 	failedMost       = 4         // failures that make clusters rarer, at most
 	staleFactor      = 1.2       // times what is sent, to be wanted, where the estimate is checked
@@ -315,7 +317,7 @@ func (e *Estimator) saturated(bitrate float64) {
 func (p *prober) lowered(now int64, to float64, contended bool) {
 	p.busy, p.follow, p.hinted = true, false, false
 	p.hints = max(p.hints, now+hintAgain)
-	if !contended && p.raised > 0 && now-p.raised < heldShort && to < raisedShare*p.raisedTo {
+	if !contended && p.raised > 0 && to < raisedShare*p.raisedTo && !p.held(now, to) {
 		p.failed, p.raised = min(p.failed+1, failedMost), 0
 	}
 	p.backoff = probeFirst
@@ -323,6 +325,14 @@ func (p *prober) lowered(now int64, to float64, contended bool) {
 	if p.failed > 0 {
 		p.next = max(p.next, now+rarely(p.failed-1))
 	}
+}
+
+// held tells whether a raised estimate, of which so much is left now, held long enough.
+func (p *prober) held(now int64, to float64) bool {
+	if to < abruptShare*p.raisedTo {
+		return now-p.raised >= heldAbrupt
+	}
+	return now-p.raised >= heldShort
 }
 
 // rarely is the time between clusters after so many failures.

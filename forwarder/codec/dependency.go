@@ -42,7 +42,10 @@ type DependencyHeader struct {
 	FrameNumber uint16 // rises by 1 or more with every frame in decoding order, and wraps
 }
 
-const dependencyHeaderLen = 3
+const (
+	dependencyHeaderLen = 3 // bytes
+	dependencyFlagBits  = 5 // behind it, where there is more
+)
 
 // ParseDependencyHeader reads the header; false if the value is too short.
 func ParseDependencyHeader(value []byte) (DependencyHeader, bool) {

@@ -1,12 +1,34 @@
 package codec
 
+import "encoding/binary"
+
 // dependencies is what a [LayerReader] knows from Dependency Descriptors. Frame numbers
 // are extended to 32 bits in it, beginning at 1<<16.
 type dependencies struct {
 	newest uint32
 	now    *sequence // the newest coded video sequence; nil until there is one
 	before *sequence // the one before it, for late packets; nil until there is one
+	told   toldActive
 	frames [frameWindow]sentFrame
+}
+
+// toldActive are the active decode targets that were told last, with the frame of a number:
+// the structure that they are of may come after them.
+type toldActive struct {
+	number uint32
+	bits   uint32 // the first target's highest, those behind the last say nothing
+	count  int    // bits that came
+}
+
+// take remembers what a descriptor without a structure tells.
+func (t *toldActive) take(number uint32, value []byte) {
+	if len(value) <= dependencyHeaderLen || value[dependencyHeaderLen]&0xc0 != 0x40 || number < t.number {
+		return
+	}
+	var b [8]byte
+	copy(b[:], value[dependencyHeaderLen:])
+	bits := uint32(binary.BigEndian.Uint64(b[:]) >> (32 - dependencyFlagBits))
+	*t = toldActive{number, bits, 8*(len(value)-dependencyHeaderLen) - dependencyFlagBits}
 }
 
 // A sentFrame is a frame that came, kept at its number modulo frameWindow.
@@ -37,6 +59,7 @@ func (r *LayerReader) describe(l *Layering, value []byte) bool {
 	}
 	d := r.deps
 	number := d.extend(header.FrameNumber)
+	d.told.take(number, value)
 	s, dep := d.parse(number, value)
 	if s == nil {
 		return false
@@ -113,6 +136,9 @@ func (d *dependencies) replace(number uint32, value []byte) (*sequence, Dependen
 		d.now, d.before = next, d.now
 	} else {
 		d.before = next
+	}
+	if n := int(next.structure.Targets); d.told.number > number && d.told.count >= n && d.sequence(d.told.number) == next {
+		next.activate(d.told.number, d.told.bits>>(32-n))
 	}
 	return next, dep
 }

@@ -216,6 +216,21 @@ func TestLateActiveTargets(t *testing.T) {
 	}
 }
 
+// TestActiveTargetsBeforeTheirStructure: what a frame told that came before its keyframe, whose
+// first packet was sent again, holds once that is there; what is of the sequence before does not.
+func TestActiveTargetsBeforeTheirStructure(t *testing.T) {
+	for told, want := range map[uint32]uint8{14: 1, 11: 2} {
+		d := described{t: t}
+		d.key(10, l2t1())
+		d.active(told, 1, 0b01)
+		d.key(12, l2t1())
+		d.frame(16, 1)
+		if got := d.r.Layers().Spatial; got != want {
+			t.Errorf("told with frame %d, of a keyframe 12: %d spatial layers, want %d", told, got, want)
+		}
+	}
+}
+
 // TestLateFrameMovesNobody: who waits for a target to come back goes over to it with a
 // frame in order only, as what came after a late one has been dropped.
 func TestLateFrameMovesNobody(t *testing.T) {

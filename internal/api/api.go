@@ -11,6 +11,7 @@ import (
 
 	"github.com/whippet-media/whippet/internal/api/wire"
 	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/outbound"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
 )
@@ -62,6 +63,10 @@ type Config struct {
 	Layers   Layers
 	Node     Node
 	Settings []config.Setting // in force
+
+	// Pushes and Pulls describe what goes to other servers and comes from them.
+	Pushes, Pulls func() []outbound.Info
+
 	Levels   Levels
 	Checks   []Check // of the self-test, in order
 	Document string  // openapi.yaml

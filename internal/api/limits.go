@@ -8,8 +8,8 @@ const (
 	maxPage     = 1000
 	defaultPage = 100
 
-	// maxCursor bounds the parameter after: a name or an id.
-	maxCursor = 128
+	// maxCursor bounds the parameter after: a name, with a little behind it, or an id.
+	maxCursor = 160
 
 	// maxRID bounds the parameter rid (RFC 8852 §3.3 has no bound; SDP lines do).
 	maxRID = 255

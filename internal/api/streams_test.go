@@ -74,9 +74,9 @@ func TestPages(t *testing.T) {
 		if got := read[wire.StreamPage](r.do("GET", "streams?after=cam-5&limit=1", "")); len(got.Items) != 1 || got.Items[0].Name != "cam-6" || got.Next != nil {
 			t.Errorf("%+v", got)
 		}
-		long := fmt.Sprintf("%0129d", 0)
+		long := fmt.Sprintf("%0161d", 0)
 		for _, query := range []string{"limit=0", "limit=1001", "limit=-1", "limit=x", "limit=1&limit=2", "limit=1.5", "after=", "after=" + long, "limit=99999999999999999999"} {
-			for _, list := range []string{"streams", "nodes", "revocations", "streams/cam-1/sessions"} {
+			for _, list := range []string{"streams", "far-streams", "nodes", "revocations", "streams/cam-1/sessions"} {
 				r.do("GET", list+"?"+query, "").want(400, "bad-parameter")
 			}
 		}

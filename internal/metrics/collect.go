@@ -92,6 +92,9 @@ func (w writer) far(way string, f *Far) {
 	}
 	w.count("whippet_far_sessions_total", f.Opened, way, "opened")
 	w.count("whippet_far_sessions_total", f.Failed, way, "failed")
+	for reason, n := range f.Ends {
+		w.count("whippet_far_ends_total", n, way, reason)
+	}
 }
 
 func (w writer) hooks(s *Snapshot) {

@@ -153,6 +153,7 @@ func farDefinitions() []Definition {
 	return []Definition{
 		{"whippet_far_streams", Gauge, "Streams that are pushed to, or pulled from, other servers, by where they stand.", []Label{way, {"state", 5, "`idle`: a pull that nobody wants, or that comes from elsewhere; `connecting`, `connected`; `waiting` for the next attempt; `refused` for good"}}},
 		{"whippet_far_sessions_total", Counter, "Sessions with other servers that were connected, and attempts that were not.", []Label{way, {"result", 2, "`opened`, `failed`"}}},
+		{"whippet_far_ends_total", Counter, "Sessions with other servers that ended, and attempts that failed, by why.", []Label{way, {"reason", 16, "`refused`, `busy`, `unreachable`, `lost` and others, see [logs](logs.md#why-pushes-and-pulls-end-or-fail)"}}},
 	}
 }
 

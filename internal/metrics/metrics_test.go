@@ -104,6 +104,7 @@ func TestEveryNumberIsShown(t *testing.T) {
 		`whippet_far_streams{state="connected",way="push"} 121`,
 		`whippet_far_sessions_total{result="opened",way="push"} 122`,
 		`whippet_far_sessions_total{result="failed",way="push"} 123`,
+		`whippet_far_ends_total{reason="refused",way="push"} 127`,
 		`whippet_far_streams{state="idle",way="pull"} 124`,
 		`whippet_far_sessions_total{result="opened",way="pull"} 125`,
 		`whippet_far_sessions_total{result="failed",way="pull"} 126`,
@@ -133,7 +134,7 @@ func full() metrics.Snapshot {
 			Name: "studio", Subscribers: 101, Findings: 102, PacketsIn: 103, PacketsOut: 104, BytesIn: 105, BytesOut: 106,
 			NacksIn: 107, NacksOut: 108, RequestsIn: 109, RequestsOut: 110, Watched: metrics.Watched{Frozen: 111 * time.Second},
 		}, {Name: metrics.Others, Subscribers: 112}},
-		Push:     metrics.Far{States: map[string]int{"connected": 121}, Opened: 122, Failed: 123},
+		Push:     metrics.Far{States: map[string]int{"connected": 121}, Opened: 122, Failed: 123, Ends: map[string]uint64{"refused": 127}},
 		Pull:     metrics.Far{States: map[string]int{"idle": 124}, Opened: 125, Failed: 126},
 		Sessions: 7, HalfOpen: 2, Streams: 3, Subscribers: 4,
 		Media: metrics.Traffic{

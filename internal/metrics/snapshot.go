@@ -84,6 +84,7 @@ const Others = "(other)"
 type Far struct {
 	States         map[string]int // streams, by a fixed word for where they stand
 	Opened, Failed uint64
+	Ends           map[string]uint64 // sessions that ended and attempts that failed, by a fixed word for why
 }
 
 // A Webhook is what is counted of one receiver of webhooks.

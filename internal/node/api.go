@@ -18,7 +18,7 @@ func (n *Node) newAPI() *api.Handler {
 			ID: n.cfg.NodeID, Version: n.deps.Version, Started: n.started,
 			Candidates: n.media.Candidates, Closing: n.draining.Load,
 		},
-		Settings: n.cfg.InForce,
+		Settings: n.cfg.InForce, Pushes: n.Pushes, Pulls: n.Pulls,
 		Checks:   append([]api.Check{{Name: "addresses", Run: n.checkAddresses}}, n.deps.Checks...),
 		Document: whippet.OpenAPI,
 	}

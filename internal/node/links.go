@@ -1,10 +1,14 @@
 package node
 
 import (
+	"cmp"
+	"context"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/relay/link"
 	"github.com/whippet-media/whippet/whep"
 )
@@ -25,7 +29,7 @@ func (n *Node) startLinks() {
 	}
 	n.links.origin = link.NewLinks(link.LinksConfig{
 		Transport: n.media, Streams: n.streams, Secret: c.secret, Now: c.keeper.Now,
-		Edges: n.links.edges, MaxLinks: n.cfg.Cluster.MaxLinks, Log: n.deps.Logs.For("relay"),
+		Edges: n.links.edges, MaxLinks: n.cfg.Cluster.MaxLinks, Load: n.loadOf, Log: n.deps.Logs.For("relay"),
 	})
 }
 
@@ -36,6 +40,20 @@ func (n *Node) startEdges(c *cluster) {
 		Listen: n.deps.LinkSocket, Net: n.deps.Net, Announce: n.deps.Announce,
 		Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("relay"),
 	})
+}
+
+// loadOf returns how busy a node is, as it told the directory of late; "" is this one.
+func (n *Node) loadOf(node string) float64 {
+	if node == "" {
+		load, _ := n.report()
+		return load
+	}
+	all := n.others()
+	i, ok := slices.BinarySearchFunc(all, node, func(o relay.NodeInfo, id string) int { return cmp.Compare(o.ID, id) })
+	if !ok {
+		return 0
+	}
+	return all[i].Load
 }
 
 // register adds the route of links that others ask for.
@@ -97,9 +115,9 @@ func (n *Node) Children() []link.Child {
 }
 
 // DrainLinks takes no more links of others' streams, and lets the nodes that this one feeds with such
-// streams look for other parents. It returns when they were told.
-func (n *Node) DrainLinks() {
+// streams look for other parents. It returns when they have gone, at the latest when ctx ends or they took too long.
+func (n *Node) DrainLinks(ctx context.Context) {
 	if n.links.origin != nil {
-		n.links.origin.Drain()
+		n.links.origin.Drain(ctx)
 	}
 }

@@ -109,7 +109,10 @@ func (n *Node) fars() (push, pull metrics.Far) {
 }
 
 func farOf(all []outbound.Info, total outbound.Total) metrics.Far {
-	f := metrics.Far{States: map[string]int{}, Opened: total.Opened, Failed: total.Failed}
+	f := metrics.Far{States: map[string]int{}, Ends: map[string]uint64{}, Opened: total.Opened, Failed: total.Failed}
+	for reason, n := range total.Ends {
+		f.Ends[string(reason)] = n
+	}
 	for _, s := range outbound.States() { // also those that none is in
 		f.States[string(s)] = 0
 	}

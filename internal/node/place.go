@@ -75,9 +75,11 @@ func (n *Node) Leave() {
 	if n.cluster == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Cluster.DrainTime)
+	defer cancel()
 	to := n.instead("")
 	if to == "" || n.play.Subscribers() == 0 {
-		n.DrainLinks()
+		n.DrainLinks(ctx)
 		return
 	}
 	log := n.deps.Logs.For("node")
@@ -88,9 +90,8 @@ func (n *Node) Leave() {
 		}
 		return ""
 	})
-	n.DrainLinks()
-	end := time.Now().Add(n.cfg.Cluster.DrainTime)
-	for n.play.Subscribers() > 0 && time.Now().Before(end) {
+	n.DrainLinks(ctx)
+	for n.play.Subscribers() > 0 && ctx.Err() == nil {
 		time.Sleep(leaveStep)
 	}
 	log.Info("node", "event", "left", "subscribers", n.play.Subscribers())

@@ -25,12 +25,51 @@ var failed = []uint64{
 // nothing is left in the end. SEEDS is how many schedules run, SEED where they begin.
 func TestSchedules(t *testing.T) {
 	for _, seed := range failed {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { runSchedule(t, seed) })
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { runSchedule(t, seed, few) })
 	}
 	first, n := number(t, "SEED", 1), number(t, "SEEDS", 12)
-	for seed := first; seed < first+n; seed++ {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { runSchedule(t, seed) })
+	for seed, begun := first, time.Now(); seed < first+n; seed++ {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { runSchedule(t, seed, sizeOf(seed)) })
+		if done := seed - first + 1; n >= progressEvery && done%progressEvery == 0 {
+			fmt.Printf("%d of %d schedules in %v\n", done, n, time.Since(begun).Round(time.Second))
+		}
 	}
+}
+
+// progressEvery is after how many schedules a line says so.
+const progressEvery = 50
+
+// A size is how many nodes a schedule has.
+type size uint8
+
+const (
+	few  size = iota // 2 to 6
+	some             // 7 to 16
+	many             // 17 to 50
+)
+
+// sizeOf makes most schedules small: they take a hundredth of the time.
+func sizeOf(seed uint64) size {
+	switch rand.New(rand.NewPCG(seed, 50)).IntN(40) {
+	case 0:
+		return many
+	case 1, 2, 3, 4, 5:
+		return some
+	}
+	return few
+}
+
+// dress makes a cluster of a size out of a schedule's chance: how many nodes, and how many
+// links of a stream each feeds.
+func dress(rnd *rand.Rand, s size) (nodes, links int) {
+	nodes, links = 2+rnd.IntN(5), 1+rnd.IntN(2)
+	switch s {
+	case some:
+		nodes, links = 7+rnd.IntN(10), 2+rnd.IntN(2)
+	case many:
+		nodes, links = 17+rnd.IntN(34), 2+rnd.IntN(3)
+	}
+	return nodes, links
 }
 
 // number reads an environment variable.
@@ -46,9 +85,10 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-func runSchedule(t *testing.T, seed uint64) {
+func runSchedule(t *testing.T, seed uint64, size size) {
 	rnd := rand.New(rand.NewPCG(seed, 6))
-	nodes, links, takeover := 2+rnd.IntN(5), 1+rnd.IntN(2), rnd.IntN(2) == 0
+	nodes, links := dress(rnd, size)
+	takeover := rnd.IntN(2) == 0
 	options := []nodetest.Option{nodetest.Seed(seed), nodetest.FanOut(links)}
 	if takeover {
 		options = append(options, nodetest.Takeover())
@@ -59,6 +99,9 @@ func runSchedule(t *testing.T, seed uint64) {
 			s.streams = append(s.streams, fmt.Sprint("studio-", i))
 		}
 		s.note("%d nodes, %d links each, takeover %v", nodes, links, takeover)
+		if size != few {
+			s.fill()
+		}
 		s.run(12 + rnd.IntN(16))
 		if t.Failed() {
 			t.Log("\n" + strings.Join(s.log, "\n"))
@@ -76,6 +119,16 @@ func (s *schedule) run(n int) {
 	s.wantResumed()
 	s.wantOneOrigin()
 	s.end()
+}
+
+// fill lets a large cluster have a tree before anything happens to it.
+func (s *schedule) fill() {
+	s.publish()
+	s.pass(time.Second)
+	for range len(s.c.Nodes) / 2 {
+		s.subscribe()
+	}
+	s.pass(2 * time.Second)
 }
 
 func (s *schedule) pick() event {

@@ -223,8 +223,29 @@ func TestLinksDrain(t *testing.T) {
 		if len(draining.Children()) != 1 {
 			t.Fatalf("it feeds %v", draining.Children())
 		}
-		draining.DrainLinks()
-		c.Run(2 * time.Second)
+		child := c.Member(draining.Children()[0].Node)
+		child.Host.Set(nodetest.Link{Delay: 40 * time.Millisecond}) // another link takes several round trips
+		c.Run(time.Second)
+		for _, s := range subs {
+			s.WantMedia(time.Second)
+		}
+		gone := drained(t, draining)
+		for range 1500 {
+			c.Run(2 * time.Millisecond)
+			if n := len(child.Parents()); n != 1 {
+				t.Fatalf("%s has %d parents while %s drains", child.ID, n, draining.ID)
+			}
+		}
+		if !gone() {
+			t.Error("the node does not know that it feeds nobody")
+		}
+		for _, s := range subs {
+			for kind, most := range map[codec.Kind]time.Duration{codec.Audio: 50 * time.Millisecond, codec.Video: 80 * time.Millisecond} {
+				if p := s.Pause(kind); p > most {
+					t.Errorf("%v paused for %v", kind, p)
+				}
+			}
+		}
 		if all := draining.Children(); len(all) != 0 {
 			t.Errorf("it still feeds %v", all)
 		}
@@ -236,7 +257,53 @@ func TestLinksDrain(t *testing.T) {
 	}, fanOut(2))
 }
 
-// TestNoLoops: nodes come, go and die in any order; whoever is left has a way to the origin.
+// drained lets a node's links go, and tells whether that has ended.
+func drained(t *testing.T, m *nodetest.Member) func() bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		m.DrainLinks(t.Context())
+	}()
+	return func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+// TestLinksDrainWithoutRoom: who finds no other parent stays until the node ends.
+func TestLinksDrainWithoutRoom(t *testing.T) {
+	cluster(t, 3, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(time.Second)
+		c.Nodes[1].Subscribe("studio", nodetest.Link{})
+		c.Run(time.Second)
+		sub := c.Nodes[2].Subscribe("studio", nodetest.Link{})
+		c.Run(2 * time.Second)
+		sub.WantMedia(time.Second)
+		gone := drained(t, c.Nodes[1])
+		sub.WantMedia(8 * time.Second)
+		sub.WantMissing(codec.Video, 0)
+		if p := sub.Pause(codec.Audio); p > 50*time.Millisecond {
+			t.Errorf("sound paused for %v", p)
+		}
+		if gone() || len(c.Nodes[2].Parents()) != 1 {
+			t.Error("the child went though nobody else has room")
+		}
+		c.Run(3 * time.Second)
+		if !gone() {
+			t.Error("the node waits for longer than it may")
+		}
+		c.Nodes[1].Kill()
+		c.Run(8 * time.Second)
+		sub.WantMedia(time.Second)
+	}, fanOut(1))
+}
+
+// TestNoLoops: nodes come, go, drain and die in any order; whoever is left has a way to the origin.
 func TestNoLoops(t *testing.T) {
 	for _, seed := range []uint64{1, 2, 3, 4} {
 		cluster(t, 9, func(t *testing.T, c *nodetest.Cluster) { comeAndGo(t, c, seed) }, fanOut(1+int(seed%3)))
@@ -247,13 +314,16 @@ func comeAndGo(t *testing.T, c *nodetest.Cluster, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 25))
 	c.Nodes[0].Publish("studio")
 	c.Run(time.Second)
-	subs, dead := map[*nodetest.Member]*nodetest.Subscriber{}, []*nodetest.Member{}
+	subs, dead, drains := map[*nodetest.Member]*nodetest.Subscriber{}, []*nodetest.Member{}, false
 	for range 40 {
 		m := c.Nodes[1+rnd.IntN(len(c.Nodes)-1)]
 		switch sub := subs[m]; {
 		case slices.Contains(dead, m):
 		case sub == nil:
 			subs[m] = m.Subscribe("studio", nodetest.Link{})
+		case !drains && seed%3 > 0 && rnd.IntN(4) == 0:
+			drains = true
+			drained(t, m)
 		case len(dead) < 3 && rnd.IntN(3) == 0:
 			m.Kill()
 			dead = append(dead, m)
@@ -296,5 +366,43 @@ func wantNoLoop(t *testing.T, c *nodetest.Cluster, dead []*nodetest.Member) {
 				t.Fatalf("a loop: %v", parents)
 			}
 		}
+	}
+}
+
+// TestTheBetterParentIsTaken: of two nodes with room the one that is not busy, then the one
+// that is nearer.
+func TestTheBetterParentIsTaken(t *testing.T) {
+	for _, better := range []int{1, 2} {
+		cluster(t, 4, func(t *testing.T, c *nodetest.Cluster) {
+			worse := c.Nodes[3-better]
+			c.Nodes[0].Publish("studio")
+			c.Run(time.Second)
+			for _, m := range c.Nodes[1:3] {
+				m.Subscribe("studio", nodetest.Link{})
+				c.Run(time.Second)
+			}
+			worse.Slow(50 * time.Millisecond)
+			sub := c.Nodes[3].Subscribe("studio", nodetest.Link{})
+			wantParent(t, c, c.Nodes[3], c.Nodes[better])
+			sub.Leave()
+			c.Run(nodetest.Linger + time.Second)
+
+			worse.Slow(0)
+			c.Nodes[better].Slow(50 * time.Millisecond)
+			for range 8 { // 9 of 10 sessions
+				worse.Subscribe("studio", nodetest.Link{})
+			}
+			c.Run(3 * time.Second)
+			c.Nodes[3].Subscribe("studio", nodetest.Link{})
+			wantParent(t, c, c.Nodes[3], c.Nodes[better])
+		}, fanOut(2), nodetest.MaxSessions(10))
+	}
+}
+
+func wantParent(t *testing.T, c *nodetest.Cluster, m, want *nodetest.Member) {
+	t.Helper()
+	c.Run(time.Second)
+	if all := m.Parents(); len(all) != 1 || all[0].Node != want.ID {
+		t.Errorf("%s is fed by %v, want %s", m.ID, all, want.ID)
 	}
 }

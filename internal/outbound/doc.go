@@ -11,7 +11,7 @@
 //
 //	socket, peer → offer → POST ─ 307, 308 ─→ POST → 201: answer → ICE, DTLS → media
 //	                        └ 409, 429, 5xx, no answer: again, later
-//	                        └ other 4xx: not again, for now             … → DELETE
+//	                        └ other 4xx: again, much later              … → DELETE
 //
 // Each session has a media socket of its own: far ends are told apart by their address, and two
 // sessions may go to the same one. All candidates are in the offer, nothing trickles. STUN and

@@ -35,17 +35,12 @@ func (e *endpoint) post(ctx context.Context, offer []byte) (*granted, error) {
 	at := e.url
 	for range maxRedirects + 1 {
 		r, body, err := e.send(ctx, http.MethodPost, at, offer)
-		if err != nil {
+		if r == nil {
 			return nil, because(Unreachable)
 		}
 		switch r.StatusCode {
 		case http.StatusOK, http.StatusCreated:
-			g := &granted{status: r.StatusCode, answer: body, session: target(at, r)}
-			if len(body) > maxAnswer {
-				e.bye(g.session)
-				return nil, &failure{reason: BadAnswer, status: r.StatusCode, final: true}
-			}
-			return g, nil
+			return e.grant(at, r, body, err)
 		case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 			if at = target(at, r); at == nil {
 				return nil, &failure{reason: Redirected, status: r.StatusCode, final: true}
@@ -55,6 +50,21 @@ func (e *endpoint) post(ctx context.Context, offer []byte) (*granted, error) {
 		}
 	}
 	return nil, &failure{reason: Redirected, status: http.StatusTemporaryRedirect, final: true}
+}
+
+// grant is what a response gives that has an answer, or should. A session whose answer was cut off,
+// or is too long, is ended.
+func (e *endpoint) grant(at *url.URL, r *http.Response, body []byte, err error) (*granted, error) {
+	g := &granted{status: r.StatusCode, answer: body, session: target(at, r)}
+	switch {
+	case err != nil:
+		e.bye(g.session)
+		return nil, because(Unreachable)
+	case len(body) > maxAnswer:
+		e.bye(g.session)
+		return nil, &failure{reason: BadAnswer, status: r.StatusCode, final: true}
+	}
+	return g, nil
 }
 
 // target returns where a response's Location leads; nil: nowhere we go.
@@ -84,7 +94,8 @@ func (e *endpoint) bye(session *url.URL) {
 	_, _, _ = e.send(ctx, http.MethodDelete, session, nil)
 }
 
-// send sends one request, which nobody sends on, and reads at most a byte more than maxAnswer.
+// send sends one request, which nobody sends on, and reads at most a byte more than maxAnswer. The
+// response is nil where there was none; with an error it may lack a part of its body.
 func (e *endpoint) send(ctx context.Context, method string, to *url.URL, body []byte) (*http.Response, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, to.String(), bytes.NewReader(body))
 	if err != nil {
@@ -104,8 +115,5 @@ func (e *endpoint) send(ctx context.Context, method string, to *url.URL, body []
 	}
 	defer func() { _ = reply.Body.Close() }()
 	got, err := io.ReadAll(io.LimitReader(reply.Body, maxAnswer+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	return reply, got, nil
+	return reply, got, err
 }

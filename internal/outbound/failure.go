@@ -30,13 +30,16 @@ const (
 	Shutdown       Reason = "shutdown"        // the node closes
 )
 
+// ours tells whether the session was no longer wanted here: nothing went wrong.
+func (r Reason) ours() bool { return r == Gone || r == Unwanted || r == Shutdown || r == Taken }
+
 // A failure is why an attempt or a session ended.
 type failure struct {
 	reason Reason
 	status int           // of the HTTP response; 0: none
 	code   string        // what is wrong with the answer, a problem code of internal/sdp; "": nothing
 	after  time.Duration // the far end asks for so long a pause; 0: for none
-	final  bool          // trying again is of no use before something changes
+	final  bool          // trying again is of no use before something changes, here or over there
 }
 
 // Error returns the reason, which holds no secret.
@@ -92,6 +95,9 @@ type backOff struct{ failed int }
 
 // next returns the pause before another attempt: chance is 0 to 1.
 func (b *backOff) next(f *failure, chance float64) time.Duration {
+	if f.final {
+		return refusedPause + time.Duration(chance*float64(refusedPause/2))
+	}
 	d := min(retryLeast<<min(b.failed, 10), retryMost)
 	b.failed++
 	return max(f.after, d/2+time.Duration(chance*float64(d)))

@@ -32,6 +32,11 @@ const (
 	retryLeast = time.Second
 	retryMost  = 30 * time.Second
 
+	// refusedPause is the least time until a far end is asked again that said no for good, up to
+	// half of it more: an operator over there may have repaired what was wrong, and nobody here
+	// needs to restart a stream for that. So few wrong tokens are no attack.
+	refusedPause = 5 * time.Minute
+
 	// maxRetryAfter bounds the pause that a far end asks for.
 	maxRetryAfter = 5 * time.Minute
 
@@ -61,7 +66,8 @@ const (
 	claimTimeout = 5 * time.Second
 
 	// holdInterval is how often it is looked whether a stream that has a publisher of this
-	// node, or is on another one, is to be pulled after all.
+	// node, or is on another one, is to be pulled after all; and whether one that is pushed has
+	// gone to another node, which then pushes it.
 	holdInterval = 2 * time.Second
 
 	// maxPushes bounds the streams that are pushed at a time, each target counted: each has

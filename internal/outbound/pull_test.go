@@ -82,22 +82,26 @@ func TestPullOnDemand(t *testing.T) {
 	}, status(404))
 }
 
-// TestPullRefused: what a retry would not change is not tried again for those who are there, but
-// for those who come later.
+// TestPullRefused: what a retry would not change is not tried again soon for those who are there,
+// but at once for those who come later.
 func TestPullRefused(t *testing.T) {
 	play(t, func(s *stage) {
 		p := s.pull(false, nil)
 		leave, _ := s.join(p, "cam")
-		s.run(10 * time.Minute)
+		s.run(4 * time.Minute)
 		if i := p.Info()[0]; i.State != outbound.Rejected || i.Failed != 1 {
+			s.t.Errorf("info %+v", i)
+		}
+		s.run(4 * time.Minute)
+		if i := p.Info()[0]; i.State != outbound.Rejected || i.Failed != 2 {
 			s.t.Errorf("info %+v", i)
 		}
 		leave()
 		s.run(outbound.PullLinger + time.Second)
 		leave, _ = s.join(p, "cam")
 		s.run(time.Minute)
-		if i := p.Info()[0]; i.State != outbound.Rejected || i.Failed != 2 {
-			s.t.Errorf("info %+v", i)
+		if i, t := p.Info()[0], p.Total(); i.State != outbound.Rejected || i.Failed != 3 || t.Ends[outbound.Refused] != 3 {
+			s.t.Errorf("info %+v, total %+v", i, t)
 		}
 		leave()
 	}, status(403))

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
 )
@@ -40,16 +39,15 @@ func NewPulls(cfg Config, origins []Origin, next Elsewhere) *Pulls {
 	p := &Pulls{cfg: cfg, next: next, all: map[string]*pull{}}
 	quit, stop := context.WithCancel(context.Background())
 	p.stop = stop
-	for _, o := range origins {
+	for n, o := range origins {
 		u, err := url.Parse(o.URL)
 		if err != nil || p.all[o.Stream] != nil {
 			continue
 		}
-		x := &pull{pulls: p, always: o.Always, wake: make(chan struct{}, 1), worker: worker{
-			log: cfg.Log, msg: "pull",
-			endpoint: &endpoint{http: cfg.HTTP, url: u, token: o.Token, agent: cfg.Agent, pulling: true},
-			info:     Info{Stream: o.Stream, Far: u.Host, State: Idle, Since: time.Now()},
-		}}
+		x := &pull{
+			pulls: p, always: o.Always, wake: make(chan struct{}, 1),
+			worker: newWorker(&cfg, "pull", &endpoint{url: u, token: o.Token, pulling: true}, Info{Stream: o.Stream, Number: n + 1, State: Idle}),
+		}
 		p.all[o.Stream] = x
 		p.wg.Go(func() { x.run(quit) })
 	}
@@ -103,10 +101,10 @@ func (p *Pulls) Info() []Info {
 }
 
 // Total counts all sessions since NewPulls.
-func (p *Pulls) Total() (t Total) {
-	for _, i := range p.Info() {
-		t.Opened += i.Opened
-		t.Failed += i.Failed
+func (p *Pulls) Total() Total {
+	t := Total{Ends: map[Reason]uint64{}}
+	for _, x := range p.all {
+		t.add(&x.worker)
 	}
 	return t
 }

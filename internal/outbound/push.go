@@ -20,7 +20,8 @@ type push struct {
 	pushes *Pushes
 
 	// owned by run
-	gone time.Time // since when nobody sends the stream; zero: somebody does
+	gone  time.Time // since when nobody sends the stream; zero: somebody does
+	asked time.Time // since it is gone, when it was last looked for on other nodes
 }
 
 // run keeps a session while the stream has a publisher.
@@ -32,16 +33,7 @@ func (x *push) run(ctx context.Context) {
 		}
 		x.set(Connecting)
 		f := x.attempt(ctx, info)
-		pause := x.ended(f)
-		switch {
-		case f.reason == Gone || f.reason == Shutdown:
-			return
-		case f.final:
-			ok = x.outlive(ctx, info.Publication)
-		default:
-			ok = sleep(ctx, pause)
-		}
-		if !ok {
+		if pause := x.ended(f); f.reason.ours() || !x.rest(ctx, pause, f.final, info.Publication) {
 			return
 		}
 	}
@@ -69,18 +61,41 @@ func (x *push) settle(ctx context.Context) (stream.Info, bool) {
 	}
 }
 
-// outlive waits until another publisher sends the stream; false: none does.
-func (x *push) outlive(ctx context.Context, publication uint64) bool {
-	for sleep(ctx, lookInterval) {
-		info := x.lookup()
+// rest waits for the next attempt; after a refusal no longer than until another publisher sends the
+// stream, which the far end may take. false: nobody sends it any more.
+func (x *push) rest(ctx context.Context, pause time.Duration, refused bool, publication uint64) bool {
+	end := time.Now().Add(pause)
+	for sleep(ctx, min(lookInterval, time.Until(end))) {
+		now, info := time.Now(), x.lookup()
 		switch {
-		case !own(info):
+		case x.left(ctx, now, info):
 			return false
-		case info.Publication != publication:
+		case !now.Before(end), refused && own(info) && info.Publication != publication:
 			return true
 		}
 	}
 	return false
+}
+
+// left tells whether the stream's publisher is gone for good: for a while, or to another node, which
+// pushes it from now on.
+func (x *push) left(ctx context.Context, now time.Time, info stream.Info) bool {
+	if own(info) {
+		x.gone = time.Time{}
+		return false
+	}
+	if x.gone.IsZero() {
+		x.gone, x.asked = now, now
+	}
+	if now.Sub(x.asked) >= holdInterval {
+		x.asked = now
+		ctx, cancel := context.WithTimeout(ctx, claimTimeout)
+		defer cancel()
+		if x.pushes.cfg.Elsewhere(ctx, x.info.Stream) {
+			return true
+		}
+	}
+	return now.Sub(x.gone) >= PushLinger
 }
 
 // attempt is one session, from its POST to its end.
@@ -99,6 +114,7 @@ func (x *push) attempt(ctx context.Context, info stream.Info) *failure {
 		}
 		return asFailure(err)
 	}
+	x.agreed(answer)
 	sub, err := x.pushes.cfg.Streams.Subscribe(x.info.Stream, s, tracks.answered(answer))
 	if err != nil {
 		return because(Full)
@@ -108,24 +124,19 @@ func (x *push) attempt(ctx context.Context, info stream.Info) *failure {
 	if err := s.session.accept(answer); err != nil {
 		return asFailure(err)
 	}
-	x.gone = time.Time{}
-	return follow(ctx, &s.states, s.interrupt, x.opened, func(now time.Time) Reason { return x.why(now, info) })
+	return follow(ctx, &s.states, s.interrupt, x.opened, func(now time.Time) Reason { return x.why(ctx, now, info) })
 }
 
 // why tells whether a session must end: nobody sends the stream, or a kind of media came that
 // was not there when it was offered.
-func (x *push) why(now time.Time, offered stream.Info) Reason {
+func (x *push) why(ctx context.Context, now time.Time, offered stream.Info) Reason {
 	info := x.lookup()
-	if !own(info) {
-		if x.gone.IsZero() {
-			x.gone = now
-		}
-		if now.Sub(x.gone) >= PushLinger {
-			return Gone
-		}
+	switch {
+	case x.left(ctx, now, info):
+		return Gone
+	case !own(info):
 		return ""
 	}
-	x.gone = time.Time{}
 	if info.Audio != nil && offered.Audio == nil || info.Video != nil && offered.Video == nil {
 		return Misfit
 	}

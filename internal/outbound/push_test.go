@@ -1,6 +1,7 @@
 package outbound_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -201,6 +202,75 @@ func TestPushNeverConnects(t *testing.T) {
 	}, created("/s"))
 }
 
+// TestPushAsksAgain: what was refused is asked again much later, without a new publisher.
+func TestPushAsksAgain(t *testing.T) {
+	play(t, func(s *stage) {
+		s.publish("cam")
+		p := s.push()
+		s.run(5*time.Minute - time.Second)
+		if n := len(s.requests(http.MethodPost)); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+		s.run(3 * time.Minute)
+		if n := len(s.requests(http.MethodPost)); n < 2 { // the second one is accepted, and comes to nothing
+			t.Errorf("asked %d times", n)
+		}
+		if i := p.Info()[0]; i.State == outbound.Rejected || i.Reason != outbound.NeverConnected {
+			t.Errorf("info %+v", i)
+		}
+		line := s.lines()[0]
+		if retry, _ := line["retry"].(float64); line["event"] != "refused" || retry < 300 || retry > 450 {
+			t.Errorf("line %+v", line)
+		}
+		p.Close()
+	}, status(403), created("/s"))
+}
+
+// TestPushFollowsAMove: a stream whose publisher went to another node is left to that one soon.
+func TestPushFollowsAMove(t *testing.T) {
+	play(t, func(s *stage) {
+		s.cfg.Elsewhere = func(_ context.Context, name string) bool { return name == "cam" } // asked once nobody publishes
+		s.publish("cam")
+		p := s.push()
+		s.run(2 * time.Minute)
+		s.unpublish()
+		s.run(3 * time.Second)
+		if all := p.Info(); len(all) > 0 {
+			t.Errorf("pushes %+v", all)
+		}
+	}, status(403))
+}
+
+// TestPushEndsInTime: a far end that does not answer the DELETE holds up nobody for long.
+func TestPushEndsInTime(t *testing.T) {
+	play(t, func(s *stage) {
+		s.deleting = func(r *http.Request) { <-r.Context().Done() }
+		s.publish("cam")
+		p := s.push()
+		s.run(2 * time.Second)
+		begun := time.Now()
+		p.Close()
+		if took := time.Since(begun); took != 3*time.Second || len(s.requests(http.MethodDelete)) != 1 {
+			t.Errorf("it took %v and %d requests", took, len(s.requests(http.MethodDelete)))
+		}
+	}, created("/s"))
+}
+
+// TestPushAnswerCut: a session whose answer does not come through is ended, and asked for again.
+func TestPushAnswerCut(t *testing.T) {
+	cut := created("/s")
+	cut.cut = true
+	play(t, func(s *stage) {
+		s.publish("cam")
+		p := s.push()
+		s.run(10 * time.Second)
+		i, gone := p.Info()[0], s.requests(http.MethodDelete)
+		if i.Reason != outbound.Unreachable || i.Failed < 2 || uint64(len(gone)) != i.Failed {
+			t.Errorf("info %+v, %d deleted", i, len(gone))
+		}
+	}, cut)
+}
+
 // TestPushFollowsThePublisher: nothing is asked while nobody publishes, a refusal counts for one
 // publisher only, and streams that do not match are left alone.
 func TestPushFollowsThePublisher(t *testing.T) {
@@ -222,13 +292,13 @@ func TestPushFollowsThePublisher(t *testing.T) {
 			if n == 2 {
 				continue // the next one takes its place at once
 			}
-			s.run(time.Second)
+			s.run(outbound.PushLinger + time.Second)
 			if len(p.Info()) != 0 {
 				t.Errorf("info %+v", p.Info())
 			}
 		}
 		p.Close()
-		if got := p.Total(); got.Failed != 3 {
+		if got := p.Total(); got.Failed != 3 || got.Ends[outbound.Refused] != 3 || len(got.Ends) != 1 {
 			t.Errorf("total %+v", got)
 		}
 	}, status(403))

@@ -1,13 +1,14 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/whippet-media/whippet/internal/stream"
 )
@@ -47,7 +48,7 @@ type pushKey struct {
 // what it stands on.
 func NewPushes(cfg Config, targets []Target) *Pushes {
 	cfg.complete()
-	p := &Pushes{cfg: cfg, targets: targets, there: map[pushKey]*push{}}
+	p := &Pushes{cfg: cfg, targets: targets, there: map[pushKey]*push{}, past: Total{Ends: map[Reason]uint64{}}}
 	p.quit, p.stop = context.WithCancel(context.Background())
 	p.wg.Go(p.run)
 	return p
@@ -78,14 +79,14 @@ func (p *Pushes) look() {
 
 // begin starts the push of a stream that is published here, unless there is one.
 func (p *Pushes) begin(k pushKey) {
-	info, ok := p.cfg.Streams.Lookup(k.stream)
-	if !ok || !own(info) {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.there[k] != nil || p.quit.Err() != nil {
+		return
+	}
+	info, ok := p.cfg.Streams.Lookup(k.stream)
 	switch {
-	case p.there[k] != nil || p.quit.Err() != nil:
+	case !ok || !own(info):
 	case len(p.there) >= maxPushes:
 		if !p.full {
 			p.cfg.Log.Warn("push", "event", "full", "stream", k.stream)
@@ -108,24 +109,19 @@ func (p *Pushes) newPush(k pushKey) *push {
 	if err != nil {
 		return nil
 	}
-	return &push{pushes: p, worker: worker{
-		log: p.cfg.Log, msg: "push",
-		endpoint: &endpoint{http: p.cfg.HTTP, url: u, token: t.Token, agent: p.cfg.Agent},
-		info:     Info{Stream: k.stream, Far: u.Host, State: Connecting, Since: time.Now()},
-	}}
+	i := Info{Stream: k.stream, Number: k.target + 1, State: Connecting}
+	return &push{pushes: p, worker: newWorker(&p.cfg, "push", &endpoint{url: u, token: t.Token}, i)}
 }
 
 func (p *Pushes) end(k pushKey, x *push) {
-	last := x.snapshot()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.there, k)
-	p.past.Opened += last.Opened
-	p.past.Failed += last.Failed
+	p.past.add(&x.worker)
 	p.full = false
 }
 
-// Info describes the pushes there are, by stream and host.
+// Info describes the pushes there are, by stream and number.
 func (p *Pushes) Info() []Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,7 +134,7 @@ func (p *Pushes) Info() []Info {
 }
 
 func compareInfo(a, b Info) int {
-	return strings.Compare(a.Stream+"\x00"+a.Far, b.Stream+"\x00"+b.Far)
+	return cmp.Or(strings.Compare(a.Stream, b.Stream), cmp.Compare(a.Number, b.Number))
 }
 
 // Total counts all sessions since NewPushes.
@@ -146,10 +142,9 @@ func (p *Pushes) Total() Total {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.past
+	t.Ends = maps.Clone(t.Ends)
 	for _, x := range p.there {
-		i := x.snapshot()
-		t.Opened += i.Opened
-		t.Failed += i.Failed
+		t.add(&x.worker)
 	}
 	return t
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -30,13 +31,15 @@ type script struct {
 	replies []reply
 	asked   []request
 
-	answering func() // before each answer to a POST
+	answering func()                // before each answer to a POST
+	deleting  func(r *http.Request) // before each answer to a DELETE
 }
 
 type reply struct {
 	status int
 	header map[string]string
 	body   string
+	cut    bool // the body does not come to its end
 	err    error
 }
 
@@ -49,6 +52,9 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, _ := io.ReadAll(r.Body)
 	if s.answering != nil && r.Method == http.MethodPost {
 		s.answering()
+	}
+	if s.deleting != nil && r.Method == http.MethodDelete {
+		s.deleting(r)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +79,11 @@ func response(r *http.Request, answer reply) *http.Response {
 	for name, value := range answer.header {
 		h.Set(name, value)
 	}
-	return &http.Response{StatusCode: answer.status, Header: h, Body: io.NopCloser(strings.NewReader(answer.body)), Request: r}
+	var body io.Reader = strings.NewReader(answer.body)
+	if answer.cut {
+		body = io.MultiReader(body, iotest.ErrReader(errNetwork))
+	}
+	return &http.Response{StatusCode: answer.status, Header: h, Body: io.NopCloser(body), Request: r}
 }
 
 // requests returns what was asked so far, of one method or all.

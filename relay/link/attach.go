@@ -1,10 +1,12 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,7 +65,7 @@ func (x *edge) attach(ctx context.Context, origin relay.Holder) *dialed {
 }
 
 // descend asks the origin for a link, then those that it and others refer to.
-func (x *edge) descend(ctx context.Context, origin relay.Holder, s tree.Seeker) (*dialed, tree.Candidate, error) {
+func (x *edge) descend(ctx context.Context, origin relay.Holder, s tree.Seeker) (*dialed, error) {
 	ctx, cancel := context.WithTimeout(ctx, descentTimeout)
 	defer cancel()
 	root := tree.Candidate{ID: origin.Node, URL: origin.URL}
@@ -72,20 +74,20 @@ func (x *edge) descend(ctx context.Context, origin relay.Holder, s tree.Seeker) 
 	d, err := x.dialOne(ctx, root, origin.Epoch, s)
 	refused := (*refusal)(nil)
 	if !errors.As(err, &refused) {
-		return d, root, err
+		return d, err
 	}
 	way.Refused(refused.referral.candidates())
 	for batch := way.Next(); len(batch) > 0 && ctx.Err() == nil; batch = way.Next() {
-		if d, from := x.try(ctx, way, batch, origin.Epoch, s); d != nil {
-			return d, from, nil
+		if d := x.try(ctx, way, batch, origin.Epoch, s); d != nil {
+			return d, nil
 		}
 	}
-	return nil, tree.Candidate{}, errNoParent
+	return nil, errNoParent
 }
 
 // try asks some nodes at once whether they have room; the first to say so is asked for a
-// link, and the others' children are noted.
-func (x *edge) try(ctx context.Context, way *tree.Descent, batch []tree.Candidate, epoch int64, s tree.Seeker) (*dialed, tree.Candidate) {
+// link, those that are busy only if no other has room. The others' children are noted.
+func (x *edge) try(ctx context.Context, way *tree.Descent, batch []tree.Candidate, epoch int64, s tree.Seeker) *dialed {
 	asking, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -94,24 +96,41 @@ func (x *edge) try(ctx context.Context, way *tree.Descent, batch []tree.Candidat
 	for _, c := range batch {
 		wg.Go(func() { answers <- x.edges.question(asking, c, x.name, s) })
 	}
+	var willing []*referral
 	for range batch {
 		r := <-answers
-		if r == nil {
-			continue
-		}
-		if c := r.self(); s.MayTake(c) {
-			d, err := x.dialOne(ctx, c, epoch, s)
-			if err == nil {
-				return d, c
-			}
-			refused := (*refusal)(nil)
-			if errors.As(err, &refused) {
-				r = &refused.referral
+		switch {
+		case r == nil:
+		case !s.MayTake(r.self()):
+			way.Refused(r.candidates())
+		case r.self().Busy():
+			willing = append(willing, r)
+		default:
+			if d := x.request(ctx, way, r, epoch, s); d != nil {
+				return d
 			}
 		}
-		way.Refused(r.candidates())
 	}
-	return nil, tree.Candidate{}
+	slices.SortStableFunc(willing, func(a, b *referral) int { return cmp.Compare(a.Node.Load, b.Node.Load) })
+	for _, r := range willing {
+		if d := x.request(ctx, way, r, epoch, s); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// request asks a node that said it has room for a link. nil: it gave none.
+func (x *edge) request(ctx context.Context, way *tree.Descent, r *referral, epoch int64, s tree.Seeker) *dialed {
+	d, err := x.dialOne(ctx, r.self(), epoch, s)
+	if err == nil {
+		return d
+	}
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		r = &refused.referral
+	}
+	way.Refused(r.candidates())
+	return nil
 }
 
 // dialOne asks a node for a link, and takes it only where no loop arises.
@@ -129,6 +148,7 @@ func (x *edge) dialOne(ctx context.Context, to tree.Candidate, epoch int64, s tr
 		return nil, err
 	}
 	to.Depth = d.depth
+	d.from = to
 	if !s.Allowed(to) {
 		d.close()
 		return nil, errNoParent
@@ -141,6 +161,8 @@ func (e *Edges) question(ctx context.Context, to tree.Candidate, name string, s 
 	asked := marshal(request{
 		Version: version, Stream: name, Node: e.cfg.Node, URL: e.cfg.URL, Ask: true, Children: s.Children, Depth: s.Depth,
 	})
+	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
+	defer cancel()
 	_, body, err := e.post(ctx, to.URL+Path+url.PathEscape(name), asked)
 	if err != nil {
 		return nil
@@ -161,12 +183,12 @@ func (e *Edges) seeker(x *edge) tree.Seeker {
 }
 
 // place notes where the node stands now.
-func (e *Edges) place(x *edge, from tree.Candidate, d *dialed) {
+func (e *Edges) place(x *edge, d *dialed) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	from.Depth = d.depth
-	x.depth = from.Depth + 1
-	x.parent = parent{from, d, time.Now()}
+	x.depth = d.depth + 1
+	x.parent = parent{d.from, d, time.Now()}
+	x.looking = false
 }
 
 // letGo ends the links that this node feeds with a stream, and waits for that.
@@ -181,11 +203,15 @@ func (e *Edges) depthOf(name string) (int, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	x := e.edges[name]
-	if x == nil || !x.linked {
+	if x == nil || !x.takesLocked() {
 		return 0, false
 	}
 	return x.depth, true
 }
+
+// takesLocked tells whether the node may take children: it has a parent, and looks for no
+// other one that could be below a child.
+func (x *edge) takesLocked() bool { return x.linked && (!x.looking || x.children > 0) }
 
 // adopt keeps an edge for a child, as a subscriber does; false where nothing feeds it now,
 // or the child must not be below it.
@@ -193,7 +219,7 @@ func (e *Edges) adopt(name string, child tree.Seeker) (depth int, release func()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	x := e.edges[name]
-	if x == nil || !x.linked || !child.Allowed(tree.Candidate{ID: e.cfg.Node, Depth: x.depth}) {
+	if x == nil || !x.takesLocked() || !child.Allowed(tree.Candidate{ID: e.cfg.Node, Depth: x.depth}) {
 		return 0, nil, false
 	}
 	x.subscribers++

@@ -16,7 +16,6 @@ import (
 
 	"github.com/whippet-media/whippet/forwarder"
 	"github.com/whippet-media/whippet/internal/rtc"
-	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/relay/tree"
 )
@@ -37,12 +36,14 @@ type dialed struct {
 	transport *rtc.Transport
 	peer      *rtc.Peer
 	answer    forwarder.Description
-	depth     int // of the node that feeds this one
+	depth     int            // of the node that feeds this one
+	from      tree.Candidate // that node
 
-	feed  atomic.Pointer[stream.Publication]
-	heard atomic.Int64  // when something came last, Unix time in nanoseconds; 0: nothing yet
-	ended chan struct{} // closed when the peer has failed or was closed
-	once  sync.Once
+	feed   atomic.Pointer[intake]
+	heard  atomic.Int64  // when something came last, Unix time in nanoseconds; 0: nothing yet
+	moving atomic.Bool   // the other node drains
+	ended  chan struct{} // closed when the peer has failed or was closed
+	once   sync.Once
 }
 
 // open makes the near end of a link: what a request says.
@@ -141,15 +142,19 @@ func (e *Edges) signed(signature string, asked, body []byte) bool {
 func (d *dialed) OnRTP(packet []byte, at time.Time) {
 	d.heard.Store(at.UnixNano())
 	if p := d.feed.Load(); p != nil {
-		p.PushRTP(packet, at)
+		p.push(packet, at)
 	}
 }
 
-// OnRTCP passes a report on to the publication.
+// OnRTCP passes a report on to the publication, and notes that the other node drains.
 func (d *dialed) OnRTCP(packet []byte) {
 	d.heard.Store(time.Now().UnixNano())
+	if bytes.Equal(packet, moving[:]) {
+		d.moving.Store(true)
+		return
+	}
 	if p := d.feed.Load(); p != nil {
-		p.PushRTCP(packet)
+		p.pub.PushRTCP(packet)
 	}
 }
 

@@ -25,5 +25,6 @@
 //
 // Each side says something every 200 ms. An edge that hears nothing for a second opens
 // another link and names what it has, so that the histories go on. While nobody publishes
-// the stream, the edge waits for the directory to say that somebody does.
+// the stream, the edge waits for the directory to say that somebody does. An edge whose
+// parent drains lets another link take over before it closes the one there is.
 package link

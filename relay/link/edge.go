@@ -13,7 +13,7 @@ import (
 )
 
 // An edge is one stream that this node has subscribers of: it finds the origin and keeps a
-// link to it, one at a time.
+// link to it or to a node below it.
 type edge struct {
 	edges *Edges
 	name  string
@@ -24,16 +24,19 @@ type edge struct {
 	source    *source
 	claim     *stream.Claim       // of the name on this node; nil: none
 	pub       *stream.Publication // what subscribers get; nil: none
-	publisher uint64              // whose media that is
-	last      relay.Holder        // where the last link went, or was to go
-	failed    int                 // attempts in a row
+	intake    *intake             // of pub
+	takeover  takeover
+	publisher uint64       // whose media that is
+	last      relay.Holder // where the last link went, or was to go
+	failed    int          // attempts in a row
 
 	// guarded by Edges.mu
 	subscribers int
 	left        time.Time // when the last one did
 	linked      bool
-	depth       int // of this node in the stream's tree while it is linked, and for its children after
-	children    int // links that this node feeds
+	looking     bool // for another parent than the one there is
+	depth       int  // of this node in the stream's tree while it is linked, and for its children after
+	children    int  // links that this node feeds
 	parent      parent
 	formats     []codec.Format // of the link
 	waiting     []chan outcome
@@ -195,7 +198,7 @@ func (x *edge) backOff() time.Duration {
 // is none.
 func (x *edge) connect(ctx context.Context, to relay.Holder, s tree.Seeker) (*dialed, error) {
 	e, publisher := x.edges, x.publisher
-	d, from, err := x.descend(ctx, to, s)
+	d, err := x.descend(ctx, to, s)
 	if err != nil {
 		if errors.Is(err, errNotOrigin) {
 			x.drop()
@@ -208,10 +211,10 @@ func (x *edge) connect(ctx context.Context, to relay.Holder, s tree.Seeker) (*di
 		d.close()
 		return nil, errReplaced
 	}
-	d.feed.Store(x.pub)
-	e.place(x, from, d)
+	d.feed.Store(x.intake)
+	e.place(x, d)
 	e.count(x, true, d.answer.Formats())
-	e.cfg.Log.Info("link", "event", "opened", "stream", x.name, "node", from.ID, "depth", from.Depth+1, "epoch", to.Epoch, "again", publisher == d.answer.ID)
+	e.cfg.Log.Info("link", "event", "opened", "stream", x.name, "node", d.from.ID, "depth", d.from.Depth+1, "epoch", to.Epoch, "again", publisher == d.answer.ID)
 	x.tell(outcome{formats: d.answer.Formats()})
 	return d, nil
 }
@@ -235,7 +238,7 @@ func (x *edge) publish(d *dialed) bool {
 		claim.Release()
 		return false
 	}
-	x.claim, x.pub, x.publisher = claim, pub, d.answer.ID
+	x.claim, x.pub, x.publisher, x.intake = claim, pub, d.answer.ID, &intake{pub: pub}
 	return true
 }
 
@@ -244,22 +247,31 @@ func (x *edge) drop() {
 	if x.claim != nil {
 		x.claim.Release()
 	}
-	x.claim, x.pub, x.publisher = nil, nil, 0
+	x.claim, x.pub, x.publisher, x.intake = nil, nil, 0, nil
 	select {
 	case <-x.source.replaced:
 	default:
 	}
 }
 
-// follow stays with a link until it ends, and returns how long to wait before another one.
+// follow stays with a link until it ends, and with the one that took over. It returns how
+// long to wait before another one is opened.
 func (x *edge) follow(ctx context.Context, d *dialed, holder relay.Holder, changed <-chan struct{}) time.Duration {
-	begun := time.Now()
-	reason := x.stay(ctx, d, holder, changed, begun)
-	x.edges.count(x, false, nil)
-	d.feed.Store(nil)
-	x.source.peer.Store(nil)
-	d.close()
-	x.edges.cfg.Log.Info("link", "event", "closed", "stream", x.name, "node", holder.Node, "reason", reason)
+	var reason error
+	for next := d; next != nil; {
+		d = next
+		reason = x.stay(ctx, d, holder, changed, time.Now())
+		next = x.endTakeover(errors.Is(reason, errTaken) || errors.Is(reason, errPeer) || errors.Is(reason, errSilent))
+		d.feed.Store(nil)
+		if next != nil {
+			x.inherit(next, holder)
+		} else {
+			x.edges.count(x, false, nil)
+			x.source.peer.Store(nil)
+		}
+		d.close()
+		x.edges.cfg.Log.Info("link", "event", "closed", "stream", x.name, "node", d.from.ID, "reason", reason)
+	}
 	if errors.Is(reason, errReplaced) {
 		x.drop()
 		return lookupInterval
@@ -295,6 +307,8 @@ func (x *edge) stay(ctx context.Context, d *dialed, holder relay.Holder, changed
 			if now, err := x.lookup(ctx); err == nil && !now.Same(holder) {
 				return errMoved
 			}
+		case found := <-x.takeover.found:
+			x.take(time.Now(), found)
 		case <-x.wake: // the next probe looks who is left
 		case now := <-probe.C:
 			d.probe()
@@ -303,6 +317,8 @@ func (x *edge) stay(ctx context.Context, d *dialed, holder relay.Holder, changed
 				return errSilent
 			case x.unwanted(now):
 				return errUnwanted
+			case x.turn(ctx, now, d, holder):
+				return errTaken
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -67,10 +68,13 @@ func (l *Links) refer(r *request) (*referral, error) {
 	var children []tree.Candidate
 	for s := range l.streams[r.Stream] {
 		if s.url != "" && s.node != r.Node {
-			children = append(children, tree.Candidate{ID: s.node, URL: s.url, Depth: depth + 1, Room: 1}) // it says itself how much
+			children = append(children, tree.Candidate{ // it says itself how much room and load there is
+				ID: s.node, URL: s.url, Depth: depth + 1, Room: 1, Load: l.loadOf(s.node),
+			})
 		}
 	}
 	self := nodeMessage{Depth: depth, Room: max(l.roomLocked(r.Stream, r.Node, depth == 0), 0)}
+	self.Load = max(l.loadOf(""), 1-float64(self.Room)/float64(l.cfg.MaxLinks))
 	if l.cfg.Edges != nil {
 		self.ID = l.cfg.Edges.cfg.Node
 	}
@@ -79,6 +83,14 @@ func (l *Links) refer(r *request) (*referral, error) {
 		answer.Children = append(answer.Children, nodeMessage(c))
 	}
 	return answer, nil
+}
+
+// loadOf returns how busy a node is as far as that is known; "" is this one.
+func (l *Links) loadOf(node string) float64 {
+	if l.cfg.Load == nil {
+		return 0
+	}
+	return l.cfg.Load(node)
 }
 
 // depth returns this node's depth in a stream's tree; false: it has not got the stream.
@@ -138,22 +150,44 @@ func (l *Links) letGo(name string) {
 	}
 }
 
-// Drain takes no more links of other nodes' streams, and ends those there are: the nodes
-// that they feed find others and go on after what they have. Those of this node's own
-// publishers stay until Close and there may be new ones, since nobody else has those streams.
-func (l *Links) Drain() {
+// Drain takes no more links of other nodes' streams, and tells the nodes that it feeds with
+// such streams to look for other parents, which take over before they let go. It waits for
+// that, for drainTimeout at most, or until quit ends. Who finds nobody stays until Close, and goes on looking. Links of this
+// node's own publishers stay until Close and there may be new ones, since nobody else has
+// those streams.
+func (l *Links) Drain(quit context.Context) {
 	l.mu.Lock()
 	l.draining = true
-	var names []string
-	for name := range l.streams {
-		names = append(names, name)
-	}
 	l.mu.Unlock()
-	for _, name := range names {
-		if info, ok := l.cfg.Streams.Lookup(name); ok && info.Relayed {
-			l.letGo(name)
+	ctx, cancel := context.WithTimeout(quit, drainTimeout)
+	defer cancel()
+	tick := time.NewTicker(tellInterval)
+	defer tick.Stop()
+	for l.tellMoving() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
 	}
+}
+
+// tellMoving tells the nodes that this one feeds with others' streams to go; false: there are none.
+func (l *Links) tellMoving() bool {
+	l.mu.Lock()
+	var all []*served
+	for s := range l.links {
+		all = append(all, s)
+	}
+	l.mu.Unlock()
+	some := false
+	for _, s := range all {
+		if s.relayed() {
+			some = true
+			_ = s.peer.Load().WriteRTCP(moving[:]) // it is said again
+		}
+	}
+	return some
 }
 
 // feed begins with the stream's media, of this node's publisher or of what it is fed with.
@@ -168,9 +202,7 @@ func (s *served) feed(r *request) (*stream.Subscription, forwarder.Description, 
 	if !ok {
 		return nil, forwarder.Description{}, 0, stream.ErrAbsent
 	}
-	s.mu.Lock()
-	s.release = release
-	s.mu.Unlock()
+	s.setRelease(release)
 	sub, d, err := cfg.Streams.Relay(r.Stream, s, r.Publisher, r.held())
 	return sub, d, depth, err
 }

@@ -15,6 +15,9 @@ const (
 	requestTimeout = 2 * time.Second
 	connectTimeout = 5 * time.Second
 
+	// questionTimeout bounds the question whether a node has room: one that is slower is far.
+	questionTimeout = 500 * time.Millisecond
+
 	// descentTimeout bounds one search for a node that has room.
 	descentTimeout = 5 * time.Second
 
@@ -28,6 +31,13 @@ const (
 	// goes without a word from the origin, which says something as often.
 	probeInterval = 200 * time.Millisecond
 	deadAfter     = time.Second
+
+	// moveInterval is the pause before an edge whose parent drains looks for another one
+	// again. tellInterval is how often the parent says that it does, and drainTimeout for how
+	// long it waits for those it feeds to go: two searches.
+	moveInterval = time.Second
+	tellInterval = 200 * time.Millisecond
+	drainTimeout = 10 * time.Second
 
 	// joinTimeout is how long a subscriber waits for a link to be opened. Then it waits
 	// for media, as where nobody publishes.

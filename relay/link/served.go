@@ -122,6 +122,20 @@ func (s *served) end(reason error) {
 	s.links.closing.Go(func() { s.close(reason) })
 }
 
+// setRelease notes the edge that feeds this node.
+func (s *served) setRelease(release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.release = release
+}
+
+// relayed tells whether a link carries another node's stream.
+func (s *served) relayed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.release != nil
+}
+
 func (s *served) close(reason error) {
 	s.mu.Lock() // open has left nothing half done
 	sub, peer, release := s.sub.Load(), s.peer.Load(), s.release

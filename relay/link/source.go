@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,19 @@ type source struct {
 }
 
 func newSource() *source { return &source{replaced: make(chan struct{}, 1)} }
+
+// An intake is where the packets of one publisher go in, from one link, or from two while
+// one takes over.
+type intake struct {
+	mu  sync.Mutex // held while a packet goes in
+	pub *stream.Publication
+}
+
+func (i *intake) push(packet []byte, at time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.pub.PushRTP(packet, at)
+}
 
 var errNoLink = errors.New("link: there is none now")
 

@@ -82,6 +82,69 @@ func (e EncodingCodec) Valid() bool {
 	}
 }
 
+// Defines values for FarStreamDeclined.
+const (
+	FarStreamDeclinedAudio FarStreamDeclined = "audio"
+	FarStreamDeclinedVideo FarStreamDeclined = "video"
+)
+
+// Valid indicates whether the value is a known member of the FarStreamDeclined enum.
+func (e FarStreamDeclined) Valid() bool {
+	switch e {
+	case FarStreamDeclinedAudio:
+		return true
+	case FarStreamDeclinedVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FarStreamState.
+const (
+	FarStreamStateConnected  FarStreamState = "connected"
+	FarStreamStateConnecting FarStreamState = "connecting"
+	FarStreamStateIdle       FarStreamState = "idle"
+	FarStreamStateRefused    FarStreamState = "refused"
+	FarStreamStateWaiting    FarStreamState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the FarStreamState enum.
+func (e FarStreamState) Valid() bool {
+	switch e {
+	case FarStreamStateConnected:
+		return true
+	case FarStreamStateConnecting:
+		return true
+	case FarStreamStateIdle:
+		return true
+	case FarStreamStateRefused:
+		return true
+	case FarStreamStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FarStreamWay.
+const (
+	FarStreamWayPull FarStreamWay = "pull"
+	FarStreamWayPush FarStreamWay = "push"
+)
+
+// Valid indicates whether the value is a known member of the FarStreamWay enum.
+func (e FarStreamWay) Valid() bool {
+	switch e {
+	case FarStreamWayPull:
+		return true
+	case FarStreamWayPush:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LogLevel.
 const (
 	LogLevelDebug LogLevel = "debug"
@@ -324,6 +387,63 @@ type EncodingLayer struct {
 type Ended struct {
 	// Sessions How many ended
 	Sessions int `json:"sessions"`
+}
+
+// FarStream A stream on its way to another server or from it. docs/other-servers.md says what follows what
+type FarStream struct {
+	// Declined What the other server did not take of a push, most likely for its codec; absent: it took all
+	Declined *FarStreamDeclined `json:"declined,omitempty"`
+
+	// Failed Attempts that failed
+	Failed int64 `json:"failed"`
+
+	// Far The other server: host, and port if the URL has one
+	//
+	// Example: live.example
+	Far string `json:"far"`
+
+	// Number Which of `--push`, or of `--pull`, it is, in their order
+	Number int `json:"number"`
+
+	// Opened Sessions that were connected
+	Opened int64 `json:"opened"`
+
+	// Reason Why the last attempt failed or the last session ended, see docs/logs.md; absent: none did
+	//
+	// Example: refused
+	Reason *string `json:"reason,omitempty"`
+
+	// Since Of the state
+	Since time.Time `json:"since"`
+
+	// State idle: a pull that nobody wants, or that comes from elsewhere; waiting: for the next attempt; refused: the same, minutes later
+	State FarStreamState `json:"state"`
+
+	// Status Of the response that was it; absent: it was none
+	Status *int `json:"status,omitempty"`
+
+	// Stream Its name here
+	Stream string `json:"stream"`
+
+	// Way push: to the other server; pull: from it
+	Way FarStreamWay `json:"way"`
+}
+
+// FarStreamDeclined What the other server did not take of a push, most likely for its codec; absent: it took all
+type FarStreamDeclined string
+
+// FarStreamState idle: a pull that nobody wants, or that comes from elsewhere; waiting: for the next attempt; refused: the same, minutes later
+type FarStreamState string
+
+// FarStreamWay push: to the other server; pull: from it
+type FarStreamWay string
+
+// FarStreamPage defines model for FarStreamPage.
+type FarStreamPage struct {
+	Items []FarStream `json:"items"`
+
+	// Next `after` of the next page; absent: this is the last
+	Next *string `json:"next,omitempty"`
 }
 
 // Finding defines model for Finding.
@@ -884,6 +1004,15 @@ type StreamSettingsResponse = StreamSettings
 // Unauthorized defines model for unauthorized.
 type Unauthorized = Problem
 
+// ListFarStreamsParams defines parameters for ListFarStreams.
+type ListFarStreamsParams struct {
+	// Limit The most items of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Where the page begins: `next` of the one before
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // ListNodesParams defines parameters for ListNodes.
 type ListNodesParams struct {
 	// Limit The most items of a page
@@ -1032,6 +1161,9 @@ func (t *LayerRequest_MediaID) UnmarshalJSON(b []byte) error {
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListFarStreams List the streams that go to other servers and come from them
+	// (GET /api/v1/far-streams)
+	ListFarStreams(ctx echo.Context, params ListFarStreamsParams) error
 	// GetLogLevels Show what is logged
 	// (GET /api/v1/log-levels)
 	GetLogLevels(ctx echo.Context) error
@@ -1115,6 +1247,31 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// ListFarStreams converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFarStreams(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFarStreamsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFarStreams(ctx, params)
+	return err
 }
 
 // GetLogLevels converts echo context to params.
@@ -1713,6 +1870,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/v1/revocations", wrapper.Revoke, options.OperationMiddlewares["revoke"]...)
 	router.DELETE(options.BaseURL+"/api/v1/revocations/:id", wrapper.Unrevoke, options.OperationMiddlewares["unrevoke"]...)
 	router.GET(options.BaseURL+"/api/v1/revocations/:id", wrapper.GetRevocation, options.OperationMiddlewares["getRevocation"]...)
+	router.GET(options.BaseURL+"/api/v1/far-streams", wrapper.ListFarStreams, options.OperationMiddlewares["listFarStreams"]...)
 	router.GET(options.BaseURL+"/api/v1/nodes", wrapper.ListNodes, options.OperationMiddlewares["listNodes"]...)
 	router.GET(options.BaseURL+"/api/v1/nodes/:id", wrapper.GetNode, options.OperationMiddlewares["getNode"]...)
 	router.GET(options.BaseURL+"/api/v1/settings", wrapper.GetSettings, options.OperationMiddlewares["getSettings"]...)
