@@ -95,7 +95,8 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	return k
 }
 
-// Close releases all leases and stops. Claims fail from now on, and nobody is told that
+// Close releases all leases, tells the other nodes that this one is not to be sent to, and
+// stops. Claims fail from now on, and nobody is told that
 // a lease is lost.
 func (k *Keeper) Close() {
 	k.mu.Lock()
@@ -116,6 +117,18 @@ func (k *Keeper) Close() {
 	clear(k.holds)
 	k.mu.Unlock()
 	_ = k.giveBack(leases)
+	k.sayBye()
+}
+
+// sayBye lets others send nobody here, who would else do so until this node's entry is
+// out of date.
+func (k *Keeper) sayBye() {
+	if !k.up() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
+	defer cancel()
+	_ = k.contact(k.announceAs(ctx, true))
 }
 
 // giveBack ends leases in the directory, if it is there: they end by themselves as well.
