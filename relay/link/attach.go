@@ -56,7 +56,7 @@ func (x *edge) attach(ctx context.Context, origin relay.Holder) *dialed {
 		}
 	}
 	if err != nil {
-		x.edges.cfg.Log.Warn("link", "event", "refused", "stream", x.name, "node", origin.Node, "error", err)
+		x.refused(origin, err)
 		return nil
 	}
 	return d
