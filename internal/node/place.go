@@ -17,7 +17,7 @@ func (n *Node) elsewhere() func(context.Context, string, bool) (string, error) {
 	return func(ctx context.Context, stream string, placed bool) (string, error) {
 		going := n.draining.Load()
 		load, _ := n.report()
-		if !going && (!n.cfg.Cluster.Redirect || load < relay.Loaded || n.has(stream)) {
+		if !going && (!n.cfg.Cluster.Redirect || relay.Keeps(load, n.has(stream))) {
 			return "", nil
 		}
 		if placed {
@@ -77,17 +77,34 @@ func (n *Node) Leave() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Cluster.DrainTime)
 	defer cancel()
-	to := relay.Place(n.cfg.NodeID, "", true, n.others(), rand.Uint32()) //nolint:gosec // no secret
-	if to == nil || n.play.Subscribers() == 0 {
+	to := n.instead("")
+	if to == "" || n.play.Subscribers() == 0 {
 		n.DrainLinks(ctx)
 		return
 	}
 	log := n.deps.Logs.For("node")
-	log.Info("node", "event", "leaving", "subscribers", n.play.Subscribers(), "to", to.PublicURL)
-	n.play.Reconnect(to.PublicURL)
+	log.Info("node", "event", "leaving", "subscribers", n.play.Subscribers(), "to", to)
+	n.play.Reconnect(func(stream string) string {
+		if to := n.instead(stream); to != "" {
+			return signaling.EndpointURL(to, signaling.WHEP, stream)
+		}
+		return ""
+	})
 	n.DrainLinks(ctx)
 	for n.play.Subscribers() > 0 && ctx.Err() == nil {
 		time.Sleep(leaveStep)
 	}
 	log.Info("node", "event", "left", "subscribers", n.play.Subscribers())
+}
+
+// instead returns the public URL of a node that a subscriber of the stream should go to
+// while this one ends, "" for none: one that has the stream, else any, so that they spread.
+// It asks nobody.
+func (n *Node) instead(stream string) string {
+	holder, _ := n.cluster.keeper.KnownHolder(stream)
+	to := relay.Place(n.cfg.NodeID, holder.Node, true, n.others(), rand.Uint32()) //nolint:gosec // no secret
+	if to == nil {
+		return ""
+	}
+	return to.PublicURL
 }

@@ -40,6 +40,7 @@ type World struct {
 type Option func(*settings)
 
 type settings struct {
+	logsOf func(id string) *node.Logs // of a cluster; nil: deps.Logs
 	seed   uint64
 	config config.Config
 	deps   node.Deps

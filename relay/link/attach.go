@@ -62,7 +62,7 @@ func (x *edge) attach(ctx context.Context, origin relay.Holder) *dialed {
 	}
 	if err != nil {
 		x.mute = "" // or nobody is left
-		x.edges.cfg.Log.Warn("link", "event", "refused", "stream", x.name, "node", origin.Node, "error", err)
+		x.refused(origin, err)
 		return nil
 	}
 	return d

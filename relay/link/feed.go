@@ -52,6 +52,7 @@ func (l *Links) respond(r *request) (status int, text []byte, err error) {
 	answer, err := l.open(r)
 	if errors.Is(err, errNoRoom) {
 		answer, err := l.refer(r)
+		l.referred(r, answer)
 		return http.StatusConflict, marshal(answer), err
 	}
 	return http.StatusCreated, marshal(answer), err
@@ -214,7 +215,8 @@ type Child struct {
 	Depth             int
 	RTT               time.Duration // half the round trip of ICE is what a packet takes; 0: not known
 	Since             time.Time
-	Bytes             uint64 // of payload sent, at most a second ago, not counting resends
+	Connected         bool
+	Packets, Bytes    uint64 // of payload sent, at most a second ago, not counting resends
 }
 
 // Info returns the links that this node feeds, in no order.
@@ -228,12 +230,13 @@ func (l *Links) Info() []Child {
 	var out []Child
 	for _, s := range all {
 		depth, _ := l.depth(s.stream)
-		c := Child{Stream: s.stream, Node: s.node, URL: s.url, Depth: depth + 1, Since: s.since}
+		c := Child{Stream: s.stream, Node: s.node, URL: s.url, Depth: depth + 1, Since: s.since, Connected: s.ready.Load()}
 		if p := s.peer.Load(); p != nil {
 			c.RTT = p.RTT()
 		}
 		if sub := s.sub.Load(); sub != nil {
-			c.Bytes = sub.Counts().Link.Bytes
+			sent := sub.Counts().Link
+			c.Packets, c.Bytes = sent.Packets, sent.Bytes
 		}
 		out = append(out, c)
 	}
@@ -246,6 +249,8 @@ type Parent struct {
 	Depth             int           // of this node; 1: the parent is the origin
 	RTT               time.Duration // as of Child
 	Since             time.Time
+	Moving            bool   // this node looks for another parent: this one drains
+	Packets, Bytes    uint64 // of RTP and RTCP received
 }
 
 // Info returns the links that feed this node, in no order.
@@ -256,7 +261,11 @@ func (e *Edges) Info() []Parent {
 	for _, x := range e.edges {
 		if x.linked {
 			p := x.parent
-			out = append(out, Parent{x.name, p.ID, p.URL, x.depth, p.link.peer.RTT(), p.since})
+			got := p.link.peer.Stats()
+			out = append(out, Parent{
+				Stream: x.name, Node: p.ID, URL: p.URL, Depth: x.depth, RTT: got.RTT, Since: p.since,
+				Moving: x.looking, Packets: got.PacketsReceived, Bytes: got.BytesReceived,
+			})
 		}
 	}
 	return out

@@ -70,6 +70,17 @@ const (
 	// lookupTimeout bounds one question to the directory.
 	lookupTimeout = 2 * time.Second
 
+	// walkTimeout bounds one walk down a stream's tree; maxPlaces how many nodes it asks, which
+	// are all of a large cluster, and maxPlacesAtOnce how many of them at once.
+	walkTimeout     = 4 * time.Second
+	maxPlaces       = 1000
+	maxPlacesAtOnce = 16
+
+	// maxPlaceBody bounds a question for a node's place, maxPlacesBody its answer: maxLinks of
+	// internal/stream with URLs of 2 KB each.
+	maxPlaceBody  = 4 << 10
+	maxPlacesBody = 512 << 10
+
 	// maxStreams bounds the streams an edge has subscribers of and looks for: as many as
 	// a node has sessions.
 	maxStreams = 20_000

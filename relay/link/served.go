@@ -24,6 +24,8 @@ type served struct {
 	node, stream string
 	url          string // of the node; "": it feeds nobody
 	since        time.Time
+	epoch        int64         // the edge knows
+	depth        int           // of this node when the link was opened; set by open
 	gone         chan struct{} // closed once it has ended
 	release      func()        // of the edge that feeds this node; nil: it is the origin; set by open
 
@@ -56,6 +58,7 @@ func (s *served) open(r *request) (*response, error) {
 	if err != nil {
 		return nil, errors.Join(err, peer.Close())
 	}
+	s.depth = depth
 	if !s.adopt(sub) {
 		sub.Close()
 		return nil, errors.Join(rtc.ErrClosed, peer.Close())
@@ -150,7 +153,7 @@ func (s *served) close(reason error) {
 	s.mu.Unlock()
 	if sub != nil {
 		sub.Close()
-		s.links.cfg.Log.Info("link", "event", "closed", "stream", s.stream, "node", s.node, "reason", reason)
+		s.links.ended(s, endReason(reason))
 	}
 	if peer != nil {
 		_ = peer.Close()
