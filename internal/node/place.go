@@ -17,7 +17,7 @@ func (n *Node) elsewhere() func(context.Context, string, bool) (string, error) {
 	return func(ctx context.Context, stream string, placed bool) (string, error) {
 		going := n.draining.Load()
 		load, _ := n.report()
-		if !going && (!n.cfg.Cluster.Redirect || load < relay.Loaded || n.has(stream)) {
+		if !going && (!n.cfg.Cluster.Redirect || relay.Keeps(load, n.has(stream))) {
 			return "", nil
 		}
 		if placed {

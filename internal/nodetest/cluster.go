@@ -80,6 +80,9 @@ func (m *Member) live() {
 	cfg, deps := m.made.config, m.made.deps
 	cfg.NodeID, cfg.Cluster.NodeURL = m.ID, m.URL
 	cfg.Cluster.Secret = config.NewSecret("a secret of the whole cluster, of 32 bytes or more")
+	if m.made.logsOf != nil {
+		deps.Logs = m.made.logsOf(m.ID)
+	}
 	deps.Directory, deps.NodeTransport, deps.LinkSocket, deps.LinkLinger = m.gate, m, m.listen, Linger
 	m.Node = m.cluster.start(m.Host, cfg, deps)
 	handler := m.Handler()
@@ -202,4 +205,9 @@ func FanOut(n int) Option {
 // MaxSessions lets each node have so many sessions.
 func MaxSessions(n int) Option {
 	return func(s *settings) { s.config.MaxSessions = n }
+}
+
+// LogsOf lets each node of a cluster log by itself.
+func LogsOf(of func(id string) *node.Logs) Option {
+	return func(s *settings) { s.logsOf = of }
 }

@@ -2,15 +2,19 @@ package nodetest_test
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/node"
 	"github.com/whippet-media/whippet/internal/nodetest"
 )
 
@@ -89,7 +93,8 @@ func runSchedule(t *testing.T, seed uint64, size size) {
 	rnd := rand.New(rand.NewPCG(seed, 6))
 	nodes, links := dress(rnd, size)
 	takeover := rnd.IntN(2) == 0
-	options := []nodetest.Option{nodetest.Seed(seed), nodetest.FanOut(links)}
+	lines := &diary{}
+	options := []nodetest.Option{nodetest.Seed(seed), nodetest.FanOut(links), nodetest.LogsOf(lines.of)}
 	if takeover {
 		options = append(options, nodetest.Takeover())
 	}
@@ -104,9 +109,47 @@ func runSchedule(t *testing.T, seed uint64, size size) {
 		}
 		s.run(12 + rnd.IntN(16))
 		if t.Failed() {
-			t.Log("\n" + strings.Join(s.log, "\n"))
+			t.Log("\n" + strings.Join(s.log, "\n") + "\n" + lines.text())
 		}
 	})
+}
+
+// A diary is what all nodes of a schedule say of leases and links, the last maxLines lines.
+type diary struct {
+	// mu guards the field below.
+	mu    sync.Mutex
+	lines []string
+}
+
+// maxLines bounds the lines that are kept.
+const maxLines = 400
+
+// of returns the logs of one node.
+func (l *diary) of(id string) *node.Logs {
+	return node.NewLogs(line{l, id}, config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"relay": slog.LevelDebug}})
+}
+
+func (l *diary) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "")
+}
+
+// A line is written with the node's name.
+type line struct {
+	told *diary
+	id   string
+}
+
+// Write implements io.Writer.
+func (l line) Write(text []byte) (int, error) {
+	l.told.mu.Lock()
+	defer l.told.mu.Unlock()
+	if len(l.told.lines) == maxLines {
+		l.told.lines = l.told.lines[1:]
+	}
+	l.told.lines = append(l.told.lines, l.id+" "+string(text))
+	return len(text), nil
 }
 
 // run lets events happen, then wants everything to be well.
@@ -228,7 +271,8 @@ func (s *schedule) ensure() {
 }
 
 // published tells whether a publisher of a stream has its session, as far as it knows, and
-// its node knows of one: the word of an end may have been lost.
+// its node has one that sends: the word of an end may have been lost, and of two the one that was
+// replaced may not know it yet while the other one is dead.
 func (s *schedule) published(stream string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,7 +282,7 @@ func (s *schedule) published(stream string) bool {
 			return false
 		default:
 			info, ok := p.at.Streams().Lookup(stream)
-			return p.stream == stream && ok && info.Publication != 0 && !info.Relayed
+			return p.stream == stream && ok && info.Live() && !info.Relayed
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package nodetest_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -150,6 +151,26 @@ func TestAParentDies(t *testing.T) {
 			}
 		}
 	}, fanOut(2))
+}
+
+// TestTheMiddleOfAChainDies: its place at the origin is free for whom it fed, though the
+// origin does not give it up yet.
+func TestTheMiddleOfAChainDies(t *testing.T) {
+	cluster(t, 3, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(time.Second)
+		c.Nodes[1].Subscribe("studio", nodetest.Link{})
+		c.Run(time.Second)
+		sub := c.Nodes[2].Subscribe("studio", nodetest.Link{})
+		c.Run(3 * time.Second)
+		wantParent(t, c.Nodes[2], c.Nodes[1])
+		c.Nodes[1].Kill()
+		c.Run(1500 * time.Millisecond)
+		wantParent(t, c.Nodes[2], c.Nodes[0])
+		sub.WantMedia(10 * time.Second)
+		sub.WantLive(100 * time.Millisecond)
+		sub.WantMissing(codec.Video, 0)
+	}, fanOut(1))
 }
 
 // TestWantsPassOn: what nobody wants at the end of a chain sleeps on every link of it, and
@@ -383,7 +404,8 @@ func TestTheBetterParentIsTaken(t *testing.T) {
 			}
 			worse.Slow(50 * time.Millisecond)
 			sub := c.Nodes[3].Subscribe("studio", nodetest.Link{})
-			wantParent(t, c, c.Nodes[3], c.Nodes[better])
+			c.Run(time.Second)
+			wantParent(t, c.Nodes[3], c.Nodes[better])
 			sub.Leave()
 			c.Run(nodetest.Linger + time.Second)
 
@@ -394,15 +416,54 @@ func TestTheBetterParentIsTaken(t *testing.T) {
 			}
 			c.Run(3 * time.Second)
 			c.Nodes[3].Subscribe("studio", nodetest.Link{})
-			wantParent(t, c, c.Nodes[3], c.Nodes[better])
+			c.Run(time.Second)
+			wantParent(t, c.Nodes[3], c.Nodes[better])
 		}, fanOut(2), nodetest.MaxSessions(10))
 	}
 }
 
-func wantParent(t *testing.T, c *nodetest.Cluster, m, want *nodetest.Member) {
+func wantParent(t *testing.T, m, want *nodetest.Member) {
 	t.Helper()
-	c.Run(time.Second)
 	if all := m.Parents(); len(all) != 1 || all[0].Node != want.ID {
 		t.Errorf("%s is fed by %v, want %s", m.ID, all, want.ID)
+	}
+}
+
+// TestTheOriginCannotBeReached: an edge that is cut off from the origin alone takes the
+// stream from another node, whether it is then that it comes or has a link already.
+func TestTheOriginCannotBeReached(t *testing.T) {
+	for name, part := range map[string]func(c *nodetest.Cluster, a, b *nodetest.Member, on bool){
+		"at all": (*nodetest.Cluster).Part, "by media": (*nodetest.Cluster).PartMedia,
+	} {
+		for _, before := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, before: %v", name, before), func(t *testing.T) {
+				cluster(t, 5, func(t *testing.T, c *nodetest.Cluster) {
+					cutOff(t, c, before, func(a, b *nodetest.Member) { part(c, a, b, true) })
+				})
+			})
+		}
+	}
+}
+
+func cutOff(t *testing.T, c *nodetest.Cluster, before bool, part func(a, b *nodetest.Member)) {
+	origin, inner, cut := c.Nodes[0], c.Nodes[1], c.Nodes[4]
+	origin.Publish("studio")
+	c.Run(4 * time.Second) // and nodes know of each other
+	inner.Subscribe("studio", nodetest.Link{})
+	c.Run(time.Second)
+	if before {
+		part(origin, cut)
+	}
+	sub := cut.Subscribe("studio", nodetest.Link{})
+	c.Run(4 * time.Second)
+	if !before {
+		part(origin, cut)
+	}
+	c.Run(7 * time.Second) // a link over which nothing comes is given up after five
+	wantParent(t, cut, inner)
+	sub.WantMedia(10 * time.Second)
+	sub.WantLive(100 * time.Millisecond)
+	if n := sub.Missing(codec.Video); n > 0 && (before || n > 7*100) { // those of the wait at most
+		t.Errorf("%d packets are missing", n)
 	}
 }

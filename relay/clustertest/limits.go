@@ -7,6 +7,7 @@ const (
 	renewEvery      = time.Second
 	nodesEvery      = 2 * time.Second
 	requestTimeout  = 2 * time.Second
+	questionTimeout = 500 * time.Millisecond
 	askTimeout      = 500 * time.Millisecond
 	connectTimeout  = 5 * time.Second
 	descentTimeout  = 5 * time.Second

@@ -12,6 +12,7 @@ type Report struct {
 	Config Config
 
 	Joins, Redirected, Refused int
+	Placements                 int // look-ups of full nodes, which send sessions elsewhere
 	Joining                    relaytest.Operations
 	PerJoin, PerColdJoin       Numbers // operations of the directory
 	Requests                   Numbers // to other nodes, of joins that opened a link
@@ -79,7 +80,7 @@ func times(all []time.Duration) Times {
 // measure looks at the cluster once everybody has come.
 func (r *Report) measure(w *world) {
 	t := &w.got
-	r.Joins, r.Redirected, r.Refused = t.joins, t.redirected, t.refused
+	r.Joins, r.Redirected, r.Refused, r.Placements = t.joins, t.redirected, t.refused, t.placements
 	r.PerJoin, r.PerColdJoin, r.Requests = numbers(t.perJoin), numbers(t.coldJoins), numbers(t.asked)
 	r.Opened = times(slices.Clone(t.took))
 	for _, n := range w.nodes {

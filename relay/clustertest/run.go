@@ -119,6 +119,7 @@ func (w *world) lost(n *node, r *Report) {
 // A tally is what is counted while it happens.
 type tally struct {
 	joins, redirected, refused int
+	placements                 int // look-ups for these
 	requests                   int
 	perJoin                    counts // operations of each join that is over
 	coldJoins                  counts // operations of those that opened a link

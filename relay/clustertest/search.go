@@ -144,7 +144,11 @@ func (s *search) call(c tree.Candidate, link bool, then func(reply)) {
 	there := e.node.delay(to)
 	w.after(there, func() {
 		if to.dead {
-			w.after(requestTimeout-there, func() { s.back(reply{}, then) })
+			d := requestTimeout
+			if !link {
+				d = questionTimeout
+			}
+			w.after(d-there, func() { s.back(reply{}, then) })
 			return
 		}
 		r := to.answer(s, link)

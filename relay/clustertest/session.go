@@ -79,7 +79,7 @@ func (w *world) arrive(left int, every time.Duration) {
 // join places a subscriber.
 func (w *world) join(n *node, s *stream) {
 	w.got.joins++
-	if n.load() < relay.Loaded || s.origin != nil && s.origin.node == n {
+	if relay.Keeps(n.load(), s.origin != nil && s.origin.node == n) {
 		n.take(s, 0)
 		return
 	}
@@ -88,6 +88,7 @@ func (w *world) join(n *node, s *stream) {
 		if err != nil {
 			h = relay.Holder{}
 		}
+		w.got.placements++
 		w.after(n.toDirectory(), func() {
 			to := n
 			if p := relay.Place(n.name, h.Node, false, n.listed, w.rnd.Uint32()); p != nil {

@@ -44,6 +44,7 @@ type dialed struct {
 	moving atomic.Bool   // the other node drains
 	ended  chan struct{} // closed when the peer has failed or was closed
 	once   sync.Once
+	told   bool // that it drains; owned by the edge
 }
 
 // open makes the near end of a link: what a request says.
