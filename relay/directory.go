@@ -106,6 +106,10 @@ type NodeInfo struct {
 	Load float64 `json:"load"`
 	// Draining nodes want no new sessions and no new links.
 	Draining bool `json:"draining,omitempty"`
+	// Sessions is how many it has, of publishers and subscribers.
+	Sessions int `json:"sessions,omitempty"`
+	// Announced is when it said so, on the directory's clock, Unix time in milliseconds.
+	Announced int64 `json:"announced,omitempty"`
 }
 
 // A Directory knows which node holds each stream, and which nodes there are. It is safe

@@ -25,6 +25,9 @@ type KeeperConfig struct {
 	// Report returns how busy the node is, see [NodeInfo]. It must not block. nil: idle.
 	Report func() (load float64, draining bool)
 
+	// Sessions returns how many sessions the node has. It must not block. nil: none.
+	Sessions func() int
+
 	// Takeover lets a publisher replace a live one of another node.
 	Takeover bool
 
@@ -64,6 +67,7 @@ type Keeper struct {
 	provisional int64     // the last epoch made without a directory
 	upSince     time.Time // the directory answers since; zero: it does not
 	tried       bool      // whether it was asked at all
+	leasesLost  uint64
 }
 
 // A Hold is a stream that is held for one publisher of this node, until Release or until
@@ -87,6 +91,9 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	if cfg.Report == nil {
 		cfg.Report = func() (float64, bool) { return 0, false }
 	}
+	if cfg.Sessions == nil {
+		cfg.Sessions = func() int { return 0 }
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	k := &Keeper{
 		cfg: cfg, log: cfg.Logger, stop: stop, done: make(chan struct{}), holds: map[string]*Hold{},
@@ -95,7 +102,8 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	return k
 }
 
-// Close releases all leases and stops. Claims fail from now on, and nobody is told that
+// Close releases all leases, tells the other nodes that this one is not to be sent to, and
+// stops. Claims fail from now on, and nobody is told that
 // a lease is lost.
 func (k *Keeper) Close() {
 	k.mu.Lock()
@@ -116,6 +124,18 @@ func (k *Keeper) Close() {
 	clear(k.holds)
 	k.mu.Unlock()
 	_ = k.giveBack(leases)
+	k.sayBye()
+}
+
+// sayBye lets others send nobody here, who would else do so until this node's entry is
+// out of date.
+func (k *Keeper) sayBye() {
+	if !k.up() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
+	defer cancel()
+	_ = k.contact(k.announceAs(ctx, true))
 }
 
 // giveBack ends leases in the directory, if it is there: they end by themselves as well.
@@ -225,14 +245,16 @@ func (k *Keeper) Now() time.Time { return k.cfg.Directory.Now() }
 type Status struct {
 	Up          bool // the directory answered last time
 	Leases      int
-	Provisional int // of these
+	Provisional int    // of these
+	Lost        uint64 // since the start: leases that another node took
+	Nodes       int    // of the last list; 0: there was none
 }
 
 // Status returns what the keeper has.
 func (k *Keeper) Status() Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s := Status{Up: !k.upSince.IsZero(), Leases: len(k.holds)}
+	s := Status{Up: !k.upSince.IsZero(), Leases: len(k.holds), Lost: k.leasesLost, Nodes: len(k.KnownNodes())}
 	for _, h := range k.holds {
 		if h.lease.Provisional() {
 			s.Provisional++

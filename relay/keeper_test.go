@@ -299,6 +299,10 @@ func TestKeeperCloses(t *testing.T) {
 	if len(tm.lost) > 0 {
 		t.Errorf("told: %+v", tm.lost)
 	}
+	nodes, err := open(t, server.URL(), "").Nodes(t.Context())
+	if err != nil || len(nodes) < 2 || !nodes[0].Draining || nodes[1].Draining {
+		t.Errorf("the first one would still be sent to: %+v, %v", nodes, err)
+	}
 }
 
 // TestKeeperNodes: nodes know each other, what they carry, and who is going.
@@ -314,23 +318,29 @@ func TestKeeperNodes(t *testing.T) {
 			defer mu.Unlock()
 			return load, draining
 		},
+		Sessions: func() int { return 7 },
 	})
 	defer k.Close()
 	tm := &team{t: t}
 	is := func(want relay.NodeInfo) func() bool {
 		return func() bool {
 			all, err := k.Nodes(t.Context())
-			return err == nil && len(all) == 1 && all[0] == want
+			if err != nil || len(all) != 1 || all[0].Announced == 0 {
+				return false
+			}
+			got := all[0]
+			got.Announced = 0
+			return got == want
 		}
 	}
-	tm.until("the node is listed", is(relay.NodeInfo{ID: "a", URL: "http://a", Version: "v1", Load: 0.25}))
+	tm.until("the node is listed", is(relay.NodeInfo{ID: "a", URL: "http://a", Version: "v1", Load: 0.25, Sessions: 7}))
 	mu.Lock()
 	load, draining = 1, true
 	mu.Unlock()
-	tm.until("it is going", is(relay.NodeInfo{ID: "a", URL: "http://a", Version: "v1", Load: 1, Draining: true}))
+	tm.until("it is going", is(relay.NodeInfo{ID: "a", URL: "http://a", Version: "v1", Load: 1, Draining: true, Sessions: 7}))
 	server.Kill()
 	time.Sleep(2 * time.Second)
-	if !is(relay.NodeInfo{ID: "a", URL: "http://a", Version: "v1", Load: 1, Draining: true})() {
+	if !is(relay.NodeInfo{ID: "a", URL: "http://a", Version: "v1", Load: 1, Draining: true, Sessions: 7})() {
 		t.Error("without Redis the list is forgotten")
 	}
 }

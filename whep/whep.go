@@ -50,7 +50,7 @@ type Handler struct {
 	// mu guards the fields below. It is not held while a subscriber is used.
 	mu          sync.Mutex
 	closed      bool
-	going       func(stream string) string // of Reconnect; nil: not called yet
+	going       func(stream string) string         // of Reconnect; nil: not called yet
 	subscribers map[*signaling.Session]*subscriber // of sessions that have not ended
 }
 

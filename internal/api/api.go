@@ -14,6 +14,7 @@ import (
 	"github.com/whippet-media/whippet/internal/outbound"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/internal/stream"
+	"github.com/whippet-media/whippet/relay/link"
 )
 
 // Prefix begins the path of everything the API serves.
@@ -45,6 +46,18 @@ type Node struct {
 	// Cluster returns the nodes there are, this one too if it has announced itself; nil: it
 	// is alone. An error is that nobody knows. It returns when ctx is done.
 	Cluster func(ctx context.Context) ([]Member, error)
+	// Standing is how the node stands in its cluster; nil: it is alone.
+	Standing func() Standing
+}
+
+// A Standing is what a node knows of its cluster at one moment.
+type Standing struct {
+	DirectoryUp         bool // it answered last time
+	Nodes               int  // of the last list
+	Leases, Provisional int
+	LeasesLost          uint64
+	LinksIn, LinksOut   int
+	LinkFailures        uint64
 }
 
 // A Member is a node as it announces itself to the others.
@@ -52,10 +65,14 @@ type Member struct {
 	ID, URL, Version string
 	Busy             float64 // from 0, idle, to 1, full
 	Closing          bool
+
+	PublicURL string
+	Sessions  int
+	Announced time.Time // on the directory's clock; zero: not known
 }
 
-// A Config says what the API stands on. All fields are required but for Levels and
-// Checks: without them nothing is logged, and nothing tested. It must not change after
+// A Config says what the API stands on. All fields are required but for Levels,
+// Checks and those of a cluster: without them nothing is logged, and nothing tested. It must not change after
 // New.
 type Config struct {
 	Service  *signaling.Service
@@ -66,6 +83,12 @@ type Config struct {
 
 	// Pushes and Pulls describe what goes to other servers and comes from them.
 	Pushes, Pulls func() []outbound.Info
+
+	// Parents and Children are the node's links; nil: it is alone.
+	Parents  func() []link.Parent
+	Children func() []link.Child
+	// Tree asks the nodes of a stream's tree, as [link.Edges.Tree] does; nil: the node is alone.
+	Tree func(ctx context.Context, stream string) (link.Tree, error)
 
 	Levels   Levels
 	Checks   []Check // of the self-test, in order

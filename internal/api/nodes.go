@@ -57,7 +57,7 @@ func (h *Handler) nodes(ctx context.Context, now time.Time) map[string]wire.Node
 		}
 	}
 	if known, ok := all[own.ID]; ok {
-		own.URL, own.Busy = known.URL, known.Busy
+		own.URL, own.PublicURL, own.Busy, own.Sessions, own.AnnouncedAt = known.URL, known.PublicURL, known.Busy, known.Sessions, known.AnnouncedAt
 	}
 	all[own.ID] = own
 	return all
@@ -66,6 +66,7 @@ func (h *Handler) nodes(ctx context.Context, now time.Time) map[string]wire.Node
 func member(m Member) wire.Node {
 	return wire.Node{
 		ID: m.ID, URL: known(m.URL), Version: known(m.Version), Busy: new(min(max(m.Busy, 0), 1)), State: stateOfNode(m.Closing),
+		PublicURL: known(m.PublicURL), Sessions: &m.Sessions, AnnouncedAt: when(m.Announced),
 	}
 }
 
@@ -80,7 +81,19 @@ func (h *Handler) node(now time.Time) wire.Node {
 	n := &h.cfg.Node
 	return wire.Node{
 		ID: n.ID, Version: &n.Version, StartedAt: when(n.Started), Uptime: new(now.Sub(n.Started).Seconds()),
-		State: stateOfNode(n.Closing()), Candidates: new(append([]string{}, n.Candidates()...)), Load: h.load(),
+		State: stateOfNode(n.Closing()), Candidates: new(append([]string{}, n.Candidates()...)), Load: h.load(), Cluster: h.standing(),
+	}
+}
+
+// standing shows how the node stands in its cluster; nil if it is alone.
+func (h *Handler) standing() *wire.NodeInCluster {
+	if h.cfg.Node.Standing == nil {
+		return nil
+	}
+	s := h.cfg.Node.Standing()
+	return &wire.NodeInCluster{
+		DirectoryAvailable: s.DirectoryUp, Nodes: s.Nodes, Leases: s.Leases, ProvisionalLeases: s.Provisional,
+		LeasesLost: int64(s.LeasesLost), LinksIn: s.LinksIn, LinksOut: s.LinksOut, LinkFailures: int64(s.LinkFailures),
 	}
 }
 

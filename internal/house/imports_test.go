@@ -51,7 +51,7 @@ func down() map[string][]string {
 		"whip": append([]string{"auth", "internal/signaling"}, media...),
 
 		"internal/api": append([]string{
-			"auth", "internal/api/wire", "internal/config", "internal/outbound", "internal/signaling",
+			"auth", "internal/api/wire", "internal/config", "internal/outbound", "internal/signaling", "relay", "relay/link", "relay/tree",
 		}, media...),
 		"internal/api/wire": {},
 

@@ -57,7 +57,7 @@ func streamName() Label {
 // process's come from their libraries.
 func Definitions() []Definition {
 	return slices.Concat(sessionDefinitions(), setupDefinitions(), mediaDefinitions(), repairDefinitions(),
-		layerDefinitions(), machineDefinitions(), socketDefinitions(), farDefinitions(), hookDefinitions(), streamDefinitions())
+		layerDefinitions(), machineDefinitions(), socketDefinitions(), farDefinitions(), clusterDefinitions(), hookDefinitions(), streamDefinitions())
 }
 
 func sessionDefinitions() []Definition {
@@ -154,6 +154,23 @@ func farDefinitions() []Definition {
 		{"whippet_far_streams", Gauge, "Streams that are pushed to, or pulled from, other servers, by where they stand.", []Label{way, {"state", 5, "`idle`: a pull that nobody wants, or that comes from elsewhere; `connecting`, `connected`; `waiting` for the next attempt; `refused` for good"}}},
 		{"whippet_far_sessions_total", Counter, "Sessions with other servers that were connected, and attempts that were not.", []Label{way, {"result", 2, "`opened`, `failed`"}}},
 		{"whippet_far_ends_total", Counter, "Sessions with other servers that ended, and attempts that failed, by why.", []Label{way, {"reason", 16, "`refused`, `busy`, `unreachable`, `lost` and others, see [logs](logs.md#why-pushes-and-pulls-end-or-fail)"}}},
+	}
+}
+
+func clusterDefinitions() []Definition {
+	return []Definition{
+		{"whippet_directory_available", Gauge, "Redis answered last time: 1, or 0. Absent, as all of a cluster, on a node that is alone.", nil},
+		{"whippet_cluster_nodes", Gauge, "Nodes that the directory listed last, this one included.", nil},
+		{"whippet_leases", Gauge, "Streams that this node is the origin of: held in the directory, or provisional, which it does not know of.", []Label{{"state", 2, "`held`, `provisional`"}}},
+		{"whippet_leases_lost_total", Counter, "Streams of this node's publishers that another node took.", nil},
+		{"whippet_links", Gauge, "Links to other nodes: connecting (of those that come in: streams with subscribers here and no link), open, moving (the node that feeds drains, and another one is looked for).", []Label{direction(), {"state", 3, "`connecting`, `open`, `moving`"}}},
+		{"whippet_links_by_depth", Gauge, "Links that feed this node by its depth in the stream's tree: the number of links to the publisher.", []Label{{"depth", maxDepths, "from 1 to 16"}}},
+		{"whippet_link_hop_seconds", Gauge, "What the network adds on the way from the nodes that feed this one: half of the round trip; the mean of all links, and the greatest.", []Label{{"value", 2, "`mean`, `greatest`"}}},
+		{"whippet_links_opened_total", Counter, "Links that fed this node by how it came to them: first (nothing of the publisher was here), again (to the same node), rerouted (to another one, after a loss), taken-over (to another one, before the one that drains was left).", []Label{{"how", 4, "`first`, `again`, `rerouted`, `taken-over`"}}},
+		{"whippet_links_served_total", Counter, "Links that this node began to feed.", nil},
+		{"whippet_link_ends_total", Counter, "Links that ended, by why.", []Label{direction(), {"reason", 16, "`closed`, `silent`, `moved` and others, see [logs](logs.md#why-links-end-or-fail)"}}},
+		{"whippet_link_failures_total", Counter, "Attempts in vain to get a stream from another node, by why.", []Label{{"reason", 16, "`no-room`, `unreachable` and others, see [logs](logs.md#why-links-end-or-fail)"}}},
+		{"whippet_link_referrals_total", Counter, "Nodes that were sent on to those that this one feeds, because it has no room.", nil},
 	}
 }
 

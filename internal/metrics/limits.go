@@ -12,6 +12,9 @@ const (
 	// maxScrapes bounds the requests for metrics that are answered at a time; more get 503.
 	maxScrapes = 4
 
+	// maxDepths is how deep a stream's tree may be.
+	maxDepths = 16
+
 	// maxShards is how many shards are told apart: the most processors a machine has.
 	maxShards = 512
 )

@@ -71,6 +71,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	w.reasons("whippet_media_dropped_total", s.MediaDropped)
 	w.far("push", &s.Push)
 	w.far("pull", &s.Pull)
+	w.cluster(s.Cluster)
 	w.hooks(&s)
 	for i := range s.PerStream {
 		w.stream(&s.PerStream[i])

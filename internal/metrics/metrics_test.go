@@ -124,6 +124,13 @@ func TestEveryNumberIsShown(t *testing.T) {
 
 func full() metrics.Snapshot {
 	return metrics.Snapshot{
+		Cluster: &metrics.Cluster{
+			DirectoryUp: true, Nodes: 3, LeasesHeld: 2, Provisional: 1, LeasesLost: 4,
+			LinksIn: map[string]int{"open": 1, "connecting": 0, "moving": 0}, LinksOut: map[string]int{"open": 2, "connecting": 0},
+			Depths: map[int]int{2: 1}, HopMean: 2 * time.Millisecond, HopMost: 3 * time.Millisecond,
+			Opened: map[string]uint64{"first": 1, "again": 0, "rerouted": 0, "taken-over": 0}, Served: 2,
+			EndsIn: map[string]uint64{"silent": 1}, EndsOut: map[string]uint64{"closed": 1}, Failed: map[string]uint64{"no-room": 1}, Referred: 5,
+		},
 		SessionsLimit: 9, EventStreams: 71, EventStreamsDropped: 72, KeyframeMerged: 73, KeyframeRequestsIn: 74, NacksIn: 75,
 		FeedbackMalformed: 76, Resends: map[string]uint64{"sent": 77}, Switches: map[string]uint64{"up": 78},
 		Watched: metrics.Watched{Best: 79 * time.Second, Lower: 80 * time.Second, Frozen: 81 * time.Second},

@@ -51,6 +51,8 @@ type Snapshot struct {
 
 	Push, Pull Far // sessions with other servers
 
+	Cluster *Cluster // nil: the node is alone
+
 	Webhooks      []Webhook
 	TracesDropped uint64 // of sessions
 }

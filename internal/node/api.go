@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/whippet-media/whippet"
 	"github.com/whippet-media/whippet/internal/api"
 	"github.com/whippet-media/whippet/internal/rtc"
+	"github.com/whippet-media/whippet/relay"
 )
 
 // newAPI returns the REST API, which both ports serve.
@@ -23,7 +25,11 @@ func (n *Node) newAPI() *api.Handler {
 		Document: whippet.OpenAPI,
 	}
 	if n.cluster != nil {
-		cfg.Node.Cluster = n.cluster.members
+		cfg.Node.Cluster, cfg.Node.Standing = n.cluster.members, n.standing
+		cfg.Parents, cfg.Children = n.Parents, n.Children
+	}
+	if n.links.edges != nil {
+		cfg.Tree = n.links.edges.Tree
 	}
 	if n.deps.Logs != nil {
 		cfg.Levels = n.deps.Logs
@@ -54,7 +60,29 @@ func (c *cluster) members(ctx context.Context) ([]api.Member, error) {
 	nodes, err := c.keeper.Nodes(ctx)
 	var all []api.Member
 	for _, n := range nodes {
-		all = append(all, api.Member{ID: n.ID, URL: n.URL, Version: n.Version, Busy: n.Load, Closing: n.Draining})
+		all = append(all, api.Member{
+			ID: n.ID, URL: n.URL, Version: n.Version, Busy: n.Load, Closing: n.Draining, PublicURL: n.PublicURL, Sessions: n.Sessions, Announced: announced(n),
+		})
 	}
 	return all, err
+}
+
+func announced(n relay.NodeInfo) time.Time {
+	if n.Announced == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n.Announced)
+}
+
+// standing says how the node stands in its cluster.
+func (n *Node) standing() api.Standing {
+	k := n.cluster.keeper.Status()
+	s := api.Standing{DirectoryUp: k.Up, Nodes: k.Nodes, Leases: k.Leases, Provisional: k.Provisional, LeasesLost: k.Lost}
+	s.LinksIn, s.LinksOut = n.Links()
+	if n.links.edges != nil {
+		for _, failed := range n.links.edges.Counts().Failed {
+			s.LinkFailures += failed
+		}
+	}
+	return s
 }

@@ -26,7 +26,7 @@ type cluster struct {
 }
 
 // newCluster joins the node to its cluster; nil if it is alone. Close the keeper.
-func newCluster(cfg config.Config, d Deps, report func() (float64, bool)) *cluster {
+func newCluster(cfg config.Config, d Deps, report func() (float64, bool), sessions func() int) *cluster {
 	if d.Directory == nil {
 		return nil
 	}
@@ -37,7 +37,7 @@ func newCluster(cfg config.Config, d Deps, report func() (float64, bool)) *clust
 	}
 	c.keeper = relay.NewKeeper(relay.KeeperConfig{
 		Directory: d.Directory, Node: cfg.NodeID, NodeURL: cfg.Cluster.NodeURL, Version: d.Version, PublicURL: cfg.PublicURL,
-		Report: report, Takeover: cfg.Takeover, Ask: asker.Ask, Logger: d.Logs.For("relay"),
+		Report: report, Sessions: sessions, Takeover: cfg.Takeover, Ask: asker.Ask, Logger: d.Logs.For("relay"),
 	})
 	return c
 }
@@ -107,6 +107,15 @@ func (n *Node) report() (load float64, draining bool) {
 	}
 	all, _ := n.sessions.Sessions()
 	return float64(all) / float64(n.cfg.MaxSessions), n.draining.Load()
+}
+
+// sessionCount returns how many sessions there are.
+func (n *Node) sessionCount() int {
+	if !n.complete.Load() {
+		return 0
+	}
+	all, _ := n.sessions.Sessions()
+	return all
 }
 
 // openDirectory connects to the cluster's Redis, if the node is in one, and gives the node

@@ -10,6 +10,7 @@ import (
 
 	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/relay/link"
+	"github.com/whippet-media/whippet/relay/tree"
 	"github.com/whippet-media/whippet/whep"
 )
 
@@ -38,8 +39,20 @@ func (n *Node) startEdges(c *cluster) {
 		Directory: c.keeper, Streams: n.streams, Node: n.cfg.NodeID, URL: c.url, Secret: c.secret,
 		HTTP:   &http.Client{Transport: clusterTransport(n.deps), CheckRedirect: noRedirect},
 		Listen: n.deps.LinkSocket, Net: n.deps.Net, Announce: n.deps.Announce,
-		Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("relay"),
+		Nodes: n.peers, Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("relay"),
 	})
+}
+
+// peers returns the other nodes that links may come from. How deep they are in a stream's
+// tree they say themselves: at least 1.
+func (n *Node) peers() []tree.Candidate {
+	var all []tree.Candidate
+	for _, o := range n.others() {
+		if o.ID != n.cfg.NodeID && !o.Draining {
+			all = append(all, tree.Candidate{ID: o.ID, URL: o.URL, Depth: 1, Room: 1, Load: o.Load})
+		}
+	}
+	return all
 }
 
 // loadOf returns how busy a node is, as it told the directory of late; "" is this one.

@@ -133,7 +133,7 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 // start makes the parts from the bottom up; Close takes what there is from the top down.
 func (n *Node) start() error {
 	var err error
-	n.cluster = newCluster(n.cfg, n.deps, n.report)
+	n.cluster = newCluster(n.cfg, n.deps, n.report, n.sessionCount)
 	n.streams = stream.NewRegistry(stream.Config{
 		Takeover:       n.cfg.Takeover,
 		MaxNode:        n.cfg.MaxSessions,

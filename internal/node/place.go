@@ -66,10 +66,11 @@ func (n *Node) others() []relay.NodeInfo {
 	return n.cluster.keeper.KnownNodes()
 }
 
-// Leave lets a node of a cluster end so that its subscribers notice little: /readyz says
-// so, new sessions go to other nodes, nodes that are fed by this one find another, and subscribers
-// who listen to events are told where to go. It waits until all have gone, for the drain
-// time at most. Publishers stay until Close. A node alone only tells /readyz.
+// Leave lets a node of a cluster end so that its clients notice little: /readyz says so,
+// new sessions go to other nodes, nodes that are fed by this one find another, and
+// subscribers who listen to events are told where to go. It waits until all have gone, for
+// the drain time at most, and ends publishers' sessions last. A node alone only tells
+// /readyz.
 func (n *Node) Leave() {
 	n.Drain()
 	if n.cluster == nil {
@@ -77,11 +78,18 @@ func (n *Node) Leave() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Cluster.DrainTime)
 	defer cancel()
-	to := n.instead("")
-	if to == "" || n.play.Subscribers() == 0 {
+	if to := n.instead(""); to != "" && n.play.Subscribers() > 0 {
+		n.sendSubscribers(ctx, to)
+	} else {
 		n.DrainLinks(ctx)
-		return
 	}
+	if n.instead("") != "" {
+		n.sendPublishers()
+	}
+}
+
+// sendSubscribers tells subscribers where to go, and waits for them while ctx lasts.
+func (n *Node) sendSubscribers(ctx context.Context, to string) {
 	log := n.deps.Logs.For("node")
 	log.Info("node", "event", "leaving", "subscribers", n.play.Subscribers(), "to", to)
 	n.play.Reconnect(func(stream string) string {
@@ -95,6 +103,15 @@ func (n *Node) Leave() {
 		time.Sleep(leaveStep)
 	}
 	log.Info("node", "event", "left", "subscribers", n.play.Subscribers())
+}
+
+// sendPublishers ends the sessions of publishers while their POSTs are still answered:
+// nothing but a redirect tells them where to go.
+func (n *Node) sendPublishers() {
+	if sent := n.sessions.EndAll(signaling.WHIP, signaling.Shutdown); sent > 0 {
+		n.deps.Logs.For("node").Info("node", "event", "sent", "publishers", sent)
+		time.Sleep(min(publisherReturn, n.cfg.Cluster.DrainTime))
+	}
 }
 
 // instead returns the public URL of a node that a subscriber of the stream should go to

@@ -55,6 +55,7 @@ func (n *Node) snapshot() metrics.Snapshot {
 		s.PerStream = append(s.PerStream, ofStream(&one))
 	}
 	s.Push, s.Pull = n.fars()
+	s.Cluster = n.clusterCounts()
 	s.TracesDropped = n.tracer.Dropped()
 	for _, hook := range n.HookStats() {
 		dead := map[string]uint64{}

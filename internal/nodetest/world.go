@@ -33,6 +33,7 @@ type World struct {
 	mu    sync.Mutex
 	byIP  map[string]*Host
 	apart map[[2]*Host]bool // see Cluster.Part
+	asked map[[2]*Host]bool // of those apart, whose requests pass
 }
 
 // An Option changes how a World is made.

@@ -44,6 +44,7 @@ type dialed struct {
 	moving atomic.Bool   // the other node drains
 	ended  chan struct{} // closed when the peer has failed or was closed
 	once   sync.Once
+	told   bool // that it drains; owned by the edge
 }
 
 // open makes the near end of a link: what a request says.
@@ -171,6 +172,12 @@ func (d *dialed) silent(now, begun time.Time) bool {
 		return now.UnixNano()-heard > int64(deadAfter)
 	}
 	return now.Sub(begun) > connectTimeout
+}
+
+// stale tells whether nothing came for so long that the other node may be dead.
+func (d *dialed) stale(now time.Time) bool {
+	heard := d.heard.Load()
+	return heard != 0 && now.UnixNano()-heard > int64(staleAfter)
 }
 
 // probe tells the origin that the edge is there: an empty receiver report (RFC 3550 §6.4.2).

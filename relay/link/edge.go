@@ -28,12 +28,18 @@ type edge struct {
 	takeover  takeover
 	publisher uint64       // whose media that is
 	last      relay.Holder // where the last link went, or was to go
+	from      string       // the node of the last link
 	failed    int          // attempts in a row
+
+	// owned by the search under way, else by run
+	mute    string           // the node whose link was the last to bring nothing; "": none
+	heardOf []tree.Candidate // whom others referred to, the last first, at most tree.MaxReferrals
 
 	// guarded by Edges.mu
 	subscribers int
 	left        time.Time // when the last one did
 	linked      bool
+	seeking     bool // another node has the stream
 	looking     bool // for another parent than the one there is
 	depth       int  // of this node in the stream's tree while it is linked, and for its children after
 	children    int  // links that this node feeds
@@ -161,12 +167,15 @@ func (x *edge) step(ctx context.Context, changed <-chan struct{}) time.Duration 
 		x.settle()
 		return ownInterval
 	case err != nil && x.last.Node == "":
+		x.unknown(err)
 		x.tell(outcome{err: errors.Join(ErrUnavailable, err)})
 		return x.backOff()
 	case err != nil:
+		x.unknown(err)
 		holder = x.last // what was known serves
 	}
 	x.last = holder
+	x.seek(true)
 	if d := x.attach(ctx, holder); d != nil {
 		return x.follow(ctx, d, holder, changed)
 	}
@@ -177,8 +186,15 @@ func (x *edge) step(ctx context.Context, changed <-chan struct{}) time.Duration 
 // settle says that there is no link to be had.
 func (x *edge) settle() {
 	x.drop()
+	x.seek(false)
 	x.last, x.failed = relay.Holder{}, 0
 	x.tell(outcome{})
+}
+
+func (x *edge) seek(on bool) {
+	x.edges.mu.Lock()
+	defer x.edges.mu.Unlock()
+	x.seeking = on
 }
 
 func (x *edge) lookup(ctx context.Context) (relay.Holder, error) {
@@ -197,13 +213,18 @@ func (x *edge) backOff() time.Duration {
 // connect opens a link below an origin and feeds what comes to the stream; an error: there
 // is none.
 func (x *edge) connect(ctx context.Context, to relay.Holder, s tree.Seeker) (*dialed, error) {
-	e, publisher := x.edges, x.publisher
+	e, how := x.edges, HowFirst
 	d, err := x.descend(ctx, to, s)
 	if err != nil {
 		if errors.Is(err, errNotOrigin) {
 			x.drop()
 		}
 		return nil, err
+	}
+	if x.pub != nil && x.publisher == d.answer.ID {
+		if how = HowAgain; x.from != d.from.ID {
+			how = HowRerouted
+		}
 	}
 	x.source.peer.Store(d.peer)
 	if !x.publish(d) {
@@ -214,7 +235,7 @@ func (x *edge) connect(ctx context.Context, to relay.Holder, s tree.Seeker) (*di
 	d.feed.Store(x.intake)
 	e.place(x, d)
 	e.count(x, true, d.answer.Formats())
-	e.cfg.Log.Info("link", "event", "opened", "stream", x.name, "node", d.from.ID, "depth", d.from.Depth+1, "epoch", to.Epoch, "again", publisher == d.answer.ID)
+	x.opened(d, to, how)
 	x.tell(outcome{formats: d.answer.Formats()})
 	return d, nil
 }
@@ -270,16 +291,17 @@ func (x *edge) follow(ctx context.Context, d *dialed, holder relay.Holder, chang
 			x.source.peer.Store(nil)
 		}
 		d.close()
-		x.edges.cfg.Log.Info("link", "event", "closed", "stream", x.name, "node", d.from.ID, "reason", reason)
+		x.closed(d, holder, endReason(reason))
 	}
 	if errors.Is(reason, errReplaced) {
 		x.drop()
 		return lookupInterval
 	}
 	if d.heard.Load() == 0 {
+		x.mute = d.from.ID
 		return x.backOff()
 	}
-	x.failed = 0
+	x.mute, x.failed = "", 0
 	return 0
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/relay"
+	"github.com/whippet-media/whippet/relay/tree"
 )
 
 // A Directory says which node a stream's publisher is on, and when that may have changed.
@@ -41,6 +42,10 @@ type EdgesConfig struct {
 	// Net and Announce are as in [rtc.Config].
 	Net      transport.Net
 	Announce []netip.AddrPort
+
+	// Nodes returns the other nodes of the cluster as last known: asked where a stream's origin
+	// cannot be reached. It must return at once. nil: none is known.
+	Nodes func() []tree.Candidate
 
 	Linger time.Duration // how long a link stays without a subscriber; 0: DefaultLinger
 	Log    *slog.Logger  // nil: nothing is logged
@@ -70,6 +75,7 @@ type Edges struct {
 	mu     sync.Mutex
 	edges  map[string]*edge
 	links  int // open ones
+	counts Counts
 	closed bool
 }
 
@@ -81,7 +87,7 @@ func NewEdges(cfg EdgesConfig) *Edges {
 	if cfg.Linger == 0 {
 		cfg.Linger = DefaultLinger
 	}
-	e := &Edges{cfg: cfg, edges: map[string]*edge{}}
+	e := &Edges{cfg: cfg, edges: map[string]*edge{}, counts: newCounts()}
 	e.quit, e.stop = context.WithCancel(context.Background())
 	return e
 }
@@ -100,6 +106,45 @@ func (e *Edges) Count() (streams, links int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.edges), e.links
+}
+
+// Seeking returns how many streams another node has, as far as is known, and this one has
+// subscribers of and no link.
+func (e *Edges) Seeking() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for _, x := range e.edges {
+		if x.seeking && !x.linked {
+			n++
+		}
+	}
+	return n
+}
+
+// Counts returns what was counted of the links that feed this node.
+func (e *Edges) Counts() Counts {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.counts.clone()
+}
+
+func (e *Edges) opened(how How) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.counts.Opened[how]++
+}
+
+func (e *Edges) ended(why Reason) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.counts.Ended[why]++
+}
+
+func (e *Edges) failed(why Reason) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.counts.Failed[why]++
 }
 
 // Join lets a subscriber of this node have a stream, wherever its publisher is, until it

@@ -52,6 +52,7 @@ func (l *Links) respond(r *request) (status int, text []byte, err error) {
 	answer, err := l.open(r)
 	if errors.Is(err, errNoRoom) {
 		answer, err := l.refer(r)
+		l.referred(r, answer)
 		return http.StatusConflict, marshal(answer), err
 	}
 	return http.StatusCreated, marshal(answer), err
@@ -65,9 +66,10 @@ func (l *Links) refer(r *request) (*referral, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	var children []tree.Candidate
 	for s := range l.streams[r.Stream] {
-		if s.url != "" && s.node != r.Node {
+		if s.url != "" && s.node != r.Node && !s.mute(now) {
 			children = append(children, tree.Candidate{ // it says itself how much room and load there is
 				ID: s.node, URL: s.url, Depth: depth + 1, Room: 1, Load: l.loadOf(s.node),
 			})
@@ -108,14 +110,14 @@ func (l *Links) depth(name string) (int, bool) {
 }
 
 // roomLocked returns how many more links of a stream there may be, if one is to be for a
-// node: what is left of that one's last link does not count. origin: nobody else has the stream.
+// node: what is left of that one's last link does not count, nor do nodes that seem dead. origin: nobody else has the stream.
 func (l *Links) roomLocked(name, node string, origin bool) int {
 	if l.draining && !origin {
 		return 0
 	}
-	others := map[string]bool{}
+	others, now := map[string]bool{}, time.Now()
 	for s := range l.streams[name] {
-		if s.node != node {
+		if s.node != node && !s.mute(now) {
 			others[s.node] = true
 		}
 	}
@@ -213,7 +215,8 @@ type Child struct {
 	Depth             int
 	RTT               time.Duration // half the round trip of ICE is what a packet takes; 0: not known
 	Since             time.Time
-	Bytes             uint64 // of payload sent, at most a second ago, not counting resends
+	Connected         bool
+	Packets, Bytes    uint64 // of payload sent, at most a second ago, not counting resends
 }
 
 // Info returns the links that this node feeds, in no order.
@@ -227,12 +230,13 @@ func (l *Links) Info() []Child {
 	var out []Child
 	for _, s := range all {
 		depth, _ := l.depth(s.stream)
-		c := Child{Stream: s.stream, Node: s.node, URL: s.url, Depth: depth + 1, Since: s.since}
+		c := Child{Stream: s.stream, Node: s.node, URL: s.url, Depth: depth + 1, Since: s.since, Connected: s.ready.Load()}
 		if p := s.peer.Load(); p != nil {
 			c.RTT = p.RTT()
 		}
 		if sub := s.sub.Load(); sub != nil {
-			c.Bytes = sub.Counts().Link.Bytes
+			sent := sub.Counts().Link
+			c.Packets, c.Bytes = sent.Packets, sent.Bytes
 		}
 		out = append(out, c)
 	}
@@ -245,6 +249,8 @@ type Parent struct {
 	Depth             int           // of this node; 1: the parent is the origin
 	RTT               time.Duration // as of Child
 	Since             time.Time
+	Moving            bool   // this node looks for another parent: this one drains
+	Packets, Bytes    uint64 // of RTP and RTCP received
 }
 
 // Info returns the links that feed this node, in no order.
@@ -255,7 +261,11 @@ func (e *Edges) Info() []Parent {
 	for _, x := range e.edges {
 		if x.linked {
 			p := x.parent
-			out = append(out, Parent{x.name, p.ID, p.URL, x.depth, p.link.peer.RTT(), p.since})
+			got := p.link.peer.Stats()
+			out = append(out, Parent{
+				Stream: x.name, Node: p.ID, URL: p.URL, Depth: x.depth, RTT: got.RTT, Since: p.since,
+				Moving: x.looking, Packets: got.PacketsReceived, Bytes: got.BytesReceived,
+			})
 		}
 	}
 	return out

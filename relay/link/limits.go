@@ -32,6 +32,15 @@ const (
 	probeInterval = 200 * time.Millisecond
 	deadAfter     = time.Second
 
+	// staleAfter is how long a node may hear nothing from its parent before it takes no more
+	// children: it may soon have to look for another one.
+	staleAfter = 500 * time.Millisecond
+
+	// muteAfter is how long a node that is fed may say nothing before another one may have its
+	// place. It says something as often as probeInterval; whom it feeds look for another
+	// parent after deadAfter, and then find its place free.
+	muteAfter = 900 * time.Millisecond
+
 	// moveInterval is the pause before an edge whose parent drains looks for another one
 	// again. tellInterval is how often the parent says that it does, and drainTimeout for how
 	// long it waits for those it feeds to go: two searches.
@@ -60,6 +69,17 @@ const (
 
 	// lookupTimeout bounds one question to the directory.
 	lookupTimeout = 2 * time.Second
+
+	// walkTimeout bounds one walk down a stream's tree; maxPlaces how many nodes it asks, which
+	// are all of a large cluster, and maxPlacesAtOnce how many of them at once.
+	walkTimeout     = 4 * time.Second
+	maxPlaces       = 1000
+	maxPlacesAtOnce = 16
+
+	// maxPlaceBody bounds a question for a node's place, maxPlacesBody its answer: maxLinks of
+	// internal/stream with URLs of 2 KB each.
+	maxPlaceBody  = 4 << 10
+	maxPlacesBody = 512 << 10
 
 	// maxStreams bounds the streams an edge has subscribers of and looks for: as many as
 	// a node has sessions.

@@ -58,6 +58,7 @@ type Links struct {
 	waiting  int                         // of them, those not connected yet
 	closed   bool
 	draining bool // no more links of other nodes' streams
+	counts   Counts
 }
 
 // NewLinks returns the origin's side, which feeds nothing yet. Close it before what it
@@ -69,21 +70,31 @@ func NewLinks(cfg LinksConfig) *Links {
 	if cfg.MaxLinks == 0 {
 		cfg.MaxLinks = tree.DefaultLinks
 	}
-	l := &Links{cfg: cfg, links: map[*served]bool{}, streams: map[string]map[*served]bool{}}
+	l := &Links{cfg: cfg, links: map[*served]bool{}, streams: map[string]map[*served]bool{}, counts: newCounts()}
 	if cfg.Edges != nil {
 		cfg.Edges.feeds.Store(l)
 	}
 	return l
 }
 
-// Register adds the route.
-func (l *Links) Register(e *echo.Echo) { e.Any(Path+":stream", l.serve) }
+// Register adds the routes.
+func (l *Links) Register(e *echo.Echo) {
+	e.Any(Path+":stream", l.serve)
+	e.Any(TreePath+":stream", l.serveTree)
+}
 
 // Count returns how many links there are.
 func (l *Links) Count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.links)
+}
+
+// Counts returns what was counted of the links that this node feeds.
+func (l *Links) Counts() Counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counts.clone()
 }
 
 // Close ends all links and waits for that. Requests that come later are refused.
@@ -144,7 +155,7 @@ func problemOf(err error) error {
 
 // open makes a link for a request.
 func (l *Links) open(r *request) (*response, error) {
-	s := &served{links: l, node: r.Node, url: r.URL, stream: r.Stream, since: time.Now(), gone: make(chan struct{})}
+	s := &served{links: l, node: r.Node, url: r.URL, stream: r.Stream, epoch: r.Epoch, since: time.Now(), gone: make(chan struct{})}
 	if err := l.add(s); err != nil {
 		return nil, err
 	}
@@ -153,7 +164,10 @@ func (l *Links) open(r *request) (*response, error) {
 		s.end(err)
 		return nil, err
 	}
-	l.cfg.Log.Info("link", "event", "opened", "stream", r.Stream, "node", r.Node, "epoch", r.Epoch)
+	l.mu.Lock()
+	l.counts.Opened[HowFirst]++
+	l.mu.Unlock()
+	l.cfg.Log.Info("link", "event", "opened", "direction", "out", "stream", r.Stream, "node", r.Node, "depth", answer.Depth+1, "epoch", r.Epoch)
 	return answer, nil
 }
 

@@ -24,12 +24,15 @@ type served struct {
 	node, stream string
 	url          string // of the node; "": it feeds nobody
 	since        time.Time
+	epoch        int64         // the edge knows
+	depth        int           // of this node when the link was opened; set by open
 	gone         chan struct{} // closed once it has ended
 	release      func()        // of the edge that feeds this node; nil: it is the origin; set by open
 
 	peer  atomic.Pointer[rtc.Peer]
 	sub   atomic.Pointer[stream.Subscription]
-	ready atomic.Bool // the peer is connected
+	ready atomic.Bool  // the peer is connected
+	heard atomic.Int64 // when the far end last said something once it was ready, Unix time in nanoseconds; 0: not yet
 	out   *rtc.Writer
 
 	// mu guards the fields below.
@@ -55,6 +58,7 @@ func (s *served) open(r *request) (*response, error) {
 	if err != nil {
 		return nil, errors.Join(err, peer.Close())
 	}
+	s.depth = depth
 	if !s.adopt(sub) {
 		sub.Close()
 		return nil, errors.Join(rtc.ErrClosed, peer.Close())
@@ -122,6 +126,13 @@ func (s *served) end(reason error) {
 	s.links.closing.Go(func() { s.close(reason) })
 }
 
+// mute tells whether the far end says nothing any more: it may be dead. It is given up when
+// the tap does so; its place is another node's already.
+func (s *served) mute(now time.Time) bool {
+	heard := s.heard.Load()
+	return heard != 0 && now.UnixNano()-heard > int64(muteAfter)
+}
+
 // setRelease notes the edge that feeds this node.
 func (s *served) setRelease(release func()) {
 	s.mu.Lock()
@@ -142,7 +153,7 @@ func (s *served) close(reason error) {
 	s.mu.Unlock()
 	if sub != nil {
 		sub.Close()
-		s.links.cfg.Log.Info("link", "event", "closed", "stream", s.stream, "node", s.node, "reason", reason)
+		s.links.ended(s, endReason(reason))
 	}
 	if peer != nil {
 		_ = peer.Close()
@@ -159,6 +170,7 @@ func (s *served) OnRTP([]byte, time.Time) {}
 
 // OnRTCP passes feedback on to the shard.
 func (s *served) OnRTCP(packet []byte) {
+	s.heard.Store(time.Now().UnixNano())
 	if sub := s.sub.Load(); sub != nil {
 		sub.PushRTCP(packet)
 	}

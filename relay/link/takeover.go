@@ -44,6 +44,7 @@ func (x *edge) turn(ctx context.Context, now time.Time, d *dialed, holder relay.
 	t := &x.takeover
 	switch {
 	case t.next == nil && t.cancel == nil && d.moving.Load() && !now.Before(t.again):
+		x.moves(d, holder)
 		x.search(ctx, holder)
 	case t.next == nil:
 	case t.heard:
@@ -53,6 +54,7 @@ func (x *edge) turn(ctx context.Context, now time.Time, d *dialed, holder relay.
 		x.source.peer.Store(t.next.peer)
 		x.pub.Resume()
 	case t.next.silent(now, t.begun):
+		x.mute = t.next.from.ID
 		x.giveUp(now)
 	default:
 		t.next.probe()
@@ -132,7 +134,7 @@ func (x *edge) inherit(d *dialed, holder relay.Holder) {
 	}
 	x.edges.place(x, d)
 	x.edges.count(x, true, d.answer.Formats())
-	x.edges.cfg.Log.Info("link", "event", "opened", "stream", x.name, "node", d.from.ID, "depth", d.from.Depth+1, "epoch", holder.Epoch, "again", true)
+	x.opened(d, holder, HowMoved)
 }
 
 // look is seeker for a node that has a parent: from now on it takes no children if it has none.

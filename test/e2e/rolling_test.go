@@ -56,7 +56,7 @@ const lookClosely = `() => {
 		ctx.drawImage(video, 0, 0, 32, 18);
 		const high = ctx.getImageData(0, 0, 32, 18).data.filter((v, i) => i % 4 !== 3);
 		if (Math.max(...high) - Math.min(...high) < 60) seen.blank++;
-	}, 50);
+	}, 20);
 	whippet.client.addEventListener('state', ({ detail }) => seen.states.push(detail.state));
 	globalThis.lookAgain = () => {
 		const now = { ...seen, gap: Math.max(seen.gap, performance.now() - last) };

@@ -145,6 +145,45 @@ func (e FarStreamWay) Valid() bool {
 	}
 }
 
+// Defines values for LinkDirection.
+const (
+	LinkDirectionIn  LinkDirection = "in"
+	LinkDirectionOut LinkDirection = "out"
+)
+
+// Valid indicates whether the value is a known member of the LinkDirection enum.
+func (e LinkDirection) Valid() bool {
+	switch e {
+	case LinkDirectionIn:
+		return true
+	case LinkDirectionOut:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LinkState.
+const (
+	LinkStateConnecting LinkState = "connecting"
+	LinkStateMoving     LinkState = "moving"
+	LinkStateOpen       LinkState = "open"
+)
+
+// Valid indicates whether the value is a known member of the LinkState enum.
+func (e LinkState) Valid() bool {
+	switch e {
+	case LinkStateConnecting:
+		return true
+	case LinkStateMoving:
+		return true
+	case LinkStateOpen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LogLevel.
 const (
 	LogLevelDebug LogLevel = "debug"
@@ -220,6 +259,24 @@ func (e SessionKind) Valid() bool {
 	case SessionKindPublisher:
 		return true
 	case SessionKindSubscriber:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TreeNodeState.
+const (
+	TreeNodeStateConnecting TreeNodeState = "connecting"
+	TreeNodeStateOpen       TreeNodeState = "open"
+)
+
+// Valid indicates whether the value is a known member of the TreeNodeState enum.
+func (e TreeNodeState) Valid() bool {
+	switch e {
+	case TreeNodeStateConnecting:
+		return true
+	case TreeNodeStateOpen:
 		return true
 	default:
 		return false
@@ -530,6 +587,51 @@ type Layers struct {
 	Selection LayerRequest `json:"selection"`
 }
 
+// Link defines model for Link.
+type Link struct {
+	Bytes int64 `json:"bytes"`
+
+	// Depth Of the node that is fed: 1 below the origin
+	Depth int `json:"depth"`
+
+	// Direction `in`: the other node feeds this one
+	Direction LinkDirection `json:"direction"`
+
+	// HopLatency Milliseconds: half of roundTripTime, what the network adds here
+	HopLatency *float64 `json:"hopLatency,omitempty"`
+
+	// Node The other node's id
+	Node string `json:"node"`
+
+	// Packets Of an `out` those of media, not counting resends; of an `in` all that came
+	Packets int64 `json:"packets"`
+
+	// RoundTripTime Milliseconds between the nodes; absent: not measured yet
+	RoundTripTime *float64  `json:"roundTripTime,omitempty"`
+	Since         time.Time `json:"since"`
+
+	// State `moving`: the node that feeds drains, and another one is looked for
+	State  LinkState `json:"state"`
+	Stream string    `json:"stream"`
+
+	// URL The other node's
+	URL *string `json:"url,omitempty"`
+}
+
+// LinkDirection `in`: the other node feeds this one
+type LinkDirection string
+
+// LinkState `moving`: the node that feeds drains, and another one is looked for
+type LinkState string
+
+// LinkPage defines model for LinkPage.
+type LinkPage struct {
+	Items []Link `json:"items"`
+
+	// Next `after` of the next page; absent: this is the last
+	Next *string `json:"next,omitempty"`
+}
+
 // Load defines model for Load.
 type Load struct {
 	// BytesReceived Of payload
@@ -578,17 +680,29 @@ type LogLevel string
 // Example: {"http":"info","node":"info","signaling":"debug","stream":"info"}
 type LogLevels map[string]LogLevel
 
-// Node The one that answers tells all of itself, and of the others what they announce: id, version, state, url and busy
+// Node The one that answers tells all of itself, and of the others what they announce: id, version, state, url, publicUrl, busy, sessions and announcedAt
 type Node struct {
+	// AnnouncedAt When it last announced itself, by the clock of the directory; absent for a node that is alone
+	AnnouncedAt *time.Time `json:"announcedAt,omitempty"`
+
 	// Busy How busy it is, from 0, idle, to 1, full; absent for a node that is alone
 	Busy *float64 `json:"busy,omitempty"`
 
 	// Candidates What its answers say where media goes
 	Candidates *[]string `json:"candidates,omitempty"`
 
+	// Cluster What the node that answers knows of its cluster; absent if it is alone, and of other nodes
+	Cluster *NodeInCluster `json:"cluster,omitempty"`
+
 	// ID What `--node-id` says, or a name it chose
-	ID        string     `json:"id"`
-	Load      *Load      `json:"load,omitempty"`
+	ID   string `json:"id"`
+	Load *Load  `json:"load,omitempty"`
+
+	// PublicURL How clients reach it, by `--public-url`; absent if it has none
+	PublicURL *string `json:"publicUrl,omitempty"`
+
+	// Sessions As it announced; absent for a node that is alone
+	Sessions  *int       `json:"sessions,omitempty"`
 	StartedAt *time.Time `json:"startedAt,omitempty"`
 	State     NodeState  `json:"state"`
 
@@ -602,6 +716,29 @@ type Node struct {
 
 // NodeState defines model for Node.State.
 type NodeState string
+
+// NodeInCluster What the node that answers knows of its cluster; absent if it is alone, and of other nodes
+type NodeInCluster struct {
+	// DirectoryAvailable Redis answered last time. While it does not, the list of nodes is the last one there was
+	DirectoryAvailable bool `json:"directoryAvailable"`
+
+	// Leases Streams whose publisher is on the node
+	Leases int `json:"leases"`
+
+	// LeasesLost Since the node began: streams that another node took
+	LeasesLost int64 `json:"leasesLost"`
+
+	// LinkFailures Since the node began: attempts in vain to get a stream from another node. Metrics say why
+	LinkFailures int64 `json:"linkFailures"`
+	LinksIn      int   `json:"linksIn"`
+	LinksOut     int   `json:"linksOut"`
+
+	// Nodes Nodes that the last list had
+	Nodes int `json:"nodes"`
+
+	// ProvisionalLeases Of these, those that Redis does not know of
+	ProvisionalLeases int `json:"provisionalLeases"`
+}
 
 // NodePage defines model for NodePage.
 type NodePage struct {
@@ -968,6 +1105,55 @@ type TransportStatistics struct {
 	RoundTripTime *float64 `json:"roundTripTime,omitempty"`
 }
 
+// Tree defines model for Tree.
+type Tree struct {
+	// Complete Every node of the tree has answered
+	Complete bool `json:"complete"`
+
+	// Epoch Of the publisher's lease; absent for a node that is alone
+	Epoch *int64 `json:"epoch,omitempty"`
+
+	// Nodes The one with the publisher first, then by depth
+	Nodes  []TreeNode `json:"nodes"`
+	Stream string     `json:"stream"`
+}
+
+// TreeNode defines model for TreeNode.
+type TreeNode struct {
+	// Answered False: it did not say in time, and what is below it is not known
+	Answered bool   `json:"answered"`
+	Bytes    *int64 `json:"bytes,omitempty"`
+
+	// Depth Links to the publisher
+	Depth int `json:"depth"`
+
+	// HopLatency Milliseconds a packet takes over that link: half the round trip; absent: not measured yet
+	HopLatency *float64 `json:"hopLatency,omitempty"`
+	ID         string   `json:"id"`
+
+	// Latency Milliseconds from the node with the publisher: the sum; absent if one is missing
+	Latency *float64 `json:"latency,omitempty"`
+
+	// Packets Of media over that link
+	Packets *int64 `json:"packets,omitempty"`
+
+	// Parent The node that feeds it; absent: it has the publisher
+	Parent *string `json:"parent,omitempty"`
+
+	// Since Of that link
+	Since *time.Time `json:"since,omitempty"`
+
+	// State Of the link that feeds it, as the other end sees it; absent for the node with the publisher
+	State *TreeNodeState `json:"state,omitempty"`
+
+	// Subscribers Of the stream on this node; absent if it did not answer
+	Subscribers *int    `json:"subscribers,omitempty"`
+	URL         *string `json:"url,omitempty"`
+}
+
+// TreeNodeState Of the link that feeds it, as the other end sees it; absent for the node with the publisher
+type TreeNodeState string
+
 // After defines model for after.
 type After = string
 
@@ -1006,6 +1192,15 @@ type Unauthorized = Problem
 
 // ListFarStreamsParams defines parameters for ListFarStreams.
 type ListFarStreamsParams struct {
+	// Limit The most items of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Where the page begins: `next` of the one before
+	After *After `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListLinksParams defines parameters for ListLinks.
+type ListLinksParams struct {
 	// Limit The most items of a page
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1164,6 +1359,9 @@ type ServerInterface interface {
 	// ListFarStreams List the streams that go to other servers and come from them
 	// (GET /api/v1/far-streams)
 	ListFarStreams(ctx echo.Context, params ListFarStreamsParams) error
+	// ListLinks List the links of this node
+	// (GET /api/v1/links)
+	ListLinks(ctx echo.Context, params ListLinksParams) error
 	// GetLogLevels Show what is logged
 	// (GET /api/v1/log-levels)
 	GetLogLevels(ctx echo.Context) error
@@ -1242,6 +1440,9 @@ type ServerInterface interface {
 	// ChangeStreamSettings Change some of a stream's own settings
 	// (PATCH /api/v1/streams/{stream}/settings)
 	ChangeStreamSettings(ctx echo.Context, stream Stream, params ChangeStreamSettingsParams) error
+	// GetTree Show the nodes that have a stream, and who feeds whom
+	// (GET /api/v1/streams/{stream}/tree)
+	GetTree(ctx echo.Context, stream Stream) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -1271,6 +1472,31 @@ func (w *ServerInterfaceWrapper) ListFarStreams(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListFarStreams(ctx, params)
+	return err
+}
+
+// ListLinks converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLinks(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLinksParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLinks(ctx, params)
 	return err
 }
 
@@ -1804,6 +2030,22 @@ func (w *ServerInterfaceWrapper) ChangeStreamSettings(ctx echo.Context) error {
 	return err
 }
 
+// GetTree converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTree(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "stream" -------------
+	var stream Stream
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stream", ctx.Param("stream"), &stream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter stream: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTree(ctx, stream)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -1871,6 +2113,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/api/v1/revocations/:id", wrapper.Unrevoke, options.OperationMiddlewares["unrevoke"]...)
 	router.GET(options.BaseURL+"/api/v1/revocations/:id", wrapper.GetRevocation, options.OperationMiddlewares["getRevocation"]...)
 	router.GET(options.BaseURL+"/api/v1/far-streams", wrapper.ListFarStreams, options.OperationMiddlewares["listFarStreams"]...)
+	router.GET(options.BaseURL+"/api/v1/links", wrapper.ListLinks, options.OperationMiddlewares["listLinks"]...)
+	router.GET(options.BaseURL+"/api/v1/streams/:stream/tree", wrapper.GetTree, options.OperationMiddlewares["getTree"]...)
 	router.GET(options.BaseURL+"/api/v1/nodes", wrapper.ListNodes, options.OperationMiddlewares["listNodes"]...)
 	router.GET(options.BaseURL+"/api/v1/nodes/:id", wrapper.GetNode, options.OperationMiddlewares["getNode"]...)
 	router.GET(options.BaseURL+"/api/v1/settings", wrapper.GetSettings, options.OperationMiddlewares["getSettings"]...)
