@@ -88,8 +88,15 @@ func watchTwice(d relay.Directory) error {
 // would show.
 func until(m *relaytest.Monitor, n int) (got []string) {
 	for end := time.Now().Add(5 * time.Second); len(got) < n && time.Now().Before(end); {
-		got = append(got, m.Commands()...)
+		got = append(got, names(m.Commands())...)
 		time.Sleep(time.Millisecond)
 	}
-	return append(got, m.Commands()...)
+	return append(got, names(m.Commands())...)
+}
+
+func names(all []relaytest.Command) (out []string) {
+	for _, c := range all {
+		out = append(out, c.Name())
+	}
+	return out
 }

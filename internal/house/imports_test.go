@@ -60,7 +60,7 @@ func down() map[string][]string {
 			"internal/trace", "internal/udp", "internal/web", "internal/webhook", "relay", "relay/link", "relay/tree", "whep", "whip",
 		}, media...),
 		// Whole nodes with their far ends, for tests.
-		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec", "relay"},
+		"internal/nodetest": {"auth", "internal/api", "internal/client", "internal/config", "internal/node", "internal/signaling", "forwarder/codec", "relay", "relay/relaytest"},
 
 		"cmd": {"auth", "internal/api", "internal/authz", "internal/bench", "internal/client", "internal/config", "internal/keys", "internal/node", "internal/rtc", "forwarder/codec"},
 	}

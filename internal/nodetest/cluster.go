@@ -14,6 +14,7 @@ import (
 	"github.com/whippet-media/whippet/internal/node"
 	"github.com/whippet-media/whippet/internal/signaling"
 	"github.com/whippet-media/whippet/relay"
+	"github.com/whippet-media/whippet/relay/relaytest"
 )
 
 // A Cluster is a network with several nodes that share a directory.
@@ -32,6 +33,7 @@ type Member struct {
 	cluster *Cluster
 	made    settings
 	gate    *gate
+	asked   *relaytest.Counter
 	handler atomic.Pointer[http.Handler] // of the node that lives now
 	refuse  atomic.Bool
 	drop    atomic.Bool
@@ -56,6 +58,7 @@ func NewCluster(t testing.TB, n int, options ...Option) *Cluster {
 		m := &Member{Host: c.Host(Link{}), ID: fmt.Sprintf("node-%d", i), cluster: c, made: s}
 		m.URL = "http://" + m.ID + ".example"
 		m.gate = newGate(c.Directory, c.owners)
+		m.asked = relaytest.Count(m.gate)
 		m.live()
 		c.by[m.ID+".example"] = m
 		c.Nodes = append(c.Nodes, m)
@@ -83,7 +86,7 @@ func (m *Member) live() {
 	if m.made.logsOf != nil {
 		deps.Logs = m.made.logsOf(m.ID)
 	}
-	deps.Directory, deps.NodeTransport, deps.LinkSocket, deps.LinkLinger = m.gate, m, m.listen, Linger
+	deps.Directory, deps.NodeTransport, deps.LinkSocket, deps.LinkLinger = m.asked, m, m.listen, Linger
 	m.Node = m.cluster.start(m.Host, cfg, deps)
 	handler := m.Handler()
 	m.handler.Store(&handler)
@@ -154,6 +157,9 @@ func (m *Member) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return answer, err
 }
+
+// Operations returns what this node has asked of the directory, as a Redis would count it.
+func (m *Member) Operations() relaytest.Operations { return m.asked.Operations() }
 
 // At lets a player play a stream from this node.
 func (m *Member) At(stream string) func(*client.PlayOptions) {

@@ -1,6 +1,8 @@
 package clustertest
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/whippet-media/whippet/relay"
@@ -17,6 +19,7 @@ type search struct {
 	failed  func(noParent bool)
 	waiting int // questions without an answer
 	answers []reply
+	willing []reply // of busy nodes, for when no other has room
 	dialing bool
 	granted *edge // that has given a link, which is not open yet
 }
@@ -70,7 +73,7 @@ func (s *search) next() {
 		s.fail(true)
 		return
 	}
-	s.waiting, s.answers = len(batch), nil
+	s.waiting, s.answers, s.willing = len(batch), nil, nil
 	for _, c := range batch {
 		s.call(c, false, func(r reply) {
 			s.waiting--
@@ -87,23 +90,37 @@ func (s *search) take() {
 		s.answers = s.answers[1:]
 		switch {
 		case !r.ok:
-		case s.seeker.MayTake(r.self):
-			s.dial(r.self, func(again reply) {
-				if !again.ok {
-					again = r
-				}
-				if again.parent == nil {
-					s.way.Refused(again.children)
-					s.take()
-				}
-			})
-		default:
+		case !s.seeker.MayTake(r.self):
 			s.way.Refused(r.children)
+		case r.self.Busy():
+			s.willing = append(s.willing, r)
+		default:
+			s.request(r)
 		}
+	}
+	if !s.dialing && s.waiting == 0 && len(s.willing) > 0 {
+		slices.SortStableFunc(s.willing, func(a, b reply) int { return cmp.Compare(a.self.Load, b.self.Load) })
+		r := s.willing[0]
+		s.willing = s.willing[1:]
+		s.request(r)
+		return
 	}
 	if !s.dialing && s.waiting == 0 {
 		s.next()
 	}
+}
+
+// request asks a node that said it has room.
+func (s *search) request(r reply) {
+	s.dial(r.self, func(again reply) {
+		if !again.ok {
+			again = r
+		}
+		if again.parent == nil {
+			s.way.Refused(again.children)
+			s.take()
+		}
+	})
 }
 
 // dial asks for a link.
@@ -176,7 +193,8 @@ func (n *node) answer(s *search, link bool) reply {
 		return reply{absent: true}
 	}
 	room := p.room(s.edge)
-	self := tree.Candidate{ID: n.name, URL: n.name, Depth: p.depth, Room: max(room, 0), Load: n.load()}
+	self := tree.Candidate{ID: n.name, URL: n.name, Depth: p.depth, Room: max(room, 0)}
+	self.Load = max(n.load(), 1-float64(self.Room)/float64(n.w.cfg.Links))
 	if link && room > 0 {
 		if !p.origin && !s.seeker.Allowed(self) {
 			return reply{}
@@ -189,7 +207,7 @@ func (n *node) answer(s *search, link bool) reply {
 	var children []tree.Candidate
 	for _, c := range p.children {
 		if c != s.edge {
-			children = append(children, tree.Candidate{ID: c.node.name, URL: c.node.name, Depth: p.depth + 1, Room: 1})
+			children = append(children, tree.Candidate{ID: c.node.name, URL: c.node.name, Depth: p.depth + 1, Room: 1, Load: c.node.told})
 		}
 	}
 	return reply{from: n, ok: true, self: self, children: tree.Refer(children, s.seeker)}

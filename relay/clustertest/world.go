@@ -39,6 +39,7 @@ type node struct {
 	leases   []relay.Lease
 	listed   []relay.NodeInfo
 	rounds   int
+	told     float64 // the load that it announced last
 }
 
 // A stream has one publisher, and whoever watches.
@@ -123,6 +124,7 @@ func (n *node) tick() {
 	}
 	ctx := context.Background()
 	load := n.load()
+	n.told = load
 	_ = n.dir.AnnounceNode(ctx, relay.NodeInfo{ID: n.name, URL: n.name, PublicURL: n.name, Load: load})
 	if len(n.leases) > 0 {
 		_, _ = n.dir.Renew(ctx, n.leases)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,32 +45,50 @@ func (m *Monitor) line() string {
 	return strings.TrimRight(text, "\r\n")
 }
 
+// A Command is what a client sent: its name in lower case, and its arguments as Redis writes them.
+type Command []string
+
+// Name is the command's.
+func (c Command) Name() string { return c[0] }
+
+// About tells whether one of the arguments holds a text.
+func (c Command) About(text string) bool {
+	return slices.ContainsFunc(c[1:], func(a string) bool { return strings.Contains(a, text) })
+}
+
 // monitored is a line of Redis: +1700000000.123456 [0 127.0.0.1:40000] "evalsha" "…"; what a
 // script does comes from "lua".
-var monitored = regexp.MustCompile(`^\+[0-9.]+ \[\d+ ([^\]]+)\] "([^"]*)"(.*)$`)
+var monitored = regexp.MustCompile(`^\+[0-9.]+ \[\d+ ([^\]]+)\] (.*)$`)
+
+// argument is one of them.
+var argument = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
 
 // ofTheConnection are commands of a client that are there whatever it is used for.
 var ofTheConnection = map[string]bool{"hello": true, "client": true, "select": true, "ping": true, "auth": true, "script": true}
 
-// Commands returns the commands that came since the last call, in lower case, without those of
+// Commands returns the commands that came since the last call, without those of
 // scripts and those that set up, try and end connections.
-func (m *Monitor) Commands() []string {
+func (m *Monitor) Commands() []Command {
 	m.t.Helper()
 	m.marks++
 	mark := fmt.Sprintf("mark-%p-%d", m, m.marks)
 	m.server.Do("ECHO", mark)
-	var all []string
+	var all []Command
 	for {
 		found := monitored.FindStringSubmatch(m.line())
 		if found == nil {
 			m.t.Fatal("MONITOR says something else")
 		}
-		from, command, more := found[1], strings.ToLower(found[2]), found[3]
+		var c Command
+		for _, a := range argument.FindAllStringSubmatch(found[2], -1) {
+			c = append(c, a[1])
+		}
+		c[0] = strings.ToLower(c[0])
 		switch {
-		case command == "echo" && strings.Contains(more, mark):
+		case c.Name() == "echo" && c.About(mark):
 			return all
-		case from != "lua" && !ofTheConnection[command]:
-			all = append(all, command)
+		case found[1] != "lua" && !ofTheConnection[c.Name()]:
+			all = append(all, c)
 		}
 	}
 }
