@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
-	base string // of its public port
+	base string          // of its public port
+	out  strings.Builder // guarded by mu: what it says of itself
 	gone chan struct{}
 
 	mu   sync.Mutex
@@ -70,6 +71,9 @@ func startNode(t *testing.T, redis *relaytest.Server, args ...string) *process {
 	}
 	go func() {
 		for lines.Scan() { // it must not stand still because nobody reads
+			p.mu.Lock()
+			p.out.WriteString(lines.Text() + "\n")
+			p.mu.Unlock()
 		}
 		_ = p.cmd.Wait()
 		close(p.gone)

@@ -215,7 +215,7 @@ func TestAdminRoutes(t *testing.T) {
 	n := newNode(t, nil)
 	h := n.AdminHandler()
 	for path, want := range map[string]int{
-		"/healthz": 200, "/readyz": 200, "/metrics": 200, "/debug/pprof/": 200, "/debug/pprof/goroutine": 200, "/": 200, "/streams/live": 200, "/node": 200, "/whip/x": 404,
+		"/healthz": 200, "/readyz": 200, "/metrics": 200, "/debug/pprof/": 200, "/debug/pprof/goroutine": 200, "/": 200, "/streams/live": 200, "/node": 200, "/cluster": 200, "/whip/x": 404,
 	} {
 		if r := get(h, "GET", path); r.StatusCode != want {
 			t.Errorf("%s: %d, want %d", path, r.StatusCode, want)

@@ -99,7 +99,7 @@ func runSchedule(t *testing.T, seed uint64, size size) {
 		options = append(options, nodetest.Takeover())
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s := &schedule{t: t, c: nodetest.NewCluster(t, nodes, options...), rnd: rnd, begun: time.Now()}
+		s := &schedule{t: t, c: nodetest.NewCluster(t, nodes, options...), rnd: rnd, begun: time.Now(), killed: map[uint64]bool{}}
 		for i := range 1 + rnd.IntN(2) {
 			s.streams = append(s.streams, fmt.Sprint("studio-", i))
 		}
@@ -271,7 +271,7 @@ func (s *schedule) ensure() {
 }
 
 // published tells whether a publisher of a stream has its session, as far as it knows, and
-// its node has one that sends: the word of an end may have been lost, and of two the one that was
+// its node knows of one: the word of an end may have been lost, and of two the one that was
 // replaced may not know it yet while the other one is dead.
 func (s *schedule) published(stream string) bool {
 	s.mu.Lock()
@@ -282,7 +282,7 @@ func (s *schedule) published(stream string) bool {
 			return false
 		default:
 			info, ok := p.at.Streams().Lookup(stream)
-			return p.stream == stream && ok && info.Live() && !info.Relayed
+			return p.stream == stream && ok && info.Publication != 0 && !info.Relayed && !s.killed[info.Publication]
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/internal/client"
 	"github.com/whippet-media/whippet/internal/nodetest"
+	"github.com/whippet-media/whippet/relay/link"
 )
 
 // fanOut lets nodes feed so many links of a stream.
@@ -342,6 +343,8 @@ func comeAndGo(t *testing.T, c *nodetest.Cluster, seed uint64) {
 		case slices.Contains(dead, m):
 		case sub == nil:
 			subs[m] = m.Subscribe("studio", nodetest.Link{})
+		case rnd.IntN(5) == 0:
+			c.Part(c.Nodes[0], m, rnd.IntN(2) == 0)
 		case !drains && seed%3 > 0 && rnd.IntN(4) == 0:
 			drains = true
 			drained(t, m)
@@ -356,6 +359,7 @@ func comeAndGo(t *testing.T, c *nodetest.Cluster, seed uint64) {
 		wantNoLoop(t, c, dead)
 	}
 	for _, m := range c.Nodes[1:] {
+		c.Part(c.Nodes[0], m, false)
 		if subs[m] == nil && !slices.Contains(dead, m) {
 			subs[m] = m.Subscribe("studio", nodetest.Link{})
 		}
@@ -369,13 +373,80 @@ func comeAndGo(t *testing.T, c *nodetest.Cluster, seed uint64) {
 	}
 }
 
+// TestAnInnerNodeLosesTheOrigin: it cannot be fed by those it feeds. It lets them go, and
+// then takes the stream from one that reached the origin.
+func TestAnInnerNodeLosesTheOrigin(t *testing.T) {
+	cluster(t, 4, func(t *testing.T, c *nodetest.Cluster) {
+		origin, inner := c.Nodes[0], c.Nodes[1]
+		origin.Publish("studio")
+		c.Run(4 * time.Second) // and nodes know of each other
+		var subs []*nodetest.Subscriber
+		for _, m := range c.Nodes[1:] {
+			subs = append(subs, m.Subscribe("studio", nodetest.Link{}))
+			c.Run(time.Second)
+		}
+		if len(inner.Children()) == 0 {
+			inner = c.Nodes[2]
+		}
+		c.Part(origin, inner, true)
+		for range 1000 {
+			c.Run(5 * time.Millisecond)
+			wantNoLoop(t, c, nil)
+		}
+		wantTree(t, c, 2)
+		if p := inner.Parents(); len(p) == 1 && p[0].Node == origin.ID {
+			t.Errorf("%s is fed by %v", inner.ID, p)
+		}
+		for _, s := range subs {
+			s.WantMedia(5 * time.Second)
+			s.WantLive(100 * time.Millisecond)
+		}
+	}, fanOut(2))
+}
+
+// TestTwoLoseTheOriginAtOnce: while they look they do not take each other.
+func TestTwoLoseTheOriginAtOnce(t *testing.T) {
+	cluster(t, 4, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(4 * time.Second) // and nodes know of each other
+		var subs []*nodetest.Subscriber
+		for _, m := range c.Nodes[1:3] {
+			subs = append(subs, m.Subscribe("studio", nodetest.Link{}))
+		}
+		c.Run(2 * time.Second)
+		for _, m := range c.Nodes[1:3] {
+			m.Slow(100 * time.Millisecond) // both look before either knows that the other does
+			c.Part(c.Nodes[0], m, true)
+		}
+		for i := range 1500 {
+			c.Run(2 * time.Millisecond)
+			wantNoLoop(t, c, nil)
+			if i == 1000 { // nobody has the stream until then
+				subs = append(subs, c.Nodes[3].Subscribe("studio", nodetest.Link{}))
+			}
+		}
+		c.Run(5 * time.Second)
+		wantTree(t, c, 2)
+		for _, s := range subs {
+			s.WantMedia(5 * time.Second)
+			s.WantLive(100 * time.Millisecond)
+		}
+	}, fanOut(2))
+}
+
+// feeds tells whether a node knows another one as its child: that one may not have heard yet
+// that it was let go.
+func feeds(m, child *nodetest.Member) bool {
+	return slices.ContainsFunc(m.Children(), func(c link.Child) bool { return c.Node == child.ID })
+}
+
 // wantNoLoop walks up from every node that lives.
 func wantNoLoop(t *testing.T, c *nodetest.Cluster, dead []*nodetest.Member) {
 	t.Helper()
 	parents := map[string]string{}
 	for _, m := range c.Nodes {
 		for _, p := range m.Parents() {
-			if !slices.Contains(dead, m) {
+			if !slices.Contains(dead, m) && feeds(c.Member(p.Node), m) {
 				parents[m.ID] = p.Node
 			}
 		}

@@ -6,7 +6,7 @@ import (
 )
 
 // Admin returns the handler of the operator's pages and their assets: GET and HEAD of
-// `/`, `/streams/{stream}`, `/node`, `/assets/…` and `/favicon.ico`, for the root of the
+// `/`, `/streams/{stream}`, `/node`, `/cluster`, `/assets/…` and `/favicon.ico`, for the root of the
 // admin port. Everything else is a problem, as with New. The pages are the same for
 // everybody: what they show comes from /api/v1/ of the same port, which wants a token. It
 // is safe for concurrent use and keeps no state.
@@ -23,6 +23,8 @@ func (s *site) adminPage(w http.ResponseWriter, r *http.Request) {
 		s.page(w, r, "admin.html")
 	case r.URL.Path == "/node":
 		s.page(w, r, "adminnode.html")
+	case r.URL.Path == "/cluster":
+		s.page(w, r, "admincluster.html")
 	case kind == "streams" && streamName.MatchString(rest):
 		s.page(w, r, "adminstream.html")
 	case kind == "streams":

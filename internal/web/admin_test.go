@@ -11,7 +11,7 @@ import (
 func TestAdminPages(t *testing.T) {
 	h := web.Admin()
 	for path, want := range map[string]string{
-		"/": "<title>Streams", "/streams/cam-1.front_x": "<title>Stream ", "/node": "<title>Node", "/streams/a?x=1": "<title>Stream ",
+		"/": "<title>Streams", "/streams/cam-1.front_x": "<title>Stream ", "/node": "<title>Node", "/cluster": "<title>Cluster", "/streams/a?x=1": "<title>Stream ",
 	} {
 		res := do(t, h, http.MethodGet, path, "Accept", "text/html")
 		if text := body(t, res); res.StatusCode != http.StatusOK || !strings.Contains(text, want) {
@@ -24,7 +24,7 @@ func TestAdminPages(t *testing.T) {
 		}
 	}
 	for path, code := range map[string]string{
-		"/publish/a": "no-such-page", "/watch/a": "no-such-page", "/none": "no-such-page", "/admin.html": "no-such-page", "/node/": "no-such-page",
+		"/publish/a": "no-such-page", "/watch/a": "no-such-page", "/none": "no-such-page", "/admin.html": "no-such-page", "/node/": "no-such-page", "/cluster/": "no-such-page",
 		"/streams": "bad-stream-name", "/streams/": "bad-stream-name", "/streams/a/b": "bad-stream-name", "/streams/%3Cscript%3E": "bad-stream-name",
 	} {
 		res := do(t, h, http.MethodGet, path)
@@ -40,7 +40,7 @@ func TestAdminPages(t *testing.T) {
 // TestAdminPagesAreGuarded: a page with buttons must not be framed, nor run or ask anything
 // but its own.
 func TestAdminPagesAreGuarded(t *testing.T) {
-	for _, path := range []string{"/", "/streams/a", "/node", "/assets/adminlist.js", "/none"} {
+	for _, path := range []string{"/", "/streams/a", "/node", "/cluster", "/assets/adminlist.js", "/none"} {
 		csp := do(t, web.Admin(), http.MethodGet, path).Header.Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "connect-src 'self';", "frame-ancestors 'none'"} {
 			if !strings.Contains(csp, want) {
@@ -52,7 +52,7 @@ func TestAdminPagesAreGuarded(t *testing.T) {
 
 // TestAdminPagesAreNotOnThePublicPort.
 func TestAdminPagesAreNotOnThePublicPort(t *testing.T) {
-	for _, path := range []string{"/node", "/streams/a", "/admin", "/admin.html"} {
+	for _, path := range []string{"/node", "/cluster", "/streams/a", "/admin", "/admin.html"} {
 		if res := get(t, path); res.StatusCode != http.StatusNotFound {
 			t.Errorf("GET %s: %s", path, res.Status)
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 // entries are the files nobody needs to refer to: pages, and modules meant for others.
-var entries = []string{"index.html", "publish.html", "watch.html", "problem.html", "admin.html", "adminstream.html", "adminnode.html"}
+var entries = []string{"index.html", "publish.html", "watch.html", "problem.html", "admin.html", "adminstream.html", "adminnode.html", "admincluster.html"}
 
 // maxLines keeps modules small enough to read at once.
 const maxLines = 400
@@ -154,6 +154,8 @@ func TestIdsExist(t *testing.T) {
 		"admin.html":       {"adminpage.js", "adminlist.js"},
 		"adminstream.html": {"adminpage.js", "adminstream.js", "adminsessions.js", "streamlimits.js"},
 		"adminnode.html":   {"adminpage.js", "adminnode.js"},
+
+		"admincluster.html": {"adminpage.js", "admincluster.js"},
 	} {
 		for _, module := range modules {
 			for _, m := range asked.FindAllStringSubmatch(files["assets/"+module], -1) {

@@ -262,9 +262,11 @@ func (e *Edges) depthOf(name string) (int, bool) {
 	return x.depth, true
 }
 
-// takesLocked tells whether the node may take children: it has a parent, and looks for no
-// other one that could be below a child.
-func (x *edge) takesLocked() bool { return x.linked && (!x.looking || x.children > 0) }
+// takesLocked tells whether the node may take children: it has a parent that is not about to
+// be given up, and looks for no other one that could be below a child.
+func (x *edge) takesLocked() bool {
+	return x.linked && (!x.looking || x.children > 0) && !x.parent.link.stale(time.Now())
+}
 
 // adopt keeps an edge for a child, as a subscriber does; false where nothing feeds it now,
 // or the child must not be below it.

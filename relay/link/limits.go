@@ -32,6 +32,10 @@ const (
 	probeInterval = 200 * time.Millisecond
 	deadAfter     = time.Second
 
+	// staleAfter is how long a node may hear nothing from its parent before it takes no more
+	// children: it may soon have to look for another one.
+	staleAfter = 500 * time.Millisecond
+
 	// muteAfter is how long a node that is fed may say nothing before another one may have its
 	// place. It says something as often as probeInterval; whom it feeds look for another
 	// parent after deadAfter, and then find its place free.
