@@ -9,13 +9,14 @@ OAPICODEGEN = $(GO) run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
 TAGS      = e2e,bars,soak
 FUZZTIME ?= 30s
 SOAKTIME ?= 10m
+SOAKSEEDS ?= 5000
 
 # A test's exit status counts, not that of what shortens its output.
 SHELL      := bash
 .SHELLFLAGS := -o pipefail -c
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-unit test-web e2e layers bars soak fuzz lint lint-api api format test-deploy image-check clean
+.PHONY: help setup build test test-unit test-web e2e layers bars sim soak fuzz lint lint-api api format test-deploy image-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,9 +45,14 @@ layers: setup ## layers in Chromium behind capped links, all codecs; wants a qui
 bars: setup ## measure the promised figures; writes dist/bars.json
 	$(GO) test -tags bars -count=1 -v -timeout 60m ./test/bars
 
-soak: setup ## joins, leaves and restarts for SOAKTIME and 10,000 links, watching memory
+sim: ## a thousand nodes and a million subscribers in virtual time; writes docs/simulation.md
+	SIM=1 $(GO) test -run TestThousandNodes -count=1 -v -timeout 10m ./relay/clustertest -args -update
+
+soak: setup ## joins, leaves and restarts for SOAKTIME, 10,000 links, SOAKSEEDS schedules of clusters
 	SOAKTIME=$(SOAKTIME) $(GO) test -tags soak -count=1 -v -timeout 24h ./test/soak
 	SOAKTIME=$(SOAKTIME) $(GO) test -run TestSweep -count=1 -timeout 24h ./forwarder/forwardertest
+	SEEDS=$(SOAKSEEDS) $(GO) test -run TestSchedules -count=1 -timeout 24h ./internal/nodetest
+	SEED=$(SOAKSEEDS) SEEDS=300 $(GO) test -race -run TestSchedules -count=1 -timeout 24h ./internal/nodetest
 
 fuzz: ## every fuzz target for FUZZTIME
 	test/fuzz.sh $(FUZZTIME)

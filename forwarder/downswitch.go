@@ -114,9 +114,18 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 		}
 		d.wish(now, best, out)
 	case d.rests(now, out):
-	case d.boundary && d.atFrameStart(), now.Sub(key.At) > switchPatience:
+	case d.boundary && d.atFrameStart(), now.Sub(key.At) > d.patience():
 		d.begin(now, best, format, out)
 	}
+}
+
+// patience is how long a switch waits for the end of a frame: of one that another publisher
+// sent not for long, who catches up may be far from it.
+func (d *DownTrack) patience() time.Duration {
+	if d.encOf != d.pub {
+		return restartPatience
+	}
+	return switchPatience
 }
 
 // rests tells whether a track that is held rests.

@@ -96,10 +96,12 @@ func (o *wireOracle) first(w *wireTrack, p *forwarder.OutPacket, b []byte) {
 }
 
 // pair checks two packets that follow on each other. Behind a late one holes may have
-// been closed already, of frames that had ended if theirs have markers.
+// been closed already, of frames that had ended if theirs have markers. Random input mixes
+// the packets of two frames, and what is left out of one is no gap in the other; whether one
+// frame is whole is seen in forwardertest, where frames are.
 func (o *wireOracle) pair(w *wireTrack, a, b *forwarder.Packet) {
 	follows := b.Seq == a.Seq+1 || a.Seq == 0 || b.Seq == 0
-	if w.kind == codec.Video && !follows && !a.Marker && len(a.Payload) > 0 {
+	if w.kind == codec.Video && !follows && !a.Marker && a.Timestamp != b.Timestamp && len(a.Payload) > 0 {
 		o.t.Fatalf("%d comes after %d, which ends no frame, without a gap", b.Seq, a.Seq)
 	}
 }

@@ -102,7 +102,8 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	return k
 }
 
-// Close releases all leases and stops. Claims fail from now on, and nobody is told that
+// Close releases all leases, tells the other nodes that this one is not to be sent to, and
+// stops. Claims fail from now on, and nobody is told that
 // a lease is lost.
 func (k *Keeper) Close() {
 	k.mu.Lock()
@@ -123,6 +124,18 @@ func (k *Keeper) Close() {
 	clear(k.holds)
 	k.mu.Unlock()
 	_ = k.giveBack(leases)
+	k.sayBye()
+}
+
+// sayBye lets others send nobody here, who would else do so until this node's entry is
+// out of date.
+func (k *Keeper) sayBye() {
+	if !k.up() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
+	defer cancel()
+	_ = k.contact(k.announceAs(ctx, true))
 }
 
 // giveBack ends leases in the directory, if it is there: they end by themselves as well.
@@ -207,6 +220,17 @@ func (k *Keeper) Held(stream string) (Holder, bool) {
 		return Holder{}, false
 	}
 	return h.lease.Holder, true
+}
+
+// KnownHolder is Lookup without asking anybody: who holds the stream as far as this node
+// has heard; false: nobody. It does not block for longer than a lock.
+func (k *Keeper) KnownHolder(stream string) (Holder, bool) {
+	if h, ok := k.Held(stream); ok {
+		return h, true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.known.recall(stream, time.Now())
 }
 
 // Watch is the directory's.

@@ -299,6 +299,10 @@ func TestKeeperCloses(t *testing.T) {
 	if len(tm.lost) > 0 {
 		t.Errorf("told: %+v", tm.lost)
 	}
+	nodes, err := open(t, server.URL(), "").Nodes(t.Context())
+	if err != nil || len(nodes) < 2 || !nodes[0].Draining || nodes[1].Draining {
+		t.Errorf("the first one would still be sent to: %+v, %v", nodes, err)
+	}
 }
 
 // TestKeeperNodes: nodes know each other, what they carry, and who is going.

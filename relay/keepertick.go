@@ -34,10 +34,13 @@ func (k *Keeper) tick(ctx context.Context) {
 	}
 }
 
-func (k *Keeper) announce(ctx context.Context) error {
+func (k *Keeper) announce(ctx context.Context) error { return k.announceAs(ctx, false) }
+
+// announceAs tells the other nodes about this one; going: whatever it reports itself.
+func (k *Keeper) announceAs(ctx context.Context, going bool) error {
 	load, draining := k.cfg.Report()
 	return k.cfg.Directory.AnnounceNode(ctx, NodeInfo{
-		ID: k.cfg.Node, URL: k.cfg.NodeURL, PublicURL: k.cfg.PublicURL, Version: k.cfg.Version, Load: load, Draining: draining,
+		ID: k.cfg.Node, URL: k.cfg.NodeURL, PublicURL: k.cfg.PublicURL, Version: k.cfg.Version, Load: load, Draining: draining || going,
 		Sessions: k.cfg.Sessions(), Announced: k.Now().UnixMilli(),
 	})
 }

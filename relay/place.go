@@ -1,20 +1,29 @@
 package relay
 
 const (
-	// Loaded is the load, of 1, from which on a node sends new sessions elsewhere.
-	Loaded = 0.9
+	// loaded is the load from which on a node sends new sessions elsewhere.
+	loaded = 0.9
 
 	// roomy is the load below which another node gets them. What lies between keeps nodes
 	// from sending a client to and fro.
 	roomy = 0.7
+
+	// calm is the load below which the node that has a stream gets everybody who wants it: all
+	// nodes send there until they know what has become of its load, some seconds.
+	calm = 0.5
 
 	// alike is the difference in load that counts as none: all nodes would else send
 	// everybody to the same one.
 	alike = 0.1
 )
 
+// Keeps tells whether a node of a load, 0 to 1, should keep a session that it could send
+// elsewhere. origin: it has the stream's publisher, whom a subscriber costs least there; such a node
+// sends sessions away once it is full.
+func Keeps(load float64, origin bool) bool { return load < loaded || origin && load < 1 }
+
 // Place returns the node that should have a session instead of the one called self; nil:
-// there is none. The best is holder, the one that has the stream ("": none is known), then
+// there is none. The best is holder, the one that has the stream ("": none is known), while it has room for many, then
 // any of the least loaded, as pick says. Where self is going, any node will do that is not full.
 // The result points into nodes. It does no I/O.
 func Place(self, holder string, going bool, nodes []NodeInfo, pick uint32) *NodeInfo {
@@ -29,7 +38,7 @@ func Place(self, holder string, going bool, nodes []NodeInfo, pick uint32) *Node
 		if n.ID == self || n.Draining || n.PublicURL == "" || n.Load >= most {
 			continue
 		}
-		if n.ID == holder {
+		if n.ID == holder && n.Load < calm {
 			return n
 		}
 		fit = append(fit, n)

@@ -22,8 +22,8 @@ func TestE68_Reconnect(t *testing.T) {
 	runPlay(t, func(t *testing.T, n *playNode) {
 		session := n.playing(t)
 		l, deaf := n.listen(t, session, `["reconnect"]`), n.listen(t, session, `["active"]`)
-		n.play.Reconnect("")
-		n.play.Reconnect("https://other.example/m")
+		n.play.Reconnect(nil)
+		n.play.Reconnect(func(stream string) string { return "https://other.example/m/whep/" + stream })
 		synctest.Wait()
 		want := []string{"{}", `{"url":"https://other.example/m/whep/live"}`}
 		if got := l.Named("reconnect"); !slices.Equal(got, want) {
@@ -33,6 +33,20 @@ func TestE68_Reconnect(t *testing.T) {
 			t.Errorf("told who did not ask: %+v; ended: %v", got, l.Ended())
 		}
 		n.Do(t, request{Method: "GET", Path: session}).Want(t, 204)
+	})
+}
+
+// TestE68_LateListenerIsTold: who begins to listen after the node has said that it goes
+// would else learn of it from the end of the session.
+func TestE68_LateListenerIsTold(t *testing.T) {
+	runPlay(t, func(t *testing.T, n *playNode) {
+		session := n.playing(t)
+		n.play.Reconnect(func(stream string) string { return "https://other.example/whep/" + stream })
+		l := n.listen(t, session, `["reconnect"]`)
+		synctest.Wait()
+		if got, want := l.Named("reconnect"), []string{`{"url":"https://other.example/whep/live"}`}; !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
 	})
 }
 
@@ -148,7 +162,7 @@ func TestE73_ShutdownEndsEventStreams(t *testing.T) {
 		}()
 		defer r.Body.Close()
 		begun := time.Now()
-		n.play.Reconnect("")
+		n.play.Reconnect(nil)
 		n.play.CloseEvents()
 		if err := p.Server.Shutdown(t.Context()); err != nil || time.Since(begun) > 2*time.Second {
 			t.Errorf("%v after %v", err, time.Since(begun))
@@ -168,7 +182,7 @@ func TestE73_Resume(t *testing.T) {
 		path := n.makeEvents(t, n.playing(t), `["reconnect"]`)
 		say := func(from, to int) {
 			for i := from; i < to; i++ {
-				n.play.Reconnect(fmt.Sprintf("https://%d.example", i))
+				n.play.Reconnect(func(string) string { return fmt.Sprintf("https://%d.example", i) })
 			}
 			synctest.Wait()
 		}
@@ -224,7 +238,7 @@ func TestE74_StalledReader(t *testing.T) {
 		stalled.Stall()
 		const events = 10_000
 		for i := range events {
-			n.play.Reconnect("")
+			n.play.Reconnect(nil)
 			if q := n.play.Queued(); q > whep.MaxQueued {
 				t.Fatalf("%d events queued", q)
 			}
@@ -266,7 +280,7 @@ func TestE74_StalledConnection(t *testing.T) {
 			t.Fatal(response, err)
 		}
 		for range 2 * whep.MaxQueued {
-			n.play.Reconnect("")
+			n.play.Reconnect(nil)
 		}
 		time.Sleep(whep.EventWriteTimeout + time.Second)
 		_ = c.SetReadDeadline(time.Now().Add(time.Second)) // an error if it is closed already

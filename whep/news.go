@@ -106,6 +106,14 @@ func (e *eventStream) tellStatistics() {
 	e.push(statistics, marshal(statisticsItem{c.Estimate, n.bitrate, e.owner.choice(c.Choice)}))
 }
 
+// tellReconnect queues that a new session should be begun: at url, or where this one was
+// if that is "".
+func (e *eventStream) tellReconnect(url string) {
+	e.push(reconnect, marshal(struct {
+		URL string `json:"url,omitempty"`
+	}{url}))
+}
+
 // A layerItem is a layer as events and the layer resource show it. Older players know an
 // encoding by encodingId.
 type layerItem struct {

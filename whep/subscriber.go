@@ -48,6 +48,9 @@ func (s *subscriber) open(wants kindSet) (*eventStream, error) {
 		return nil, err
 	}
 	s.subscription.Watch(e)
+	if where := s.handler.leaving(); where != nil {
+		e.tellReconnect(where(s.session.Stream()))
+	}
 	return e, nil
 }
 
@@ -97,11 +100,8 @@ func (s *subscriber) forget(e *eventStream) {
 // reconnect tells the client to begin a new session: at url, or where it began this one
 // if that is "". It does not block.
 func (s *subscriber) reconnect(url string) {
-	data := marshal(struct {
-		URL string `json:"url,omitempty"`
-	}{url})
 	for _, e := range s.all() {
-		e.push(reconnect, data)
+		e.tellReconnect(url)
 	}
 }
 

@@ -50,6 +50,7 @@ type Handler struct {
 	// mu guards the fields below. It is not held while a subscriber is used.
 	mu          sync.Mutex
 	closed      bool
+	going       func(stream string) string         // of Reconnect; nil: not called yet
 	subscribers map[*signaling.Session]*subscriber // of sessions that have not ended
 }
 
@@ -64,16 +65,26 @@ func (h *Handler) Register(e *echo.Echo) {
 }
 
 // Reconnect tells the subscribers that listen to events that they should begin a new
-// session, since theirs will end: at the node whose URL, without a trailing slash, is
-// base, or at this one if that is "". It does not block, and ends nothing.
-func (h *Handler) Reconnect(base string) {
-	for _, s := range h.all() {
-		url := ""
-		if base != "" {
-			url = base + "/whep/" + s.session.Stream()
-		}
-		s.reconnect(url)
+// session, since theirs will end, and tells so from now on whoever begins to listen. where
+// returns the endpoint to begin it at, by the stream's name; "", or where nil: the one
+// that was used. It must not block, and neither does Reconnect, which ends nothing.
+func (h *Handler) Reconnect(where func(stream string) string) {
+	if where == nil {
+		where = func(string) string { return "" }
 	}
+	h.mu.Lock()
+	h.going = where
+	h.mu.Unlock()
+	for _, s := range h.all() {
+		s.reconnect(where(s.session.Stream()))
+	}
+}
+
+// leaving returns what Reconnect was called with; nil: it was not.
+func (h *Handler) leaving() func(stream string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.going
 }
 
 // CloseEvents refuses further event streams and ends those there are, once their readers

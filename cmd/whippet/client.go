@@ -19,16 +19,20 @@ const statsInterval = time.Second
 
 // remoteFlags are what publish and play need to reach a server.
 type remoteFlags struct {
-	URL       string        `arg:"" help:"The endpoint, such as http://localhost:8080/whip/studio to publish and …/whep/studio to play."`
+	URLs      []string      `arg:"" name:"url" help:"The endpoint, such as http://localhost:8080/whip/studio to publish and …/whep/studio to play. With --retry, further ones are where to go when that does not work."`
 	Token     string        `name:"token" env:"WHIPPET_TOKEN" placeholder:"TOKEN" help:"Bearer token."`
 	TokenFile string        `name:"token-file" env:"WHIPPET_TOKEN_FILE" type:"path" placeholder:"FILE" help:"File that holds the bearer token."`
 	Duration  time.Duration `name:"duration" placeholder:"TIME" help:"Stop after this time, e.g. 30s; without it, at Ctrl-C."`
 	Insecure  bool          `name:"insecure" help:"Accept any TLS certificate."`
 	TCP       bool          `name:"tcp" help:"Send media over ICE-TCP only, as behind a firewall that blocks UDP."`
 	JSON      bool          `name:"json" help:"Write each line as JSON."`
+	Retry     bool          `name:"retry" help:"When the server cannot be reached, refuses for now, or ends the session, try again until it works: at each URL in turn, with growing pauses, and not before the server's Retry-After."`
+	GiveUp    time.Duration `name:"give-up" placeholder:"TIME" help:"With --retry, end when nothing has worked for this time; without it, never."`
+
+	sessions int // tried so far
 }
 
-// options turns the flags into the client's.
+// options turns the flags into the client's, but for the URL.
 func (f *remoteFlags) options() (client.Options, error) {
 	token := f.Token
 	if f.TokenFile != "" {
@@ -41,7 +45,15 @@ func (f *remoteFlags) options() (client.Options, error) {
 		}
 		token = read
 	}
-	return client.Options{URL: f.URL, Token: token, InsecureTLS: f.Insecure, TCPOnly: f.TCP}, nil
+	for _, u := range f.URLs {
+		if err := client.CheckURL(u); err != nil {
+			return client.Options{}, err
+		}
+	}
+	if len(f.URLs) > 1 && !f.Retry {
+		return client.Options{}, errors.New("several URLs make sense with --retry only")
+	}
+	return client.Options{Token: token, InsecureTLS: f.Insecure, TCPOnly: f.TCP}, nil
 }
 
 func readToken(path string) (string, error) {

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -61,13 +66,172 @@ func TestClusterDrain(t *testing.T) {
 	if err := stays.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	select {
-	case <-a.gone:
-	case <-time.After(20 * time.Second):
-		t.Fatal("it does not end after its last subscriber")
-	}
+	a.ends()
 	if !a.cmd.ProcessState.Success() {
 		t.Errorf("it ended with %v", a.cmd.ProcessState)
 	}
 	moved.goesOn("the other node has ended")
+}
+
+// TestClusterSecondSignal: it ends a node that waits at once, and its exit status says so.
+func TestClusterSecondSignal(t *testing.T) {
+	t.Parallel()
+	redis := relaytest.Redis(t)
+	a := startNode(t, redis, "--drain-time=10m")
+	at := freeAddress(t)
+	b := startNode(t, redis, "--http="+at, "--public-url=http://"+at)
+	b.mustPublish("cam")
+	a.watch("cam").goesOn("before")
+	time.Sleep(3 * time.Second) // by then each has heard of the other
+	for range 2 {
+		if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		a.logged("event=closing")
+	}
+	a.ends()
+	if a.cmd.ProcessState.ExitCode() != secondSignal {
+		t.Errorf("it ended with %v", a.cmd.ProcessState)
+	}
+}
+
+// TestClusterNowhereToGo: a node whose clients nobody can take waits for nobody, and one that has begun
+// to wait answers 503 with Retry-After when the other has gone, and ends when the time is over.
+func TestClusterNowhereToGo(t *testing.T) {
+	t.Parallel()
+	redis := relaytest.Redis(t)
+	const wait = 8 * time.Second
+	a := startNode(t, redis, "--drain-time="+wait.String())
+	at := freeAddress(t)
+	b := startNode(t, redis, "--http="+at, "--public-url=http://"+at)
+	a.mustPublish("cam")
+	a.watch("cam").goesOn("before")
+	b.watch("cam").goesOn("before")
+	time.Sleep(3 * time.Second) // by then each has heard of the other
+
+	begun := time.Now()
+	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	a.logged("event=leaving")
+	time.Sleep(3 * time.Second) // by then b has heard of it
+	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	b.ends()
+	if took := time.Since(begun); !b.cmd.ProcessState.Success() || took > wait {
+		t.Errorf("a node without another ends with %v after %v", b.cmd.ProcessState, took)
+	}
+	refused := a.refused("cam")
+	if n, err := strconv.Atoi(refused.Header.Get("Retry-After")); err != nil || n < 1 {
+		t.Errorf("Retry-After %q", refused.Header.Get("Retry-After"))
+	}
+	a.ends()
+	if took := time.Since(begun); !a.cmd.ProcessState.Success() || took < wait {
+		t.Errorf("a node whose subscriber stays ends with %v after %v", a.cmd.ProcessState, took)
+	}
+}
+
+// refused POSTs to the node until it is refused for now: it may still know of a node that has gone.
+func (p *process) refused(stream string) *http.Response {
+	p.t.Helper()
+	once := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		r, err := once.Post(p.base+"/whep/"+stream, "application/sdp", strings.NewReader("v=0\r\n"))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		if r.StatusCode == http.StatusServiceUnavailable {
+			return r
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("a node with nowhere to send to answers %d", r.StatusCode)
+		}
+	}
+}
+
+// ends waits until the process has ended by itself.
+func (p *process) ends() {
+	p.t.Helper()
+	select {
+	case <-p.gone:
+	case <-time.After(20 * time.Second):
+		p.t.Fatal("it does not end")
+	}
+}
+
+// TestClusterCommandsMove: play goes where its node sends it, without --retry, and publish where that
+// redirects it to when it comes back.
+func TestClusterCommandsMove(t *testing.T) {
+	t.Parallel()
+	redis := relaytest.Redis(t)
+	first, second := freeAddress(t), freeAddress(t)
+	a := startNode(t, redis, "--drain-time=1m", "--http="+first, "--public-url=http://"+first)
+	startNode(t, redis, "--http="+second, "--public-url=http://"+second)
+	ctx, cancel := context.WithCancel(t.Context())
+	publish := startCommand(ctx, t, "publish", "--retry", "--json", a.base+"/whip/cam")
+	time.Sleep(3 * time.Second) // by then each has heard of the other
+	video := filepath.Join(t.TempDir(), "cam.h264")
+	play := startCommand(ctx, t, "play", "--json", "--output-video="+video, a.base+"/whep/cam")
+	play.says(`"sessions":1,"video":`)
+	publish.says(`"sessions":1,"video":`)
+
+	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	a.ends()
+	play.says("wants a new session at http://" + second + "/whep/cam")
+	publish.says(`"sessions":2,"video":`)
+	play.says(`"sessions":2,"video":`)
+	cancel()
+	for _, c := range []*commandRun{publish, play} {
+		if status := <-c.status; status != 0 {
+			t.Errorf("it ended with %d: %s", status, c.text())
+		}
+	}
+	if info, err := os.Stat(video); err != nil || info.Size() < 10_000 {
+		t.Errorf("the file: %v, %v", info, err)
+	}
+}
+
+// A commandRun is a command that runs in this process.
+type commandRun struct {
+	t      *testing.T
+	status chan int
+
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func startCommand(ctx context.Context, t *testing.T, args ...string) *commandRun {
+	t.Helper()
+	c := &commandRun{t: t, status: make(chan int, 1)}
+	go func() {
+		c.status <- run(ctx, &console{In: strings.NewReader(""), Out: c, Err: c, Version: "v0"}, args, vars{}.lookup)
+	}()
+	return c
+}
+
+// Write keeps what the command says.
+func (c *commandRun) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all.Write(b)
+}
+
+func (c *commandRun) text() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all.String()
+}
+
+// says waits until the command has said something.
+func (c *commandRun) says(want string) {
+	c.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(c.text(), want); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			c.t.Fatalf("it does not say %q:\n%s", want, c.text())
+		}
+	}
 }

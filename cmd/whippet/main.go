@@ -40,10 +40,23 @@ type console struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	ctx, end := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2) // none is lost, however soon the second one comes
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go endBySignal(signals, end)
 	con := &console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Version: version()}
 	os.Exit(run(ctx, con, os.Args[1:], os.LookupEnv))
+}
+
+// secondSignal is the exit status of a process that was not to end in order any more.
+const secondSignal = 128 + int(syscall.SIGTERM)
+
+// endBySignal lets the process end in order at the first signal, and at once at the second.
+func endBySignal(signals <-chan os.Signal, end func()) {
+	<-signals
+	end()
+	<-signals
+	os.Exit(secondSignal)
 }
 
 // exited carries kong's wish to exit (after --help) out of its parser.

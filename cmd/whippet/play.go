@@ -38,7 +38,11 @@ func (c *PlayCmd) Run(ctx context.Context, con *console) error {
 	opts.Recorder = recorder
 	ctx, cancel := c.limited(ctx)
 	defer cancel()
-	return advise(errors.Join(c.play(ctx, con, opts), recorder.Close()))
+	err = c.hold(ctx, con, func(ctx context.Context, url string) (time.Duration, error) {
+		opts.URL = url
+		return c.play(ctx, con, opts)
+	})
+	return errors.Join(err, recorder.Close())
 }
 
 func (c *PlayCmd) playOptions() (client.PlayOptions, error) {
@@ -56,20 +60,38 @@ func (c *PlayCmd) playOptions() (client.PlayOptions, error) {
 	return client.PlayOptions{Options: opts, NoVideo: c.NoVideo, NoAudio: c.NoAudio, KeyframeRequests: true}, nil
 }
 
-func (c *PlayCmd) play(ctx context.Context, con *console, opts client.PlayOptions) error {
+// play runs one session.
+func (c *PlayCmd) play(ctx context.Context, con *console, opts client.PlayOptions) (connected time.Duration, err error) {
+	move := make(chan string, 1) // the first wish counts
+	opts.OnReconnect = func(url string) {
+		select {
+		case move <- url:
+		default:
+		}
+	}
+	opts.Recorder.Splice()
 	p, err := client.Play(ctx, opts)
 	if err != nil {
-		return err
+		if ctx.Err() != nil {
+			return 0, nil
+		}
+		return 0, err
 	}
-	err = c.watch(ctx, con, p)
+	err = c.watch(ctx, con, p, move)
 	last := p.Stats()
-	if err == nil {
-		err = p.RecordErr()
+	if recordErr := p.RecordErr(); err == nil && recordErr != nil {
+		err = &mediaError{recordErr}
 	}
 	if err == nil && last.Video.Packets+last.Audio.Packets == 0 {
 		err = errNothing(last)
+	} else {
+		connected = p.ConnectedFor()
 	}
-	return errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+	closed := p.Close(context.WithoutCancel(ctx))
+	if err != nil {
+		return connected, err // what the server says of a session it has ended is no news
+	}
+	return connected, closed
 }
 
 // errNothing tells how far the session had come.
@@ -80,8 +102,9 @@ func errNothing(s client.PlayStats) error {
 	return fmt.Errorf("no media after %.1f s, though connected: does anybody publish this stream?", s.Since.Seconds())
 }
 
-// watch prints a line a second until the session ends or nothing comes.
-func (c *PlayCmd) watch(ctx context.Context, con *console, p *client.Player) error {
+// watch prints a line a second until the session ends, should be elsewhere, or nothing
+// comes.
+func (c *PlayCmd) watch(ctx context.Context, con *console, p *client.Player, move <-chan string) error {
 	ticker := time.NewTicker(statsInterval)
 	defer ticker.Stop()
 	var timeout <-chan time.Time
@@ -95,13 +118,17 @@ func (c *PlayCmd) watch(ctx context.Context, con *console, p *client.Player) err
 			return nil
 		case <-p.Done():
 			return p.Err()
+		case url := <-move:
+			return &movedError{url}
 		case <-timeout:
 			if s := p.Stats(); s.Video.Packets+s.Audio.Packets == 0 {
 				return nil // play says so
 			}
 		case <-ticker.C:
 			now := p.Stats()
-			c.print(con.Out, newPlayLine(last, now))
+			line := newPlayLine(last, now)
+			line.Sessions = c.sessions
+			c.print(con.Out, line)
 			last = now
 			if !selected {
 				var err error
@@ -122,7 +149,7 @@ func (c *PlayCmd) selectLayer(ctx context.Context, p *client.Player) (bool, erro
 	case errors.As(err, &problem) && problem.Status == http.StatusUnprocessableEntity, ctx.Err() != nil:
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("--layer: %w", err)
+		return false, &mediaError{fmt.Errorf("--layer: %w", err)}
 	}
 	return true, nil
 }
@@ -135,6 +162,7 @@ type playLine struct {
 	RTTMs            float64 `json:"rttMs"`
 	NACKs            int64   `json:"nacks"`
 	KeyframeRequests int64   `json:"keyframeRequests"`
+	Sessions         int     `json:"sessions"` // begun, this one too; attempts count
 
 	Video *receivedLine `json:"video,omitempty"`
 	Audio *receivedLine `json:"audio,omitempty"`

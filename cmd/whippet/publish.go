@@ -28,8 +28,6 @@ type PublishCmd struct {
 	RTPVideo   string `name:"rtp-video" placeholder:"HOST:PORT" help:"Take video as RTP on this UDP address, e.g. :5004 for ffmpeg … -f rtp rtp://127.0.0.1:5004?pkt_size=1200."`
 	RTPAudio   string `name:"rtp-audio" placeholder:"HOST:PORT" help:"Take sound as RTP on this UDP address."`
 	AudioCodec string `name:"audio-codec" default:"opus" placeholder:"CODEC" help:"Codec of --rtp-audio: opus, pcmu, pcma or g722."`
-
-	Retry bool `name:"retry" help:"When the server cannot be reached or the session ends, try again until it works."`
 }
 
 // Run publishes until the media, the duration or the user ends it.
@@ -40,56 +38,17 @@ func (c *PublishCmd) Run(ctx context.Context, con *console) error {
 	}
 	ctx, cancel := c.limited(ctx)
 	defer cancel()
-	for attempt := 0; ; attempt++ {
-		began := time.Now()
-		err := c.once(ctx, con, opts)
-		if err == nil || !c.Retry || ctx.Err() != nil || !worthRetrying(err) {
-			return advise(err)
-		}
-		const healthy = 10 * time.Second // a session of this age had worked
-		if time.Since(began) > healthy {
-			attempt = 0
-		}
-		wait := retryDelay(err, attempt)
-		fmt.Fprintf(con.Err, "%v; trying again in %s\n", err, wait)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-	}
+	return c.hold(ctx, con, func(ctx context.Context, url string) (time.Duration, error) {
+		opts.URL = url
+		return c.once(ctx, con, opts)
+	})
 }
-
-// worthRetrying is false for what the same request cannot mend.
-func worthRetrying(err error) bool {
-	var problem *client.ProblemError
-	if errors.As(err, &problem) {
-		return problem.Temporary() || problem.Status == 404 // a session may be gone
-	}
-	var media *mediaError
-	return !errors.As(err, &media)
-}
-
-// retryDelay grows from half a second to ten, unless the server names a time.
-func retryDelay(err error, attempt int) time.Duration {
-	var problem *client.ProblemError
-	if errors.As(err, &problem) && problem.RetryAfter > 0 {
-		return problem.RetryAfter
-	}
-	return min(500*time.Millisecond<<min(attempt, 5), 10*time.Second)
-}
-
-// A mediaError is one of the files or flags, not of the network.
-type mediaError struct{ err error }
-
-func (e *mediaError) Error() string { return e.err.Error() }
-func (e *mediaError) Unwrap() error { return e.err }
 
 // once runs one session.
-func (c *PublishCmd) once(ctx context.Context, con *console, opts client.Options) error {
+func (c *PublishCmd) once(ctx context.Context, con *console, opts client.Options) (connected time.Duration, err error) {
 	video, audio, err := c.sources()
 	if err != nil {
-		return &mediaError{err}
+		return 0, &mediaError{err}
 	}
 	publish := client.PublishOptions{Options: opts, Audio: audio, Loop: c.Loop || c.builtIn(), Pace: c.Pace}
 	if video != nil {
@@ -98,12 +57,17 @@ func (c *PublishCmd) once(ctx context.Context, con *console, opts client.Options
 	p, err := client.Publish(ctx, publish)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return 0, nil
 		}
-		return err
+		return 0, err
 	}
 	err = c.watch(ctx, con, p)
-	return errors.Join(err, p.Close(context.WithoutCancel(ctx)))
+	connected = p.ConnectedFor()
+	closed := p.Close(context.WithoutCancel(ctx))
+	if err != nil {
+		return connected, err // what the server says of a session it has ended is no news
+	}
+	return connected, closed
 }
 
 // watch prints the progress until the session or its media ends.
@@ -122,7 +86,9 @@ func (c *PublishCmd) watch(ctx context.Context, con *console, p *client.Publishe
 		case <-ticker.C:
 		}
 		now := p.Stats()
-		c.print(con.Out, newPublishLine(last, now))
+		line := newPublishLine(last, now)
+		line.Sessions = c.sessions
+		c.print(con.Out, line)
 		last = now
 	}
 }
@@ -224,6 +190,7 @@ type publishLine struct {
 	State            string  `json:"state"`
 	ConnectedAfterMs float64 `json:"connectedAfterMs,omitempty"`
 	RTTMs            float64 `json:"rttMs"`
+	Sessions         int     `json:"sessions"` // begun, this one too; attempts count
 
 	Video *sentLine `json:"video,omitempty"`
 	Audio *sentLine `json:"audio,omitempty"`

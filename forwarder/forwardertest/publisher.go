@@ -156,7 +156,7 @@ func (p *publisher) others(s *upstream) int {
 // live notes when the core first had a keyframe to send, and when the check is
 // due that all subscribers got it.
 func (p *publisher) live() {
-	if p.first.IsZero() && p.core.Best(codec.Video) != nil {
+	if best := p.core.Best(codec.Video); p.first.IsZero() && best != nil && best.Keyframe() != nil {
 		p.first = p.w.now
 		p.w.after(resumeWithin, p.checkResumed)
 	}

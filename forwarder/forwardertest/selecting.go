@@ -241,6 +241,9 @@ func (p *publisher) checkFallback(gone *upstream) {
 		if !gone.paused || p.gone || p.core.Ended() || w.pub != p || p.others(gone) == 0 {
 			return
 		}
+		if w.now.Sub(gone.lastCame) < fallbackWithin {
+			return // what was sent again, and was late too: it did not seem to vanish
+		}
 		for _, s := range w.subs {
 			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.seenBeside(uint8(gone.index), since) {
 				w.fail("liveness: subscriber %d got nothing else %v after encoding %d vanished", s.index, fallbackWithin, gone.index)

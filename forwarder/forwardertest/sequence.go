@@ -17,6 +17,7 @@ type sequence struct {
 
 	refused int // of them, those that a full sink refused
 	empty   int // numbers with an empty packet since prev: a probe, or what came late and is not needed
+	below   int // of the holes, those below an empty packet: of a segment that was left, in which it came before them
 
 	prev    *sentRecord // the last packet of media
 	from    *original   // as its publisher sent it; nil: forgotten
@@ -35,9 +36,6 @@ type numberAt struct {
 
 // settled is how long after a number was sent the ones before it are looked at.
 const settled = 3 * time.Second
-
-// mostAfter bounds how many packets behind a segment's last are looked at.
-const mostAfter = 64
 
 // keepGaps is how many gaps excuse what is missing.
 const keepGaps = 256
@@ -110,6 +108,7 @@ func (q *sequence) to(number uint64) {
 			q.media(r)
 		case len(r.payload) == 0:
 			q.empty++
+			q.below = q.holes
 		}
 	}
 }
@@ -136,7 +135,7 @@ func (q *sequence) media(r *sentRecord) {
 		clear(q.got)
 	}
 	q.assemble(c)
-	q.prev, q.from, q.holes, q.refused, q.empty = r, from, 0, 0, 0
+	q.prev, q.from, q.holes, q.refused, q.empty, q.below = r, from, 0, 0, 0, 0
 }
 
 // course checks where the track goes: from encoding to encoding, and where it leaves
@@ -181,9 +180,7 @@ func (q *sequence) leftOut(r *sentRecord, from *original) {
 	if c.key {
 		// An unfinished frame may lie before it, and its own beginning may be lost.
 		excuse = max(excuse, 1+lostBefore(s, from))
-		if q.empty > 0 {
-			excuse += q.lostAfter(r)
-		}
+		excuse += q.below
 	}
 	if q.o.unclear(p) {
 		excuse++ // an unfinished picture: what ends it was not known as that
@@ -191,63 +188,6 @@ func (q *sequence) leftOut(r *sentRecord, from *original) {
 	if q.refused == 0 && q.holes > excuse {
 		q.fail("wire: %d numbers left out before picture %d/%d/%d, %d may be", q.holes, c.publisher, c.encoding, c.picture, excuse)
 	}
-}
-
-// lostAfter counts the packets behind the last one of another segment that were not sent
-// when the picture r begins was, though later ones were: they had not come, or in a
-// history behind those.
-func (q *sequence) lostAfter(r *sentRecord) int {
-	s := q.o.s.w.stream(&q.prev.content)
-	if s == nil {
-		return 0
-	}
-	began := min(q.began(r), q.last())
-	switch {
-	case s.pub.id != r.content.publisher:
-		began = min(s.pub.came, q.last())
-	case q.prev.content.sameEncoding(&r.content): // a skip, perhaps amid a catch-up
-		began = q.from.came
-	}
-	missing, between := 0, 0
-	for seq := q.from.seq + 1; seq < min(s.seq, q.from.seq+mostAfter); seq++ {
-		if o := s.sent[seq]; o != nil && o.came != 0 && o.came <= began {
-			missing = between
-		} else {
-			between++
-		}
-	}
-	if began == q.from.came {
-		return between
-	}
-	return missing
-}
-
-// last returns how many packets had come to the core when the track sent something last
-// before the next number: it may be held since.
-func (q *sequence) last() uint64 {
-	came := q.prev.came
-	for n := q.next - 1; n > q.next-keepNumbers; n-- {
-		o := q.o.sent[n]
-		if o != nil && o.media {
-			break
-		}
-		if o != nil && len(o.payload) == 0 {
-			came = max(came, o.came)
-		}
-	}
-	return came
-}
-
-// began returns how many packets had come to the core when something of the picture that
-// r begins was first sent.
-func (q *sequence) began(r *sentRecord) uint64 {
-	came := r.came
-	for n := q.next; n < q.next+keepNumbers; n++ {
-		if o := q.o.sent[n]; o != nil && o.media && o.content.samePicture(&r.content) {
-			came = min(came, o.came)
-		}
-	}
-	return came
 }
 
 // lostBefore counts the packets right before one that had not come when it did.

@@ -28,6 +28,7 @@ type upstream struct {
 	sent      map[uint32]*original   // by number
 	frames    map[uint64]*layerFrame // by place
 	start     time.Time
+	lastCame  time.Time // when something of it came to the core
 	ladder    *ladder
 	told      int // spatial layers in the last scalability structure
 	describer *describer
@@ -250,7 +251,7 @@ func (s *upstream) deliver(b []byte, o *original) {
 		}
 		if p.core.HandleRTP(p.w.now, b) {
 			p.came++
-			o.came = p.came
+			o.came, s.lastCame = p.came, p.w.now
 			p.w.pullAll()
 			p.live()
 		}

@@ -36,6 +36,7 @@ func (h *Handler) ListFarStreams(c echo.Context, params wire.ListFarStreamsParam
 func farStream(way wire.FarStreamWay, i outbound.Info) wire.FarStream {
 	return wire.FarStream{
 		Stream: i.Stream, Way: way, Number: i.Number, Far: i.Far, State: wire.FarStreamState(i.State), Since: stamp(i.Since),
-		Reason: known(string(i.Reason)), Status: known(i.Status), Opened: int64(i.Opened), Failed: int64(i.Failed),
+		Reason: known(string(i.Reason)), Status: known(i.Status),
+		Declined: known(wire.FarStreamDeclined(i.Declined)), Opened: int64(i.Opened), Failed: int64(i.Failed),
 	}
 }

@@ -33,7 +33,7 @@ func TestFarStreams(t *testing.T) {
 		}
 		for i, s := range all[1:] {
 			if s.Stream != "studio" || s.Way != wire.FarStreamWayPush || s.Number != i+1 || s.Far != "far.example" || s.State != wire.FarStreamStateRefused ||
-				*s.Reason != "refused" || *s.Status != 403 || s.Opened != 0 || s.Failed != 1 || s.Since.IsZero() {
+				*s.Reason != "refused" || *s.Status != 403 || s.Declined != nil || s.Opened != 0 || s.Failed != 1 || s.Since.IsZero() {
 				t.Errorf("%+v", s)
 			}
 		}

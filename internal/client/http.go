@@ -35,7 +35,7 @@ func newRequester(opts *Options) *requester {
 		}
 		r.http = http.Client{Transport: transport, Timeout: requestTimeout}
 	}
-	r.http.CheckRedirect = checkRedirect
+	r.http.CheckRedirect = r.checkRedirect
 	return r
 }
 
@@ -48,8 +48,12 @@ func (r *requester) close(own bool) {
 
 var errRedirect = errors.New("the server redirects with a status that turns POST into GET: it must use 307 or 308")
 
-// checkRedirect lets a POST be passed on unchanged and nothing else.
-func checkRedirect(req *http.Request, via []*http.Request) error {
+var errDowngrade = errors.New("the server redirects from https to http, where others on the way could read the token")
+
+// checkRedirect lets a POST be passed on unchanged and nothing else. Whoever may have the
+// token says who else may, as with OBS and FFmpeg; net/http alone would leave it out for
+// another host.
+func (r *requester) checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case via[0].Method != http.MethodPost:
 		return http.ErrUseLastResponse // PATCH and DELETE go where the session is
@@ -57,6 +61,10 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return errRedirect
 	case len(via) > maxRedirects:
 		return fmt.Errorf("more than %d redirects", maxRedirects)
+	case r.token != "" && via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
+		return errDowngrade
+	case r.token != "":
+		req.Header.Set("Authorization", "Bearer "+r.token)
 	}
 	return nil
 }
@@ -110,6 +118,12 @@ func withoutQuery(u *url.URL) string {
 	short := *u
 	short.RawQuery, short.User = "", nil
 	return short.String()
+}
+
+// CheckURL returns an error that says what is wrong with the URL of an endpoint.
+func CheckURL(raw string) error {
+	_, err := parseEndpoint(raw)
+	return err
 }
 
 // parseEndpoint checks what a user gave as URL.

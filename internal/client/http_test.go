@@ -143,6 +143,36 @@ func TestRedirectKeepsThePost(t *testing.T) {
 	}
 }
 
+// TestRedirectKeepsTheToken: on another host, too, but not where others can read it.
+func TestRedirectKeepsTheToken(t *testing.T) {
+	s := newServer(t)
+	there := strings.Replace(s.URL, "127.0.0.1", "localhost", 1) + "/whip/new"
+	redirect := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", there)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
+	plain, secure := httptest.NewServer(redirect), httptest.NewTLSServer(redirect)
+	defer plain.Close()
+	defer secure.Close()
+	p := publishSynthetic(t, client.Options{URL: plain.URL, Token: "T0ken"})
+	defer p.Close(testContext(t)) //nolint:errcheck // a test
+	s.mu.Lock()
+	if last := s.requests[len(s.requests)-1]; last.Header.Get("Authorization") != "Bearer T0ken" {
+		t.Errorf("redirected with %q", last.Header.Get("Authorization"))
+	}
+	asked := len(s.requests)
+	s.mu.Unlock()
+	_, err := client.Play(testContext(t), client.PlayOptions{Options: client.Options{URL: secure.URL, Token: "T0ken", HTTP: secure.Client()}})
+	if err == nil || !strings.Contains(err.Error(), "from https to http") {
+		t.Errorf("from https to http: %v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.requests) != asked {
+		t.Error("the token went over plain HTTP")
+	}
+}
+
 func TestLinksAreRead(t *testing.T) {
 	s := newServer(t)
 	checkGoroutines(t)

@@ -50,6 +50,18 @@ const (
 	// TURN and tunnels on top.
 	defaultMTU = 1200
 
+	// maxEventFailures is how often the stream of a session's events may fail in a row
+	// before the player does without, eventsPause the time between two attempts, and
+	// eventsHealthy how long it must last for failures before it to be forgotten.
+	maxEventFailures = 6
+	eventsPause      = time.Second
+	eventsHealthy    = 10 * time.Second
+
+	// maxEventLine bounds a line of an event stream, in bytes, and maxEventLines the lines
+	// of one event's data. Events have one line of some 100 bytes, lists of layers some KiB.
+	maxEventLine  = 64 << 10
+	maxEventLines = 64
+
 	// maxEncodings bounds a simulcast track.
 	maxEncodings = 8
 )

@@ -148,6 +148,11 @@ type PlayOptions struct {
 	// caller's, to be closed after the Player.
 	Recorder *Recorder
 
+	// OnReconnect is told that the server wants this session to be replaced by one at url,
+	// an absolute endpoint, or where it was begun if that is "". From one goroutine; it
+	// must not call Close or Kill. Nil: the server's events are not asked for.
+	OnReconnect func(url string)
+
 	// KeyframeRequests lets the player ask for a keyframe (PLI) when a frame was
 	// lost or none has come, at most once a second, as browsers do.
 	KeyframeRequests bool

@@ -40,6 +40,9 @@ func Play(ctx context.Context, opts PlayOptions) (*Player, error) {
 	if opts.KeyframeRequests {
 		p.spawn(p.requestWhileBlind)
 	}
+	if opts.OnReconnect != nil {
+		p.spawn(p.hearReconnects)
+	}
 	return p, nil
 }
 

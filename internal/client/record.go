@@ -23,6 +23,10 @@ type Recorder struct {
 	video, audio *recording
 }
 
+// spliceStep is the time between the last picture of one session and the first one of the
+// next in a file, in RTP units: a frame's.
+const spliceStep = 3000
+
 // A recording is one file.
 type recording struct {
 	path   string
@@ -31,6 +35,7 @@ type recording struct {
 
 	codec   codec.Name // 0 before the first frame
 	waiting bool       // for a keyframe
+	spliced bool       // timestamps begin anew with the next frame
 	frames  int
 	last    uint32 // timestamp of the last frame
 	elapsed uint64 // RTP units from the first frame to it
@@ -70,6 +75,18 @@ func newRecording(path string, endings ...string) (*recording, error) {
 		}
 	}
 	return nil, fmt.Errorf("cannot write %s: the name must end in %s", path, strings.Join(endings, " or "))
+}
+
+// Splice says that what comes from now on is of another session, which must be the only
+// one: video goes on at its first keyframe, and time from where it stood.
+func (r *Recorder) Splice() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, rec := range []*recording{r.video, r.audio} {
+		if rec != nil && rec.codec != 0 {
+			rec.waiting, rec.spliced = true, true
+		}
+	}
 }
 
 // write adds one frame of a track.
@@ -158,6 +175,9 @@ func (r *recording) writePicture(f Frame, timestamp uint32, damaged bool) error 
 		return nil
 	}
 	r.frames++
+	if r.spliced {
+		r.spliced, r.last = false, timestamp-spliceStep
+	}
 	r.elapsed += uint64(max(0, int64(int32(timestamp-r.last)))) // 32 bits wrap after 13 hours
 	r.last = timestamp
 	if r.ending == ".ivf" {
@@ -178,6 +198,9 @@ func (r *recording) writeSound(packet []byte, timestamp uint32) error {
 	length, err := opusDuration(packet)
 	if err != nil {
 		return nil // a broken packet is as good as lost
+	}
+	if r.spliced {
+		r.spliced, r.expected = false, timestamp
 	}
 	const second = 48000
 	fill := opusFrame(r.firstByte >> 3)

@@ -195,6 +195,15 @@ func (s *Session) ConnectedAfter() time.Duration {
 	return s.connectedAfter
 }
 
+// ConnectedFor returns the time since the first connected state, 0 before it.
+func (s *Session) ConnectedFor() time.Duration {
+	after := s.ConnectedAfter()
+	if after == 0 {
+		return 0
+	}
+	return time.Since(s.posted) - after
+}
+
 // WaitConnected returns nil once connected, or why that will not happen.
 func (s *Session) WaitConnected(ctx context.Context) error {
 	select {

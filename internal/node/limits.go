@@ -30,6 +30,10 @@ const (
 	// leaveStep is how often a node that ends looks whether its subscribers have gone.
 	leaveStep = 100 * time.Millisecond
 
+	// publisherReturn is how long a node that has ended its publishers' sessions goes on to
+	// answer them with where to go. OBS waits for two seconds until it comes back.
+	publisherReturn = 3 * time.Second
+
 	// holderTimeout bounds a request's wait for who has its stream.
 	holderTimeout = time.Second
 

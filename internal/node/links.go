@@ -1,12 +1,16 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/whippet-media/whippet/relay"
 	"github.com/whippet-media/whippet/relay/link"
+	"github.com/whippet-media/whippet/relay/tree"
 	"github.com/whippet-media/whippet/whep"
 )
 
@@ -26,7 +30,7 @@ func (n *Node) startLinks() {
 	}
 	n.links.origin = link.NewLinks(link.LinksConfig{
 		Transport: n.media, Streams: n.streams, Secret: c.secret, Now: c.keeper.Now,
-		Edges: n.links.edges, MaxLinks: n.cfg.Cluster.MaxLinks, Log: n.deps.Logs.For("relay"),
+		Edges: n.links.edges, MaxLinks: n.cfg.Cluster.MaxLinks, Load: n.loadOf, Log: n.deps.Logs.For("relay"),
 	})
 }
 
@@ -35,8 +39,34 @@ func (n *Node) startEdges(c *cluster) {
 		Directory: c.keeper, Streams: n.streams, Node: n.cfg.NodeID, URL: c.url, Secret: c.secret,
 		HTTP:   &http.Client{Transport: clusterTransport(n.deps), CheckRedirect: noRedirect},
 		Listen: n.deps.LinkSocket, Net: n.deps.Net, Announce: n.deps.Announce,
-		Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("relay"),
+		Nodes: n.peers, Linger: n.deps.LinkLinger, Log: n.deps.Logs.For("relay"),
 	})
+}
+
+// peers returns the other nodes that links may come from. How deep they are in a stream's
+// tree they say themselves: at least 1.
+func (n *Node) peers() []tree.Candidate {
+	var all []tree.Candidate
+	for _, o := range n.others() {
+		if o.ID != n.cfg.NodeID && !o.Draining {
+			all = append(all, tree.Candidate{ID: o.ID, URL: o.URL, Depth: 1, Room: 1, Load: o.Load})
+		}
+	}
+	return all
+}
+
+// loadOf returns how busy a node is, as it told the directory of late; "" is this one.
+func (n *Node) loadOf(node string) float64 {
+	if node == "" {
+		load, _ := n.report()
+		return load
+	}
+	all := n.others()
+	i, ok := slices.BinarySearchFunc(all, node, func(o relay.NodeInfo, id string) int { return cmp.Compare(o.ID, id) })
+	if !ok {
+		return 0
+	}
+	return all[i].Load
 }
 
 // register adds the route of links that others ask for.

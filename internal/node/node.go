@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -251,20 +252,22 @@ func (n *Node) routes() http.Handler {
 }
 
 // connectOrigins is where a page must be able to go besides its own origin: Location
-// headers are built from the public URL, and a node that ends sends pages to another one.
+// headers are built from the public URL, and a node of a cluster that ends sends pages to
+// another one. That may be a node that has joined since the page was loaded: hence all of
+// the schemes that the nodes have.
 func (n *Node) connectOrigins() []string {
-	all := []string{n.cfg.PublicURL}
-	for _, other := range n.others() {
-		all = append(all, other.PublicURL)
-	}
-	var origins []string
-	for _, text := range all {
-		if u, err := url.Parse(text); err == nil && u.Host != "" {
-			origins = append(origins, u.Scheme+"://"+u.Host)
+	if n.cluster != nil {
+		origins := []string{"https:"}
+		plain := func(url string) bool { return strings.HasPrefix(url, "http:") }
+		if plain(n.cfg.PublicURL) || slices.ContainsFunc(n.others(), func(o relay.NodeInfo) bool { return plain(o.PublicURL) }) {
+			origins = append(origins, "http:")
 		}
+		return origins
 	}
-	slices.Sort(origins)
-	return slices.Compact(origins)
+	if u, err := url.Parse(n.cfg.PublicURL); err == nil && u.Host != "" {
+		return []string{u.Scheme + "://" + u.Host}
+	}
+	return nil
 }
 
 // Handler serves the public port: WHIP, WHEP, pages, the list of streams, and the API
@@ -293,7 +296,7 @@ func (n *Node) Signaling() *signaling.Service { return n.sessions }
 // ends their event streams: those are responses that would never end by themselves.
 // Sessions go on until Close.
 func (n *Node) EndEvents() {
-	n.play.Reconnect("")
+	n.play.Reconnect(nil)
 	n.play.CloseEvents()
 }
 

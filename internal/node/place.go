@@ -17,7 +17,7 @@ func (n *Node) elsewhere() func(context.Context, string, bool) (string, error) {
 	return func(ctx context.Context, stream string, placed bool) (string, error) {
 		going := n.draining.Load()
 		load, _ := n.report()
-		if !going && (!n.cfg.Cluster.Redirect || load < relay.Loaded || n.has(stream)) {
+		if !going && (!n.cfg.Cluster.Redirect || relay.Keeps(load, n.has(stream))) {
 			return "", nil
 		}
 		if placed {
@@ -66,10 +66,11 @@ func (n *Node) others() []relay.NodeInfo {
 	return n.cluster.keeper.KnownNodes()
 }
 
-// Leave lets a node of a cluster end so that its subscribers notice little: /readyz says
-// so, new sessions go to other nodes, nodes that are fed by this one find another, and subscribers
-// who listen to events are told where to go. It waits until all have gone, for the drain
-// time at most. Publishers stay until Close. A node alone only tells /readyz.
+// Leave lets a node of a cluster end so that its clients notice little: /readyz says so,
+// new sessions go to other nodes, nodes that are fed by this one find another, and
+// subscribers who listen to events are told where to go. It waits until all have gone, for
+// the drain time at most, and ends publishers' sessions last. A node alone only tells
+// /readyz.
 func (n *Node) Leave() {
 	n.Drain()
 	if n.cluster == nil {
@@ -77,17 +78,50 @@ func (n *Node) Leave() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), n.cfg.Cluster.DrainTime)
 	defer cancel()
-	to := relay.Place(n.cfg.NodeID, "", true, n.others(), rand.Uint32()) //nolint:gosec // no secret
-	if to == nil || n.play.Subscribers() == 0 {
+	if to := n.instead(""); to != "" && n.play.Subscribers() > 0 {
+		n.sendSubscribers(ctx, to)
+	} else {
 		n.DrainLinks(ctx)
-		return
 	}
+	if n.instead("") != "" {
+		n.sendPublishers()
+	}
+}
+
+// sendSubscribers tells subscribers where to go, and waits for them while ctx lasts.
+func (n *Node) sendSubscribers(ctx context.Context, to string) {
 	log := n.deps.Logs.For("node")
-	log.Info("node", "event", "leaving", "subscribers", n.play.Subscribers(), "to", to.PublicURL)
-	n.play.Reconnect(to.PublicURL)
+	log.Info("node", "event", "leaving", "subscribers", n.play.Subscribers(), "to", to)
+	n.play.Reconnect(func(stream string) string {
+		if to := n.instead(stream); to != "" {
+			return signaling.EndpointURL(to, signaling.WHEP, stream)
+		}
+		return ""
+	})
 	n.DrainLinks(ctx)
 	for n.play.Subscribers() > 0 && ctx.Err() == nil {
 		time.Sleep(leaveStep)
 	}
 	log.Info("node", "event", "left", "subscribers", n.play.Subscribers())
+}
+
+// sendPublishers ends the sessions of publishers while their POSTs are still answered:
+// nothing but a redirect tells them where to go.
+func (n *Node) sendPublishers() {
+	if sent := n.sessions.EndAll(signaling.WHIP, signaling.Shutdown); sent > 0 {
+		n.deps.Logs.For("node").Info("node", "event", "sent", "publishers", sent)
+		time.Sleep(min(publisherReturn, n.cfg.Cluster.DrainTime))
+	}
+}
+
+// instead returns the public URL of a node that a subscriber of the stream should go to
+// while this one ends, "" for none: one that has the stream, else any, so that they spread.
+// It asks nobody.
+func (n *Node) instead(stream string) string {
+	holder, _ := n.cluster.keeper.KnownHolder(stream)
+	to := relay.Place(n.cfg.NodeID, holder.Node, true, n.others(), rand.Uint32()) //nolint:gosec // no secret
+	if to == nil {
+		return ""
+	}
+	return to.PublicURL
 }

@@ -36,6 +36,7 @@ type Member struct {
 	refuse  atomic.Bool
 	drop    atomic.Bool
 	dead    atomic.Bool
+	slow    atomic.Int64 // nanoseconds that requests to it take
 	bytes   atomic.Int64 // that came over links
 }
 
@@ -79,6 +80,9 @@ func (m *Member) live() {
 	cfg, deps := m.made.config, m.made.deps
 	cfg.NodeID, cfg.Cluster.NodeURL = m.ID, m.URL
 	cfg.Cluster.Secret = config.NewSecret("a secret of the whole cluster, of 32 bytes or more")
+	if m.made.logsOf != nil {
+		deps.Logs = m.made.logsOf(m.ID)
+	}
 	deps.Directory, deps.NodeTransport, deps.LinkSocket, deps.LinkLinger = m.gate, m, m.listen, Linger
 	m.Node = m.cluster.start(m.Host, cfg, deps)
 	handler := m.Handler()
@@ -123,6 +127,9 @@ func (s *linkSocket) WriteTo(b []byte, to net.Addr) (int, error) {
 // Refuse lets no request of this node reach another one, or ends that.
 func (m *Member) Refuse(on bool) { m.refuse.Store(on) }
 
+// Slow lets requests of other nodes to this one take so much longer.
+func (m *Member) Slow(d time.Duration) { m.slow.Store(int64(d)) }
+
 // Drop loses all packets between this node and the others, or ends that.
 func (m *Member) Drop(on bool) { m.drop.Store(on) }
 
@@ -133,6 +140,13 @@ func (m *Member) LinkBytes() int64 { return m.bytes.Load() }
 func (m *Member) RoundTrip(r *http.Request) (*http.Response, error) {
 	if m.unreachable(r.URL.Hostname()) {
 		return nil, errCut
+	}
+	if to, ok := m.cluster.by[r.URL.Hostname()].(*Member); ok {
+		select {
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		case <-time.After(time.Duration(to.slow.Load())):
+		}
 	}
 	answer, err := direct{http.NotFoundHandler(), m.cluster.by}.RoundTrip(r)
 	if m.unreachable(r.URL.Hostname()) { // meanwhile
@@ -186,4 +200,14 @@ func (m *Member) left() string {
 // FanOut lets each node feed so many links of a stream.
 func FanOut(n int) Option {
 	return func(s *settings) { s.config.Cluster.MaxLinks = n }
+}
+
+// MaxSessions lets each node have so many sessions.
+func MaxSessions(n int) Option {
+	return func(s *settings) { s.config.MaxSessions = n }
+}
+
+// LogsOf lets each node of a cluster log by itself.
+func LogsOf(of func(id string) *node.Logs) Option {
+	return func(s *settings) { s.logsOf = of }
 }

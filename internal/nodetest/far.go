@@ -81,6 +81,9 @@ func (f *Far) Start() {
 	f.web.Serve(f.name, f.Handler())
 }
 
+// Serve lets another handler answer for the node.
+func (f *Far) Serve(h http.Handler) { f.web.Serve(f.name, h) }
+
 // Kill lets no packet and no request reach the node any more.
 func (f *Far) Kill() {
 	f.Host.Cut()

@@ -15,6 +15,14 @@ func (c *Cluster) Part(a, b *Member, on bool) {
 	c.apart[[2]*Host{a.Host, b.Host}], c.apart[[2]*Host{b.Host, a.Host}] = on, on
 }
 
+// PartMedia is Part for all but requests.
+func (c *Cluster) PartMedia(a, b *Member, on bool) {
+	c.Part(a, b, on)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = map[[2]*Host]bool{{a.Host, b.Host}: on, {b.Host, a.Host}: on}
+}
+
 // parted tells whether packets between two hosts are lost.
 func (w *World) parted(a, b *Host) bool {
 	w.mu.Lock()
@@ -28,7 +36,14 @@ func (m *Member) unreachable(name string) bool {
 		return true
 	}
 	to, ok := m.cluster.by[name].(*Member)
-	return ok && (to.dead.Load() || m.cluster.parted(m.Host, to.Host))
+	return ok && (to.dead.Load() || m.cluster.parted(m.Host, to.Host) && !m.cluster.askable(m.Host, to.Host))
+}
+
+// askable tells whether requests pass where packets do not.
+func (w *World) askable(a, b *Host) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.asked[[2]*Host{a, b}]
 }
 
 // Reach lets the node reach the directory, or not.

@@ -50,6 +50,8 @@ type schedule struct {
 	mu   sync.Mutex
 	pubs []*pub
 	subs []*sub
+
+	killed map[uint64]bool // publications whose publisher may have died without a word
 }
 
 type pub struct {
@@ -166,6 +168,11 @@ func (s *schedule) unpublish() {
 func (s *schedule) killPublisher() {
 	if p, ok := take(s, &s.pubs); ok {
 		s.note("publisher of %s at %s dies", p.stream, p.at.ID)
+		if info, ok := p.at.Streams().Lookup(p.stream); ok && !info.Relayed {
+			s.mu.Lock()
+			s.killed[info.Publication] = true
+			s.mu.Unlock()
+		}
 		p.Kill()
 	}
 }

@@ -2,15 +2,19 @@ package nodetest_test
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/whippet-media/whippet/internal/config"
+	"github.com/whippet-media/whippet/internal/node"
 	"github.com/whippet-media/whippet/internal/nodetest"
 )
 
@@ -25,12 +29,51 @@ var failed = []uint64{
 // nothing is left in the end. SEEDS is how many schedules run, SEED where they begin.
 func TestSchedules(t *testing.T) {
 	for _, seed := range failed {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { runSchedule(t, seed) })
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { runSchedule(t, seed, few) })
 	}
 	first, n := number(t, "SEED", 1), number(t, "SEEDS", 12)
-	for seed := first; seed < first+n; seed++ {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { runSchedule(t, seed) })
+	for seed, begun := first, time.Now(); seed < first+n; seed++ {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { runSchedule(t, seed, sizeOf(seed)) })
+		if done := seed - first + 1; n >= progressEvery && done%progressEvery == 0 {
+			fmt.Printf("%d of %d schedules in %v\n", done, n, time.Since(begun).Round(time.Second))
+		}
 	}
+}
+
+// progressEvery is after how many schedules a line says so.
+const progressEvery = 50
+
+// A size is how many nodes a schedule has.
+type size uint8
+
+const (
+	few  size = iota // 2 to 6
+	some             // 7 to 16
+	many             // 17 to 50
+)
+
+// sizeOf makes most schedules small: they take a hundredth of the time.
+func sizeOf(seed uint64) size {
+	switch rand.New(rand.NewPCG(seed, 50)).IntN(40) {
+	case 0:
+		return many
+	case 1, 2, 3, 4, 5:
+		return some
+	}
+	return few
+}
+
+// dress makes a cluster of a size out of a schedule's chance: how many nodes, and how many
+// links of a stream each feeds.
+func dress(rnd *rand.Rand, s size) (nodes, links int) {
+	nodes, links = 2+rnd.IntN(5), 1+rnd.IntN(2)
+	switch s {
+	case some:
+		nodes, links = 7+rnd.IntN(10), 2+rnd.IntN(2)
+	case many:
+		nodes, links = 17+rnd.IntN(34), 2+rnd.IntN(3)
+	}
+	return nodes, links
 }
 
 // number reads an environment variable.
@@ -46,24 +89,67 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-func runSchedule(t *testing.T, seed uint64) {
+func runSchedule(t *testing.T, seed uint64, size size) {
 	rnd := rand.New(rand.NewPCG(seed, 6))
-	nodes, links, takeover := 2+rnd.IntN(5), 1+rnd.IntN(2), rnd.IntN(2) == 0
-	options := []nodetest.Option{nodetest.Seed(seed), nodetest.FanOut(links)}
+	nodes, links := dress(rnd, size)
+	takeover := rnd.IntN(2) == 0
+	lines := &diary{}
+	options := []nodetest.Option{nodetest.Seed(seed), nodetest.FanOut(links), nodetest.LogsOf(lines.of)}
 	if takeover {
 		options = append(options, nodetest.Takeover())
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s := &schedule{t: t, c: nodetest.NewCluster(t, nodes, options...), rnd: rnd, begun: time.Now()}
+		s := &schedule{t: t, c: nodetest.NewCluster(t, nodes, options...), rnd: rnd, begun: time.Now(), killed: map[uint64]bool{}}
 		for i := range 1 + rnd.IntN(2) {
 			s.streams = append(s.streams, fmt.Sprint("studio-", i))
 		}
 		s.note("%d nodes, %d links each, takeover %v", nodes, links, takeover)
+		if size != few {
+			s.fill()
+		}
 		s.run(12 + rnd.IntN(16))
 		if t.Failed() {
-			t.Log("\n" + strings.Join(s.log, "\n"))
+			t.Log("\n" + strings.Join(s.log, "\n") + "\n" + lines.text())
 		}
 	})
+}
+
+// A diary is what all nodes of a schedule say of leases and links, the last maxLines lines.
+type diary struct {
+	// mu guards the field below.
+	mu    sync.Mutex
+	lines []string
+}
+
+// maxLines bounds the lines that are kept.
+const maxLines = 400
+
+// of returns the logs of one node.
+func (l *diary) of(id string) *node.Logs {
+	return node.NewLogs(line{l, id}, config.Log{Level: slog.LevelWarn, Packages: map[string]slog.Level{"relay": slog.LevelDebug}})
+}
+
+func (l *diary) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "")
+}
+
+// A line is written with the node's name.
+type line struct {
+	told *diary
+	id   string
+}
+
+// Write implements io.Writer.
+func (l line) Write(text []byte) (int, error) {
+	l.told.mu.Lock()
+	defer l.told.mu.Unlock()
+	if len(l.told.lines) == maxLines {
+		l.told.lines = l.told.lines[1:]
+	}
+	l.told.lines = append(l.told.lines, l.id+" "+string(text))
+	return len(text), nil
 }
 
 // run lets events happen, then wants everything to be well.
@@ -76,6 +162,16 @@ func (s *schedule) run(n int) {
 	s.wantResumed()
 	s.wantOneOrigin()
 	s.end()
+}
+
+// fill lets a large cluster have a tree before anything happens to it.
+func (s *schedule) fill() {
+	s.publish()
+	s.pass(time.Second)
+	for range len(s.c.Nodes) / 2 {
+		s.subscribe()
+	}
+	s.pass(2 * time.Second)
 }
 
 func (s *schedule) pick() event {
@@ -175,7 +271,8 @@ func (s *schedule) ensure() {
 }
 
 // published tells whether a publisher of a stream has its session, as far as it knows, and
-// its node knows of one: the word of an end may have been lost.
+// its node knows of one: the word of an end may have been lost, and of two the one that was
+// replaced may not know it yet while the other one is dead.
 func (s *schedule) published(stream string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,7 +282,7 @@ func (s *schedule) published(stream string) bool {
 			return false
 		default:
 			info, ok := p.at.Streams().Lookup(stream)
-			return p.stream == stream && ok && info.Publication != 0 && !info.Relayed
+			return p.stream == stream && ok && info.Publication != 0 && !info.Relayed && !s.killed[info.Publication]
 		}
 	})
 }

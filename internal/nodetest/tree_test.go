@@ -1,6 +1,7 @@
 package nodetest_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/internal/client"
 	"github.com/whippet-media/whippet/internal/nodetest"
+	"github.com/whippet-media/whippet/relay/link"
 )
 
 // fanOut lets nodes feed so many links of a stream.
@@ -150,6 +152,26 @@ func TestAParentDies(t *testing.T) {
 			}
 		}
 	}, fanOut(2))
+}
+
+// TestTheMiddleOfAChainDies: its place at the origin is free for whom it fed, though the
+// origin does not give it up yet.
+func TestTheMiddleOfAChainDies(t *testing.T) {
+	cluster(t, 3, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(time.Second)
+		c.Nodes[1].Subscribe("studio", nodetest.Link{})
+		c.Run(time.Second)
+		sub := c.Nodes[2].Subscribe("studio", nodetest.Link{})
+		c.Run(3 * time.Second)
+		wantParent(t, c.Nodes[2], c.Nodes[1])
+		c.Nodes[1].Kill()
+		c.Run(1500 * time.Millisecond)
+		wantParent(t, c.Nodes[2], c.Nodes[0])
+		sub.WantMedia(10 * time.Second)
+		sub.WantLive(100 * time.Millisecond)
+		sub.WantMissing(codec.Video, 0)
+	}, fanOut(1))
 }
 
 // TestWantsPassOn: what nobody wants at the end of a chain sleeps on every link of it, and
@@ -321,6 +343,8 @@ func comeAndGo(t *testing.T, c *nodetest.Cluster, seed uint64) {
 		case slices.Contains(dead, m):
 		case sub == nil:
 			subs[m] = m.Subscribe("studio", nodetest.Link{})
+		case rnd.IntN(5) == 0:
+			c.Part(c.Nodes[0], m, rnd.IntN(2) == 0)
 		case !drains && seed%3 > 0 && rnd.IntN(4) == 0:
 			drains = true
 			drained(t, m)
@@ -335,6 +359,7 @@ func comeAndGo(t *testing.T, c *nodetest.Cluster, seed uint64) {
 		wantNoLoop(t, c, dead)
 	}
 	for _, m := range c.Nodes[1:] {
+		c.Part(c.Nodes[0], m, false)
 		if subs[m] == nil && !slices.Contains(dead, m) {
 			subs[m] = m.Subscribe("studio", nodetest.Link{})
 		}
@@ -348,13 +373,80 @@ func comeAndGo(t *testing.T, c *nodetest.Cluster, seed uint64) {
 	}
 }
 
+// TestAnInnerNodeLosesTheOrigin: it cannot be fed by those it feeds. It lets them go, and
+// then takes the stream from one that reached the origin.
+func TestAnInnerNodeLosesTheOrigin(t *testing.T) {
+	cluster(t, 4, func(t *testing.T, c *nodetest.Cluster) {
+		origin, inner := c.Nodes[0], c.Nodes[1]
+		origin.Publish("studio")
+		c.Run(4 * time.Second) // and nodes know of each other
+		var subs []*nodetest.Subscriber
+		for _, m := range c.Nodes[1:] {
+			subs = append(subs, m.Subscribe("studio", nodetest.Link{}))
+			c.Run(time.Second)
+		}
+		if len(inner.Children()) == 0 {
+			inner = c.Nodes[2]
+		}
+		c.Part(origin, inner, true)
+		for range 1000 {
+			c.Run(5 * time.Millisecond)
+			wantNoLoop(t, c, nil)
+		}
+		wantTree(t, c, 2)
+		if p := inner.Parents(); len(p) == 1 && p[0].Node == origin.ID {
+			t.Errorf("%s is fed by %v", inner.ID, p)
+		}
+		for _, s := range subs {
+			s.WantMedia(5 * time.Second)
+			s.WantLive(100 * time.Millisecond)
+		}
+	}, fanOut(2))
+}
+
+// TestTwoLoseTheOriginAtOnce: while they look they do not take each other.
+func TestTwoLoseTheOriginAtOnce(t *testing.T) {
+	cluster(t, 4, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(4 * time.Second) // and nodes know of each other
+		var subs []*nodetest.Subscriber
+		for _, m := range c.Nodes[1:3] {
+			subs = append(subs, m.Subscribe("studio", nodetest.Link{}))
+		}
+		c.Run(2 * time.Second)
+		for _, m := range c.Nodes[1:3] {
+			m.Slow(100 * time.Millisecond) // both look before either knows that the other does
+			c.Part(c.Nodes[0], m, true)
+		}
+		for i := range 1500 {
+			c.Run(2 * time.Millisecond)
+			wantNoLoop(t, c, nil)
+			if i == 1000 { // nobody has the stream until then
+				subs = append(subs, c.Nodes[3].Subscribe("studio", nodetest.Link{}))
+			}
+		}
+		c.Run(5 * time.Second)
+		wantTree(t, c, 2)
+		for _, s := range subs {
+			s.WantMedia(5 * time.Second)
+			s.WantLive(100 * time.Millisecond)
+		}
+	}, fanOut(2))
+}
+
+// feeds tells whether a node knows another one as its child: that one may not have heard yet
+// that it was let go.
+func feeds(m, child *nodetest.Member) bool {
+	return slices.ContainsFunc(m.Children(), func(c link.Child) bool { return c.Node == child.ID })
+}
+
 // wantNoLoop walks up from every node that lives.
 func wantNoLoop(t *testing.T, c *nodetest.Cluster, dead []*nodetest.Member) {
 	t.Helper()
 	parents := map[string]string{}
 	for _, m := range c.Nodes {
 		for _, p := range m.Parents() {
-			if !slices.Contains(dead, m) {
+			if !slices.Contains(dead, m) && feeds(c.Member(p.Node), m) {
 				parents[m.ID] = p.Node
 			}
 		}
@@ -366,5 +458,83 @@ func wantNoLoop(t *testing.T, c *nodetest.Cluster, dead []*nodetest.Member) {
 				t.Fatalf("a loop: %v", parents)
 			}
 		}
+	}
+}
+
+// TestTheBetterParentIsTaken: of two nodes with room the one that is not busy, then the one
+// that is nearer.
+func TestTheBetterParentIsTaken(t *testing.T) {
+	for _, better := range []int{1, 2} {
+		cluster(t, 4, func(t *testing.T, c *nodetest.Cluster) {
+			worse := c.Nodes[3-better]
+			c.Nodes[0].Publish("studio")
+			c.Run(time.Second)
+			for _, m := range c.Nodes[1:3] {
+				m.Subscribe("studio", nodetest.Link{})
+				c.Run(time.Second)
+			}
+			worse.Slow(50 * time.Millisecond)
+			sub := c.Nodes[3].Subscribe("studio", nodetest.Link{})
+			c.Run(time.Second)
+			wantParent(t, c.Nodes[3], c.Nodes[better])
+			sub.Leave()
+			c.Run(nodetest.Linger + time.Second)
+
+			worse.Slow(0)
+			c.Nodes[better].Slow(50 * time.Millisecond)
+			for range 8 { // 9 of 10 sessions
+				worse.Subscribe("studio", nodetest.Link{})
+			}
+			c.Run(3 * time.Second)
+			c.Nodes[3].Subscribe("studio", nodetest.Link{})
+			c.Run(time.Second)
+			wantParent(t, c.Nodes[3], c.Nodes[better])
+		}, fanOut(2), nodetest.MaxSessions(10))
+	}
+}
+
+func wantParent(t *testing.T, m, want *nodetest.Member) {
+	t.Helper()
+	if all := m.Parents(); len(all) != 1 || all[0].Node != want.ID {
+		t.Errorf("%s is fed by %v, want %s", m.ID, all, want.ID)
+	}
+}
+
+// TestTheOriginCannotBeReached: an edge that is cut off from the origin alone takes the
+// stream from another node, whether it is then that it comes or has a link already.
+func TestTheOriginCannotBeReached(t *testing.T) {
+	for name, part := range map[string]func(c *nodetest.Cluster, a, b *nodetest.Member, on bool){
+		"at all": (*nodetest.Cluster).Part, "by media": (*nodetest.Cluster).PartMedia,
+	} {
+		for _, before := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, before: %v", name, before), func(t *testing.T) {
+				cluster(t, 5, func(t *testing.T, c *nodetest.Cluster) {
+					cutOff(t, c, before, func(a, b *nodetest.Member) { part(c, a, b, true) })
+				})
+			})
+		}
+	}
+}
+
+func cutOff(t *testing.T, c *nodetest.Cluster, before bool, part func(a, b *nodetest.Member)) {
+	origin, inner, cut := c.Nodes[0], c.Nodes[1], c.Nodes[4]
+	origin.Publish("studio")
+	c.Run(4 * time.Second) // and nodes know of each other
+	inner.Subscribe("studio", nodetest.Link{})
+	c.Run(time.Second)
+	if before {
+		part(origin, cut)
+	}
+	sub := cut.Subscribe("studio", nodetest.Link{})
+	c.Run(4 * time.Second)
+	if !before {
+		part(origin, cut)
+	}
+	c.Run(7 * time.Second) // a link over which nothing comes is given up after five
+	wantParent(t, cut, inner)
+	sub.WantMedia(10 * time.Second)
+	sub.WantLive(100 * time.Millisecond)
+	if n := sub.Missing(codec.Video); n > 0 && (before || n > 7*100) { // those of the wait at most
+		t.Errorf("%d packets are missing", n)
 	}
 }

@@ -33,12 +33,14 @@ type World struct {
 	mu    sync.Mutex
 	byIP  map[string]*Host
 	apart map[[2]*Host]bool // see Cluster.Part
+	asked map[[2]*Host]bool // of those apart, whose requests pass
 }
 
 // An Option changes how a World is made.
 type Option func(*settings)
 
 type settings struct {
+	logsOf func(id string) *node.Logs // of a cluster; nil: deps.Logs
 	seed   uint64
 	config config.Config
 	deps   node.Deps

@@ -46,7 +46,7 @@ func (x *pull) await(ctx context.Context) {
 	}
 	told := make(chan struct{})
 	x.mu.Lock()
-	if x.info.State == Waiting || x.info.State == Rejected { // an attempt has just failed
+	if x.vainLocked(time.Now()) {
 		x.mu.Unlock()
 		return
 	}
@@ -59,6 +59,18 @@ func (x *pull) await(ctx context.Context) {
 	case <-ctx.Done():
 		x.giveUp(told)
 	}
+}
+
+// vainLocked tells whether nothing is to be expected soon: an attempt has just failed, or the far end has
+// nobody who sends. mu must be held.
+func (x *pull) vainLocked(now time.Time) bool {
+	switch x.info.State {
+	case Waiting, Rejected:
+		return true
+	case Connected:
+		return now.Sub(x.info.Since) > joinTimeout
+	}
+	return false
 }
 
 func (x *pull) giveUp(told chan struct{}) {

@@ -114,6 +114,7 @@ func (x *push) attempt(ctx context.Context, info stream.Info) *failure {
 		}
 		return asFailure(err)
 	}
+	x.agreed(answer)
 	sub, err := x.pushes.cfg.Streams.Subscribe(x.info.Stream, s, tracks.answered(answer))
 	if err != nil {
 		return because(Full)

@@ -241,6 +241,21 @@ func TestPushFollowsAMove(t *testing.T) {
 	}, status(403))
 }
 
+// TestPushEndsInTime: a far end that does not answer the DELETE holds up nobody for long.
+func TestPushEndsInTime(t *testing.T) {
+	play(t, func(s *stage) {
+		s.deleting = func(r *http.Request) { <-r.Context().Done() }
+		s.publish("cam")
+		p := s.push()
+		s.run(2 * time.Second)
+		begun := time.Now()
+		p.Close()
+		if took := time.Since(begun); took != 3*time.Second || len(s.requests(http.MethodDelete)) != 1 {
+			t.Errorf("it took %v and %d requests", took, len(s.requests(http.MethodDelete)))
+		}
+	}, created("/s"))
+}
+
 // TestPushAnswerCut: a session whose answer does not come through is ended, and asked for again.
 func TestPushAnswerCut(t *testing.T) {
 	cut := created("/s")

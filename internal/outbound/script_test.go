@@ -31,7 +31,8 @@ type script struct {
 	replies []reply
 	asked   []request
 
-	answering func() // before each answer to a POST
+	answering func()                // before each answer to a POST
+	deleting  func(r *http.Request) // before each answer to a DELETE
 }
 
 type reply struct {
@@ -51,6 +52,9 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, _ := io.ReadAll(r.Body)
 	if s.answering != nil && r.Method == http.MethodPost {
 		s.answering()
+	}
+	if s.deleting != nil && r.Method == http.MethodDelete {
+		s.deleting(r)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/whippet-media/whippet/internal/sdp"
 )
 
 // A State is where a push or a pull stands.
@@ -35,6 +37,10 @@ type Info struct {
 	// Status is that of the response where it was one, else 0.
 	Reason Reason
 	Status int
+
+	// Declined is the kind of media, of those that were offered, that the far end of the last
+	// session of a push did not take, "audio" or "video"; "": it took all.
+	Declined string
 
 	Opened, Failed uint64 // sessions that were connected, and attempts that were not
 }
@@ -89,6 +95,19 @@ func (w *worker) set(s State) {
 	defer w.mu.Unlock()
 	if w.info.State != s {
 		w.info.State, w.info.Since = s, time.Now()
+	}
+}
+
+// agreed notes what of an offer the far end does not take: most likely it has no such codec.
+func (w *worker) agreed(answer *sdp.Offer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.info.Declined = ""
+	for i := range answer.Sections {
+		if s := &answer.Sections[i]; !s.Accepted {
+			w.info.Declined = s.Kind.String()
+			w.log.Warn(w.msg, "event", "declined", "stream", w.info.Stream, "far", w.info.Far, "kind", w.info.Declined)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/whippet-media/whippet/auth"
@@ -94,6 +95,12 @@ func (s *Service) Kick(id string, reason Reason) bool {
 	}
 	session := s.Session(id)
 	return session != nil && endAll([]*Session{session}, reason) == 1
+}
+
+// EndAll ends all sessions of a kind before it returns, and returns how many there were.
+// Their clients may come back.
+func (s *Service) EndAll(k Kind, reason Reason) int {
+	return endAll(slices.DeleteFunc(s.table.all(), func(s *Session) bool { return s.kind != k }), reason)
 }
 
 // Session returns the session of a public id; nil if there is none.

@@ -11,8 +11,8 @@ import (
 type Config struct {
 	// ConnectOrigins are origins ("https://media.example") besides the page's own
 	// that pages may send requests to: the public URL, where Location headers point
-	// elsewhere than the address in the browser, and other nodes of a cluster.
-	// Entries that are no origin are left out.
+	// elsewhere than the address in the browser, and other nodes of a cluster. "https:"
+	// and "http:" stand for all origins of that scheme. Other entries are left out.
 	// It is called for each response. Nil: none.
 	ConnectOrigins func() []string
 }
@@ -21,7 +21,7 @@ type Config struct {
 var streamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
 // origin is a source expression that cannot smuggle in another directive.
-var origin = regexp.MustCompile(`^https?://[A-Za-z0-9.\-\[\]:]+$`)
+var origin = regexp.MustCompile(`^https?:(//[A-Za-z0-9.\-\[\]:]+)?$`)
 
 // Handler is New with the zero Config.
 func Handler() http.Handler { return New(Config{}) }

@@ -79,11 +79,11 @@ func TestOnlyTheWatchPageMayBeFramed(t *testing.T) {
 func TestConnectOriginsCannotAddDirectives(t *testing.T) {
 	h := web.New(web.Config{ConnectOrigins: func() []string {
 		return []string{
-			"https://media.example", "http://[2001:db8::1]:8080", "https://x; script-src *", "*", "https:", "javascript:1", "https://a b",
+			"https://media.example", "http://[2001:db8::1]:8080", "https://x; script-src *", "*", "https:", "data:", "https:x", "javascript:1", "https://a b",
 		}
 	}})
 	csp := do(t, h, http.MethodGet, "/").Header.Get("Content-Security-Policy")
-	if want := "connect-src 'self' https://media.example http://[2001:db8::1]:8080; "; !strings.Contains(csp, want) {
+	if want := "connect-src 'self' https://media.example http://[2001:db8::1]:8080 https:; "; !strings.Contains(csp, want) {
 		t.Errorf("policy %q, want %q in it", csp, want)
 	}
 }

@@ -1,10 +1,12 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +23,9 @@ type parent struct {
 
 // errNoParent: every node that was asked is full, or must not take this one.
 var errNoParent = errors.New("link: no node has room")
+
+// errMute: the last link from a node brought nothing.
+var errMute = errors.New("link: nothing came over the last one")
 
 // A refusal is a node's word that it has no room, with its children.
 type refusal struct{ referral referral }
@@ -56,25 +61,31 @@ func (x *edge) attach(ctx context.Context, origin relay.Holder) *dialed {
 		}
 	}
 	if err != nil {
+		x.mute = "" // or nobody is left
 		x.refused(origin, err)
 		return nil
 	}
 	return d
 }
 
-// descend asks the origin for a link, then those that it and others refer to.
+// descend asks the origin for a link, then those that it and others refer to. Where the
+// origin cannot be reached from here, others may have the stream: those there are are asked.
 func (x *edge) descend(ctx context.Context, origin relay.Holder, s tree.Seeker) (*dialed, error) {
 	ctx, cancel := context.WithTimeout(ctx, descentTimeout)
 	defer cancel()
 	root := tree.Candidate{ID: origin.Node, URL: origin.URL}
 	way := tree.NewDescent(s, root)
 	way.Next() // the origin is asked for a link at once
-	d, err := x.dialOne(ctx, root, origin.Epoch, s)
+	d, err := x.askOrigin(ctx, root, origin.Epoch, s)
 	refused := (*refusal)(nil)
-	if !errors.As(err, &refused) {
+	switch {
+	case errors.As(err, &refused):
+		x.hear(way, &refused.referral)
+	case unreachable(err):
+		way.Refused(x.around(origin.Node, s))
+	default:
 		return d, err
 	}
-	way.Refused(refused.referral.candidates())
 	for batch := way.Next(); len(batch) > 0 && ctx.Err() == nil; batch = way.Next() {
 		if d := x.try(ctx, way, batch, origin.Epoch, s); d != nil {
 			return d, nil
@@ -84,7 +95,7 @@ func (x *edge) descend(ctx context.Context, origin relay.Holder, s tree.Seeker) 
 }
 
 // try asks some nodes at once whether they have room; the first to say so is asked for a
-// link, and the others' children are noted.
+// link, those that are busy only if no other has room. The others' children are noted.
 func (x *edge) try(ctx context.Context, way *tree.Descent, batch []tree.Candidate, epoch int64, s tree.Seeker) *dialed {
 	asking, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -92,25 +103,86 @@ func (x *edge) try(ctx context.Context, way *tree.Descent, batch []tree.Candidat
 	defer cancel()
 	answers := make(chan *referral, len(batch))
 	for _, c := range batch {
-		wg.Go(func() { answers <- x.edges.question(asking, c, x.name, s) })
-	}
-	for range batch {
-		r := <-answers
-		if r == nil {
+		if c.ID == x.mute {
+			answers <- nil
 			continue
 		}
-		if c := r.self(); s.MayTake(c) {
-			d, err := x.dialOne(ctx, c, epoch, s)
-			if err == nil {
+		wg.Go(func() { answers <- x.edges.question(asking, c, x.name, s) })
+	}
+	var willing []*referral
+	for range batch {
+		r := <-answers
+		switch {
+		case r == nil:
+		case !s.MayTake(r.self()):
+			x.hear(way, r)
+		case r.self().Busy():
+			willing = append(willing, r)
+		default:
+			if d := x.request(ctx, way, r, epoch, s); d != nil {
 				return d
 			}
-			refused := (*refusal)(nil)
-			if errors.As(err, &refused) {
-				r = &refused.referral
-			}
 		}
-		way.Refused(r.candidates())
 	}
+	slices.SortStableFunc(willing, func(a, b *referral) int { return cmp.Compare(a.Node.Load, b.Node.Load) })
+	for _, r := range willing {
+		if d := x.request(ctx, way, r, epoch, s); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// askOrigin asks the origin for a link, or only whom else there is to ask if the last link from
+// there brought nothing.
+func (x *edge) askOrigin(ctx context.Context, root tree.Candidate, epoch int64, s tree.Seeker) (*dialed, error) {
+	if root.ID != x.mute {
+		return x.dialOne(ctx, root, epoch, s)
+	}
+	if r := x.edges.question(ctx, root, x.name, s); r != nil && len(r.Children) > 0 {
+		return nil, &refusal{*r}
+	}
+	return nil, errMute
+}
+
+// hear notes the nodes that one refers to, for this search and for later ones.
+func (x *edge) hear(way *tree.Descent, r *referral) {
+	all := r.candidates()
+	way.Refused(all)
+	for _, old := range x.heardOf {
+		if !slices.ContainsFunc(all, func(c tree.Candidate) bool { return c.ID == old.ID }) {
+			all = append(all, old)
+		}
+	}
+	x.heardOf = all[:min(len(all), tree.MaxReferrals)]
+}
+
+// unreachable tells whether a node gave no answer that counts.
+func unreachable(err error) bool {
+	return err != nil && !errors.Is(err, errNotOrigin) && !errors.Is(err, errNoParent) && !errors.Is(err, errForged)
+}
+
+// around returns nodes besides the origin that may have the stream, at most tree.MaxReferrals: those
+// last heard of in this search or an earlier one, then any. How deep they are they say themselves.
+func (x *edge) around(origin string, s tree.Seeker) []tree.Candidate {
+	all := slices.Clone(x.heardOf)
+	if x.edges.cfg.Nodes != nil {
+		all = append(all, tree.Refer(x.edges.cfg.Nodes(), s)...)
+	}
+	all = slices.DeleteFunc(all, func(c tree.Candidate) bool { return c.ID == origin || c.URL == "" })
+	return all[:min(len(all), tree.MaxReferrals)]
+}
+
+// request asks a node that said it has room for a link. nil: it gave none.
+func (x *edge) request(ctx context.Context, way *tree.Descent, r *referral, epoch int64, s tree.Seeker) *dialed {
+	d, err := x.dialOne(ctx, r.self(), epoch, s)
+	if err == nil {
+		return d
+	}
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		r = &refused.referral
+	}
+	x.hear(way, r)
 	return nil
 }
 
@@ -142,6 +214,8 @@ func (e *Edges) question(ctx context.Context, to tree.Candidate, name string, s 
 	asked := marshal(request{
 		Version: version, Stream: name, Node: e.cfg.Node, URL: e.cfg.URL, Ask: true, Children: s.Children, Depth: s.Depth,
 	})
+	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
+	defer cancel()
 	_, body, err := e.post(ctx, to.URL+Path+url.PathEscape(name), asked)
 	if err != nil {
 		return nil
@@ -188,9 +262,11 @@ func (e *Edges) depthOf(name string) (int, bool) {
 	return x.depth, true
 }
 
-// takesLocked tells whether the node may take children: it has a parent, and looks for no
-// other one that could be below a child.
-func (x *edge) takesLocked() bool { return x.linked && (!x.looking || x.children > 0) }
+// takesLocked tells whether the node may take children: it has a parent that is not about to
+// be given up, and looks for no other one that could be below a child.
+func (x *edge) takesLocked() bool {
+	return x.linked && (!x.looking || x.children > 0) && !x.parent.link.stale(time.Now())
+}
 
 // adopt keeps an edge for a child, as a subscriber does; false where nothing feeds it now,
 // or the child must not be below it.

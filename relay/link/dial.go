@@ -174,6 +174,12 @@ func (d *dialed) silent(now, begun time.Time) bool {
 	return now.Sub(begun) > connectTimeout
 }
 
+// stale tells whether nothing came for so long that the other node may be dead.
+func (d *dialed) stale(now time.Time) bool {
+	heard := d.heard.Load()
+	return heard != 0 && now.UnixNano()-heard > int64(staleAfter)
+}
+
 // probe tells the origin that the edge is there: an empty receiver report (RFC 3550 §6.4.2).
 func (d *dialed) probe() { _ = d.peer.WriteRTCP([]byte{2 << 6, 201, 0, 1, 0, 0, 0, 0}) }
 

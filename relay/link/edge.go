@@ -31,6 +31,10 @@ type edge struct {
 	from      string       // the node of the last link
 	failed    int          // attempts in a row
 
+	// owned by the search under way, else by run
+	mute    string           // the node whose link was the last to bring nothing; "": none
+	heardOf []tree.Candidate // whom others referred to, the last first, at most tree.MaxReferrals
+
 	// guarded by Edges.mu
 	subscribers int
 	left        time.Time // when the last one did
@@ -294,9 +298,10 @@ func (x *edge) follow(ctx context.Context, d *dialed, holder relay.Holder, chang
 		return lookupInterval
 	}
 	if d.heard.Load() == 0 {
+		x.mute = d.from.ID
 		return x.backOff()
 	}
-	x.failed = 0
+	x.mute, x.failed = "", 0
 	return 0
 }
 

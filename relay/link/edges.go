@@ -16,6 +16,7 @@ import (
 	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/internal/stream"
 	"github.com/whippet-media/whippet/relay"
+	"github.com/whippet-media/whippet/relay/tree"
 )
 
 // A Directory says which node a stream's publisher is on, and when that may have changed.
@@ -41,6 +42,10 @@ type EdgesConfig struct {
 	// Net and Announce are as in [rtc.Config].
 	Net      transport.Net
 	Announce []netip.AddrPort
+
+	// Nodes returns the other nodes of the cluster as last known: asked where a stream's origin
+	// cannot be reached. It must return at once. nil: none is known.
+	Nodes func() []tree.Candidate
 
 	Linger time.Duration // how long a link stays without a subscriber; 0: DefaultLinger
 	Log    *slog.Logger  // nil: nothing is logged

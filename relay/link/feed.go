@@ -66,13 +66,17 @@ func (l *Links) refer(r *request) (*referral, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := time.Now()
 	var children []tree.Candidate
 	for s := range l.streams[r.Stream] {
-		if s.url != "" && s.node != r.Node {
-			children = append(children, tree.Candidate{ID: s.node, URL: s.url, Depth: depth + 1, Room: 1}) // it says itself how much
+		if s.url != "" && s.node != r.Node && !s.mute(now) {
+			children = append(children, tree.Candidate{ // it says itself how much room and load there is
+				ID: s.node, URL: s.url, Depth: depth + 1, Room: 1, Load: l.loadOf(s.node),
+			})
 		}
 	}
 	self := nodeMessage{Depth: depth, Room: max(l.roomLocked(r.Stream, r.Node, depth == 0), 0)}
+	self.Load = max(l.loadOf(""), 1-float64(self.Room)/float64(l.cfg.MaxLinks))
 	if l.cfg.Edges != nil {
 		self.ID = l.cfg.Edges.cfg.Node
 	}
@@ -81,6 +85,14 @@ func (l *Links) refer(r *request) (*referral, error) {
 		answer.Children = append(answer.Children, nodeMessage(c))
 	}
 	return answer, nil
+}
+
+// loadOf returns how busy a node is as far as that is known; "" is this one.
+func (l *Links) loadOf(node string) float64 {
+	if l.cfg.Load == nil {
+		return 0
+	}
+	return l.cfg.Load(node)
 }
 
 // depth returns this node's depth in a stream's tree; false: it has not got the stream.
@@ -98,14 +110,14 @@ func (l *Links) depth(name string) (int, bool) {
 }
 
 // roomLocked returns how many more links of a stream there may be, if one is to be for a
-// node: what is left of that one's last link does not count. origin: nobody else has the stream.
+// node: what is left of that one's last link does not count, nor do nodes that seem dead. origin: nobody else has the stream.
 func (l *Links) roomLocked(name, node string, origin bool) int {
 	if l.draining && !origin {
 		return 0
 	}
-	others := map[string]bool{}
+	others, now := map[string]bool{}, time.Now()
 	for s := range l.streams[name] {
-		if s.node != node {
+		if s.node != node && !s.mute(now) {
 			others[s.node] = true
 		}
 	}

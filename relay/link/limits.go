@@ -15,6 +15,9 @@ const (
 	requestTimeout = 2 * time.Second
 	connectTimeout = 5 * time.Second
 
+	// questionTimeout bounds the question whether a node has room: one that is slower is far.
+	questionTimeout = 500 * time.Millisecond
+
 	// descentTimeout bounds one search for a node that has room.
 	descentTimeout = 5 * time.Second
 
@@ -28,6 +31,15 @@ const (
 	// goes without a word from the origin, which says something as often.
 	probeInterval = 200 * time.Millisecond
 	deadAfter     = time.Second
+
+	// staleAfter is how long a node may hear nothing from its parent before it takes no more
+	// children: it may soon have to look for another one.
+	staleAfter = 500 * time.Millisecond
+
+	// muteAfter is how long a node that is fed may say nothing before another one may have its
+	// place. It says something as often as probeInterval; whom it feeds look for another
+	// parent after deadAfter, and then find its place free.
+	muteAfter = 900 * time.Millisecond
 
 	// moveInterval is the pause before an edge whose parent drains looks for another one
 	// again. tellInterval is how often the parent says that it does, and drainTimeout for how

@@ -36,10 +36,13 @@ type LinksConfig struct {
 	Transport *rtc.Transport
 	Streams   *stream.Registry
 	Secret    relay.Secret
-	Edges     *Edges           // what this node is fed by and passes on; nil: only its own publishers' streams are fed
-	MaxLinks  int              // of one stream, at least 1; 0: tree.DefaultLinks
-	Now       func() time.Time // the cluster's clock, see [relay.Directory]
-	Log       *slog.Logger     // nil: nothing is logged
+	Edges     *Edges // what this node is fed by and passes on; nil: only its own publishers' streams are fed
+	MaxLinks  int    // of one stream, at least 1; 0: tree.DefaultLinks
+	// Load returns how busy a node of the cluster is, 0 to 1, or 0 if that is not known; "" is
+	// this one. It must return at once. nil: nothing is known.
+	Load func(node string) float64
+	Now  func() time.Time // the cluster's clock, see [relay.Directory]
+	Log  *slog.Logger     // nil: nothing is logged
 }
 
 // Links are the links that this node feeds. It is safe for concurrent use.

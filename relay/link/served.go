@@ -31,7 +31,8 @@ type served struct {
 
 	peer  atomic.Pointer[rtc.Peer]
 	sub   atomic.Pointer[stream.Subscription]
-	ready atomic.Bool // the peer is connected
+	ready atomic.Bool  // the peer is connected
+	heard atomic.Int64 // when the far end last said something once it was ready, Unix time in nanoseconds; 0: not yet
 	out   *rtc.Writer
 
 	// mu guards the fields below.
@@ -125,6 +126,13 @@ func (s *served) end(reason error) {
 	s.links.closing.Go(func() { s.close(reason) })
 }
 
+// mute tells whether the far end says nothing any more: it may be dead. It is given up when
+// the tap does so; its place is another node's already.
+func (s *served) mute(now time.Time) bool {
+	heard := s.heard.Load()
+	return heard != 0 && now.UnixNano()-heard > int64(muteAfter)
+}
+
 // setRelease notes the edge that feeds this node.
 func (s *served) setRelease(release func()) {
 	s.mu.Lock()
@@ -162,6 +170,7 @@ func (s *served) OnRTP([]byte, time.Time) {}
 
 // OnRTCP passes feedback on to the shard.
 func (s *served) OnRTCP(packet []byte) {
+	s.heard.Store(time.Now().UnixNano())
 	if sub := s.sub.Load(); sub != nil {
 		sub.PushRTCP(packet)
 	}

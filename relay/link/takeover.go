@@ -54,6 +54,7 @@ func (x *edge) turn(ctx context.Context, now time.Time, d *dialed, holder relay.
 		x.source.peer.Store(t.next.peer)
 		x.pub.Resume()
 	case t.next.silent(now, t.begun):
+		x.mute = t.next.from.ID
 		x.giveUp(now)
 	default:
 		t.next.probe()

@@ -12,7 +12,14 @@ const (
 	MaxAtOnce = 3
 
 	// MaxAsked bounds the nodes that one descent asks.
-	MaxAsked = 48
+	MaxAsked = 64
+
+	// atLevel is how many nodes of one depth a descent asks before it goes deeper, less where
+	// MaxAsked would not leave MaxAtOnce for each depth below.
+	atLevel = 6
+
+	// busy is the load from which on a node is a parent only where no other has room.
+	busy = 0.8
 
 	// DefaultLinks is how many links of one stream a node feeds unless it is told another
 	// number.

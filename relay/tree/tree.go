@@ -13,6 +13,8 @@ package tree
 
 import (
 	"cmp"
+	"hash/fnv"
+	"io"
 	"slices"
 )
 
@@ -40,9 +42,13 @@ func (s Seeker) Allowed(c Candidate) bool {
 // MayTake tells whether c can take the seeker now.
 func (s Seeker) MayTake(c Candidate) bool { return c.Room > 0 && s.Allowed(c) }
 
+// Busy tells whether a node should be taken only where no other has room.
+func (c Candidate) Busy() bool { return c.Load >= busy }
+
 // Refer returns whom of its children a node names to a seeker, at most MaxReferrals: the
-// nearest to the origin first, of those the ones with room, then those with less load, then by id. The
-// argument is left as it is.
+// nearest to the origin first, of those the ones with room, then those that are not busy. Among equals
+// each seeker gets an order of its own, so that many do not all ask the same. The argument
+// is left as it is.
 func Refer(children []Candidate, s Seeker) []Candidate {
 	var all []Candidate
 	for _, c := range children {
@@ -50,34 +56,56 @@ func Refer(children []Candidate, s Seeker) []Candidate {
 			all = append(all, c)
 		}
 	}
-	slices.SortFunc(all, order)
+	s.sort(all)
 	return all[:min(len(all), MaxReferrals)]
 }
 
-func order(a, b Candidate) int {
-	return cmp.Or(cmp.Compare(a.Depth, b.Depth), cmp.Compare(full(a), full(b)), cmp.Compare(a.Load, b.Load), cmp.Compare(a.ID, b.ID))
+func (s Seeker) sort(all []Candidate) {
+	slices.SortFunc(all, func(a, b Candidate) int {
+		return cmp.Or(
+			cmp.Compare(a.Depth, b.Depth), cmp.Compare(worth(a), worth(b)),
+			cmp.Compare(s.mix(a.ID), s.mix(b.ID)), cmp.Compare(a.ID, b.ID),
+		)
+	})
 }
 
-func full(c Candidate) int {
-	if c.Room > 0 {
-		return 0
+// worth returns 0 for a node that has room, 1 for one that is busy, 2 for a full one.
+func worth(c Candidate) int {
+	switch {
+	case c.Room <= 0:
+		return 2
+	case c.Busy():
+		return 1
 	}
-	return 1
+	return 0
+}
+
+// mix returns a number that is the seeker's own for each node (FNV-1a).
+func (s Seeker) mix(id string) uint64 {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, s.ID)
+	_, _ = h.Write([]byte{0})
+	_, _ = io.WriteString(h, id)
+	return h.Sum64()
 }
 
 // A Descent is one seeker's way from the origin to a parent:
 //
 //	for batch := d.Next(); len(batch) > 0; batch = d.Next() {
-//		ask them all at once; attach to the first that may take the seeker, and stop;
+//		ask them all at once; attach to one that may take the seeker, and stop;
 //		d.Refused(children) for each of the others
 //	}
 //
-// It asks every node once, at most MaxAsked of them. It is not safe for concurrent use.
+// It asks every node once, at most MaxAsked of them, and at most atLevel of each depth before
+// it goes deeper: however full the nodes near the origin are, it gets to where there is
+// room, since nodes without children have some. What is left of MaxAsked then goes to the
+// nodes nearest to the origin. It is not safe for concurrent use.
 type Descent struct {
 	seeker  Seeker
-	waiting []Candidate
+	waiting [MaxDepth][]Candidate // by depth
+	asked   [MaxDepth]int
+	all     int // sum of asked
 	known   map[string]bool
-	asked   int
 }
 
 // NewDescent begins at the origin.
@@ -90,11 +118,32 @@ func NewDescent(s Seeker, origin Candidate) *Descent {
 // Next returns whom to ask now: the origin alone, then up to MaxAtOnce nodes, those with room first.
 // None: there is no parent to be had.
 func (d *Descent) Next() []Candidate {
-	slices.SortFunc(d.waiting, func(a, b Candidate) int { return cmp.Or(cmp.Compare(full(a), full(b)), order(a, b)) })
-	n := min(len(d.waiting), MaxAtOnce, MaxAsked-d.asked)
-	batch := slices.Clone(d.waiting[:n])
-	d.waiting = d.waiting[n:]
-	d.asked += n
+	var batch []Candidate
+	for _, first := range []bool{true, false} {
+		for depth := range d.waiting {
+			batch = d.take(batch, depth, first)
+		}
+		if len(batch) > 0 {
+			break
+		}
+	}
+	return batch
+}
+
+// take moves nodes of a depth to the batch. first: as many as may be asked before deeper ones are.
+func (d *Descent) take(batch []Candidate, depth int, first bool) []Candidate {
+	n := min(len(d.waiting[depth]), MaxAtOnce-len(batch), MaxAsked-d.all)
+	if first {
+		n = min(n, atLevel-d.asked[depth], MaxAsked-d.all-MaxAtOnce*(MaxDepth-1-depth))
+	}
+	if n <= 0 {
+		return batch
+	}
+	d.seeker.sort(d.waiting[depth])
+	batch = append(batch, d.waiting[depth][:n]...)
+	d.waiting[depth] = d.waiting[depth][n:]
+	d.asked[depth] += n
+	d.all += n
 	return batch
 }
 
@@ -105,7 +154,7 @@ func (d *Descent) add(all []Candidate) {
 	for _, c := range all {
 		if !d.known[c.ID] && d.seeker.Allowed(c) {
 			d.known[c.ID] = true
-			d.waiting = append(d.waiting, c)
+			d.waiting[c.Depth] = append(d.waiting[c.Depth], c)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +36,7 @@ type cluster struct {
 	redis  *relaytest.Server
 	ports  [3]int
 	nodes  [3]*harness.Node
+	flags  []string // more of them, of all nodes
 }
 
 // clustered measures what a cluster of nodes on one machine promises.
@@ -48,13 +50,14 @@ func (b *bench) clustered(t *testing.T) {
 	t.Run("Hop", c.hop)
 	t.Run("Layers", c.below)
 	t.Run("Moves", c.moves)
+	t.Run("Parents", b.chained)
 }
 
 // start starts a node, also one that was killed.
 func (c *cluster) start(t *testing.T, i int) {
 	t.Helper()
-	c.nodes[i] = harness.StartNodeAt(t, c.binary, c.ports[i], "--redis", c.redis.URL(), "--cluster-secret", strings.Repeat("c", 32),
-		"--node-id", fmt.Sprint("node-", i), "--node-url", fmt.Sprintf("http://127.0.0.1:%d", c.ports[i]), "--metrics-streams", "100")
+	c.nodes[i] = harness.StartNodeAt(t, c.binary, c.ports[i], append(slices.Clone(c.flags), "--redis", c.redis.URL(), "--cluster-secret", strings.Repeat("c", 32),
+		"--node-id", fmt.Sprint("node-", i), "--node-url", fmt.Sprintf("http://127.0.0.1:%d", c.ports[i]), "--metrics-streams", "100")...)
 }
 
 // joins measures the time from POST to keyframe on a cold edge and on a warm one, of publishers with
@@ -257,6 +260,51 @@ func (c *cluster) moves(t *testing.T) {
 	}
 	c.add(t, bar{Name: "origin killed: keyframe on another node to player", Unit: "ms", Samples: after, Quantile: 1, Limit: 2000})
 	c.add(t, bar{Name: "origin killed: death to picture", Unit: "ms", Samples: stood})
+}
+
+// chained measures how long pictures of an edge stand when its parent is killed: with one link for each
+// node the first feeds the second, that one the third.
+func (b *bench) chained(t *testing.T) {
+	c := &cluster{report: b.report, binary: harness.Binary(t, harness.Build{}), redis: relaytest.Redis(t), flags: []string{"--max-links", "1"}}
+	for i := range c.nodes {
+		c.ports[i] = harness.FreePort(t)
+		c.start(t, i)
+	}
+	var stood []float64
+	for i := range moves {
+		stood = append(stood, c.killParent(t, fmt.Sprint("chain-", i)))
+		c.start(t, 1)
+	}
+	c.add(t, bar{Name: "parent of an edge killed: pictures stand", Unit: "ms", Samples: stood, Quantile: 1, Limit: 3000})
+}
+
+// killParent lets the second node feed the third with a stream, kills it, and returns for how many ms no
+// frame came then.
+func (c *cluster) killParent(t *testing.T, stream string) float64 {
+	t.Helper()
+	publish(t, c.nodes[0].WHIP(stream), longInterval)
+	warmUp(t, c.nodes[1].WHEP(stream))
+	frames := make(chan time.Time, 1000)
+	player := play(t, c.nodes[2].WHEP(stream), client.PlayOptions{OnFrame: func(kind codec.Kind, _ client.Frame) {
+		if kind == codec.Video {
+			offer(frames, time.Now())
+		}
+	}})
+	receive(t, frames, "frame")
+	time.Sleep(time.Second) // it is as live as it gets
+	if log := c.nodes[2].Log(); !strings.Contains(log, "stream="+stream+" node=node-1") {
+		t.Fatalf("the third node is not fed by the second:\n%s", log)
+	}
+	c.nodes[1].Kill()
+	var stood time.Duration
+	for last, end := time.Now(), time.Now().Add(5*time.Second); last.Before(end); {
+		now := receive(t, frames, "frame")
+		stood, last = max(stood, now.Sub(last)), now
+	}
+	if err := player.Err(); err != nil {
+		t.Errorf("the player's session ended: %v", err)
+	}
+	return ms(stood)
 }
 
 // awaitFirst waits for a publisher's first frame, which is a keyframe.

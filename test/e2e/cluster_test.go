@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,9 @@ const (
 	// parted is how long nodes and Redis do not hear each other: longer than a lease, and than a
 	// node goes without a word.
 	parted = 4 * time.Second
+
+	// backWithin is how long the picture may stand when an edge's parent dies.
+	backWithin = 3 * time.Second
 )
 
 // sample notes in a watch page, five times a second, what its picture shows, and how often it did.
@@ -27,7 +31,7 @@ const sample = `() => {
 	const canvas = document.createElement('canvas');
 	Object.assign(canvas, { width: 32, height: 18 });
 	const ctx = canvas.getContext('2d', { willReadFrequently: true });
-	const seen = globalThis.seen = { pictures: 0, moved: 0 };
+	const seen = globalThis.seen = { pictures: 0, moved: 0, at: performance.now(), stood: 0 };
 	let before = null;
 	setInterval(() => {
 		const video = [...document.querySelectorAll('video')].find(v => v.srcObject && v.videoWidth > 0 && !v.hidden);
@@ -37,7 +41,12 @@ const sample = `() => {
 		const change = before ? Math.max(...now.map((v, i) => Math.abs(v - before[i]))) : 0;
 		const high = now.filter((v, i) => i % 4 !== 3), contrast = Math.max(...high) - Math.min(...high);
 		seen.pictures++;
-		if (change >= 30 && contrast >= 60) seen.moved++;
+		if (change >= 30 && contrast >= 60) {
+			const at = performance.now();
+			seen.moved++;
+			seen.stood = Math.max(seen.stood, at - seen.at);
+			seen.at = at;
+		}
 		before = now;
 	}, 200);
 }`
@@ -166,6 +175,30 @@ func TestClusterOutages(t *testing.T) {
 	edge.sessions = 20
 	c.StartNode(t, 2)
 	c.goOn("the edge was killed and is back")
+}
+
+// TestTheParentOfAnEdgeDies: with one link for each node, the second feeds the third. It is killed, and
+// the third goes on below the first: its page stays in its session.
+func TestTheParentOfAnEdgeDies(t *testing.T) {
+	c := &cinema{Cluster: harness.NewCluster(t, harness.Binary(t, harness.Build{Race: true}), 3, "--max-links", "1"), t: t}
+	c.browser = harness.NewBrowserAt(t, c.People())
+	c.publish(0, "cam")
+	c.open(1, "cam")
+	edge := c.open(2, "cam")
+	if log := c.Nodes[2].Log(); !strings.Contains(log, "node=node-1") {
+		t.Fatalf("the third node is not fed by the second:\n%s", log)
+	}
+	c.pages = []*watchPage{edge} // the other one's node dies
+	edge.Call(t, "() => { seen.stood = 0; }", nil, nil)
+	c.Nodes[1].Kill()
+	time.Sleep(backWithin) // what is outlived
+	c.goOn("the edge's parent was killed")
+	var stood float64 // ms
+	edge.Call(t, "() => seen.stood", nil, &stood)
+	t.Logf("the picture stood for %.0f ms", stood)
+	if limit := backWithin.Seconds() * 1000; stood > limit {
+		t.Errorf("the picture stood for %.0f ms, want at most %.0f", stood, limit)
+	}
 }
 
 // joins checks how a node answers one more subscriber.

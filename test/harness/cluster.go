@@ -76,7 +76,7 @@ func (c *Cluster) StartNode(t testing.TB, i int) {
 				"serve", "--http", at, "--admin", fmt.Sprintf("0.0.0.0:%d", adminPort),
 				"--announce", c.Host(i).Address().String(), "--auth", "open", "--data", t.TempDir(),
 				"--redis", "redis://" + redis.String(), "--cluster-secret", clusterSecret,
-				"--node-id", fmt.Sprint("node-", i), "--node-url", "http://" + at, "--log-level", "info,relay=debug",
+				"--node-id", fmt.Sprint("node-", i), "--node-url", "http://" + at, "--public-url", "http://" + at, "--log-level", "info,relay=debug",
 			}, c.flags...),
 			Env: RaceEnv(),
 		})),

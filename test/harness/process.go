@@ -170,6 +170,9 @@ func (p *Process) Wait(within time.Duration) error {
 	}
 }
 
+// Ask asks the process to end (SIGTERM) and returns at once.
+func (p *Process) Ask() { p.signal(syscall.SIGTERM) }
+
 // Stop asks the process to end (SIGTERM, standard input closed) and kills it if it does not.
 func (p *Process) Stop() {
 	p.stdin.Close()

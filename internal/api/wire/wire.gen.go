@@ -82,6 +82,24 @@ func (e EncodingCodec) Valid() bool {
 	}
 }
 
+// Defines values for FarStreamDeclined.
+const (
+	FarStreamDeclinedAudio FarStreamDeclined = "audio"
+	FarStreamDeclinedVideo FarStreamDeclined = "video"
+)
+
+// Valid indicates whether the value is a known member of the FarStreamDeclined enum.
+func (e FarStreamDeclined) Valid() bool {
+	switch e {
+	case FarStreamDeclinedAudio:
+		return true
+	case FarStreamDeclinedVideo:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FarStreamState.
 const (
 	FarStreamStateConnected  FarStreamState = "connected"
@@ -430,6 +448,9 @@ type Ended struct {
 
 // FarStream A stream on its way to another server or from it. docs/other-servers.md says what follows what
 type FarStream struct {
+	// Declined What the other server did not take of a push, most likely for its codec; absent: it took all
+	Declined *FarStreamDeclined `json:"declined,omitempty"`
+
 	// Failed Attempts that failed
 	Failed int64 `json:"failed"`
 
@@ -464,6 +485,9 @@ type FarStream struct {
 	// Way push: to the other server; pull: from it
 	Way FarStreamWay `json:"way"`
 }
+
+// FarStreamDeclined What the other server did not take of a push, most likely for its codec; absent: it took all
+type FarStreamDeclined string
 
 // FarStreamState idle: a pull that nobody wants, or that comes from elsewhere; waiting: for the next attempt; refused: the same, minutes later
 type FarStreamState string

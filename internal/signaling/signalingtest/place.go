@@ -12,6 +12,7 @@ import (
 var placeRows = []Row{
 	{"W110", "E43", "redirect", testRedirect},
 	{"W111", "E43", "redirect_tokens", testRedirectTokens},
+	{"W111", "E43", "redirect_pages", testRedirectPages},
 	{"W113", "E44", "draining", testDraining},
 }
 
@@ -55,6 +56,20 @@ func testRedirectTokens(t *testing.T, k Kit) {
 	q := x.OfferRequest("live", x.Offer(), Token(t, x.Kind.Action(), "*"))
 	x.Do(t, q).Want(t, http.StatusTemporaryRedirect)
 	x.Do(t, q.With("Origin", "https://page.example")).Want(t, http.StatusCreated)
+}
+
+// testRedirectPages: a page goes where it is sent if pages of all origins may come; it may
+// have none any more when it comes there.
+func testRedirectPages(t *testing.T, k Kit) {
+	for allowed, want := range map[string]int{"*": http.StatusTemporaryRedirect, "https://page.example": http.StatusCreated} {
+		x := k.New(t, signaling.Config{CORSOrigins: []string{allowed}, Elsewhere: func(_ context.Context, _ string, placed bool) (string, error) {
+			if placed {
+				return "", nil
+			}
+			return elsewhere, nil
+		}})
+		x.Do(t, x.OfferRequest("live", x.Offer(), "").With("Origin", "https://page.example")).Want(t, want)
+	}
 }
 
 // testDraining: with nowhere to go clients are told when to ask again, and sessions go on.

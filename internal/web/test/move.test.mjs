@@ -80,6 +80,26 @@ test('several calls at once are one move', async () => {
   assert.equal(posts(), 2);
 });
 
+test('a move soon after another one waits', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const move = async (n) => {
+    await until(() => peers[n]);
+    peers[n].play();
+    await until(() => ends().length === n);
+    await until(() => sources.length === n + 1);
+  };
+  sources[0].say('reconnect', {});
+  await move(1);
+  t.mock.timers.tick(5_000);
+  sources[1].say('reconnect', {});
+  await move(2);
+  t.mock.timers.tick(3_000);
+  sources[2].say('reconnect', {});
+  await new Promise((resolve) => setTimeout(resolve, 1_000)); // longer than moves are spread
+  assert.equal(posts(), 3);
+  await move(3);
+});
+
 test('an address that HTTP does not go to is not gone to', async () => {
   sources[0].say('reconnect', { url: 'ftp://192.0.2.1/' });
   await until(() => peers[1]);

@@ -16,8 +16,11 @@ const maxMoves = 4;
 /** A move begins at random within this, in milliseconds: a node that closes sends all its players away at once. */
 const moveSpread = 600;
 
-/** Least time between two moves, in milliseconds: nobody is sent in circles. */
-const moveInterval = 10_000;
+/**
+ * Least time between two moves, in milliseconds: nobody is sent in circles. Less than the ten seconds
+ * that a node which ends usually waits: the one somebody has just come to may be the next.
+ */
+const moveInterval = 5_000;
 
 /**
  * @typedef {object} Held  one session and its connection
