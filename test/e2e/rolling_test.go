@@ -27,8 +27,12 @@ const (
 	heardOf = 4 * time.Second
 
 	// frameGap is the longest time between two pictures that is no gap, on a machine that shows them
-	// regularly; a busy one may take four times what it takes at most while nothing happens.
+	// regularly. On a busy one it is four times what it takes at most while nothing happens, or twice
+	// what a page took at the same time that had no reason to move.
 	frameGap = 500 * time.Millisecond
+
+	// standsStill is a gap on whatever machine.
+	standsStill = 3 * time.Second
 )
 
 // lookClosely notes in a watch page, which has playing pictures, what its person sees: each new picture of
@@ -78,17 +82,21 @@ func (p *watchPage) looked(t *testing.T) (l looked) {
 	return l
 }
 
-// wantWhole checks that the page's person saw one picture after the other since the last look.
-func (p *watchPage) wantWhole(t *testing.T, when string, usual time.Duration) {
+func (l looked) gap() time.Duration { return time.Duration(l.Gap * float64(time.Millisecond)) }
+
+// wantWhole checks that the page's person saw one picture after the other since the last look,
+// none later than most after the one before it, and returns the longest time.
+func (p *watchPage) wantWhole(t *testing.T, when string, most time.Duration) time.Duration {
 	t.Helper()
 	l := p.looked(t)
 	t.Logf("%s: a page sees %d pictures, the longest gap %.0f ms, states %v", when, l.Frames, l.Gap, l.States)
-	if gap := time.Duration(l.Gap * float64(time.Millisecond)); gap > max(frameGap, 4*usual) {
-		t.Errorf("%s: no picture for %v, usually %v", when, gap, usual)
+	if l.gap() > most {
+		t.Errorf("%s: no picture for %v, want one after %v at most", when, l.gap(), most)
 	}
 	if l.Frames == 0 || l.Looks == 0 || l.Blank > 0 || len(l.States) > 0 {
 		t.Errorf("%s: %d pictures, none in %d of %d looks, states %v", when, l.Frames, l.Blank, l.Looks, l.States)
 	}
+	return l.gap()
 }
 
 // wantKept checks that the page kept a session, and a picture on show, though that may have stood.
@@ -141,18 +149,22 @@ func TestClusterRolls(t *testing.T) {
 	time.Sleep(3 * time.Second) // how it usually is
 	usual := time.Duration(0)
 	for _, p := range pages {
-		usual = max(usual, time.Duration(p.looked(t).Gap*float64(time.Millisecond)))
+		usual = max(usual, p.looked(t).gap())
 	}
 
 	for _, node := range []int{0, 2, 1} {
 		when := fmt.Sprintf("node %d is restarted", node)
 		c.restart(node, crowd)
-		for _, p := range pages {
-			if node == 1 { // the publisher's
-				p.wantKept(t, when)
-			} else {
-				p.wantWhole(t, when, usual)
-			}
+		switch moves, stays := pages[0], pages[1]; node {
+		case 1: // the publisher's, and by now everybody's
+			moves.wantKept(t, when)
+			stays.wantKept(t, when)
+		case 2:
+			moves, stays = stays, moves
+			fallthrough
+		default:
+			at := stays.wantWhole(t, when, standsStill)
+			moves.wantWhole(t, when, max(frameGap, 4*usual, 2*at))
 		}
 		crowd.wantAll(t, when)
 	}
