@@ -66,14 +66,22 @@ func linkIDs() ExtensionIDs {
 }
 
 // linkTypes gives each format of the tracks a payload type of its own, as long as there
-// are dynamic ones (RFC 3551 §3, RFC 5761 §4): 61 formats.
-func linkTypes(tracks []*upTrack) {
+// are dynamic ones (RFC 3551 §3, RFC 5761 §4): 61 formats. What came over a link keeps the
+// types it came with: a node that goes on below another parent knows them.
+func linkTypes(tracks []*upTrack, relayed bool) {
 	next := uint8(96)
 	for _, t := range tracks {
 		t.types = map[codec.Format]uint8{}
 		for _, pt := range slices.Sorted(maps.Keys(t.Formats)) {
 			format := t.Formats[pt]
-			if _, ok := t.types[format]; ok || next == 64 {
+			_, ok := t.types[format]
+			switch {
+			case ok:
+				continue
+			case relayed:
+				t.types[format] = pt
+				continue
+			case next == 64:
 				continue
 			}
 			t.types[format] = next

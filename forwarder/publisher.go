@@ -126,7 +126,7 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 			}
 		}
 	}
-	linkTypes(p.tracks)
+	linkTypes(p.tracks, cfg.Relayed)
 	slices.SortFunc(p.ids, func(a, b forwardedID) int { return int(a.id) - int(b.id) })
 	p.ids = slices.Compact(p.ids)
 	return p

@@ -58,6 +58,30 @@ func TestClusterHostStartsAndEnds(t *testing.T) {
 	wantGoroutines(t, before)
 }
 
+// TestPagesMayGoToNodesThatCome: a page of a cluster may be sent to a node that did not
+// exist when it was loaded; one of a node alone goes nowhere.
+func TestPagesMayGoToNodesThatCome(t *testing.T) {
+	of := func(cfg config.Config, public string) string {
+		cfg.PublicURL = public
+		h, _ := serve(t, cfg, nil)
+		r, _ := fetch(t, http.DefaultClient, "http://"+h.HTTPAddr().String()+"/watch/cam")
+		_, policy, _ := strings.Cut(r.Header.Get("Content-Security-Policy"), "connect-src ")
+		sources, _, _ := strings.Cut(policy, ";")
+		return sources
+	}
+	redis := relaytest.Redis(t)
+	for _, test := range []struct{ got, want string }{
+		{of(hostConfig(), ""), "'self'"},
+		{of(hostConfig(), "https://a.example/m"), "'self' https://a.example"},
+		{of(clusterConfig(redis), "https://a.example"), "'self' https:"},
+		{of(clusterConfig(redis), "http://a.example"), "'self' https: http:"},
+	} {
+		if test.got != test.want {
+			t.Errorf("pages may go to %s, want %s", test.got, test.want)
+		}
+	}
+}
+
 // TestANodeAloneHasNoCluster: no address of the cluster's is served.
 func TestANodeAloneHasNoCluster(t *testing.T) {
 	h, _ := serve(t, hostConfig(), nil)

@@ -24,6 +24,7 @@ type forest struct {
 	children map[string][]string
 	mute     map[string]bool // they say nothing until the request ends
 	forge    map[string]bool // their answers are not signed
+	others   map[string]bool // they answer as somebody else
 
 	mu    sync.Mutex
 	asked map[string]int
@@ -55,7 +56,11 @@ func (f *forest) RoundTrip(r *http.Request) (*http.Response, error) {
 	for _, c := range f.children[node] {
 		children = append(children, map[string]any{"node": c, "url": "http://" + c, "connected": true, "rtt_us": 4000, "since": time.Now()})
 	}
-	text, _ := json.Marshal(map[string]any{"version": 1, "node": node, "subscribers": len(node), "children": children})
+	name := node
+	if f.others[node] {
+		name = "somebody"
+	}
+	text, _ := json.Marshal(map[string]any{"version": 1, "node": name, "subscribers": len(node), "children": children})
 	w := httptest.NewRecorder()
 	if !f.forge[node] {
 		w.Header().Set("Whippet-Signature", f.secret.Digest("place answer", token, string(text)))
@@ -126,6 +131,31 @@ func TestWalkGoesOnWithoutAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWalkEnds: nodes that say nothing on each level do not add up.
+func TestWalkEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &forest{children: map[string][]string{"origin": {"a", "m1"}, "a": {"b", "m2"}, "b": {"c", "m3"}, "c": {"d", "m4"}}, mute: map[string]bool{}}
+		for _, m := range []string{"m1", "m2", "m3", "m4"} {
+			f.mute[m] = true
+		}
+		begun := time.Now()
+		tree := f.walk(t)
+		if took := time.Since(begun); took < 4*time.Second || took > 4100*time.Millisecond || tree.Complete() {
+			t.Errorf("it took %v, complete %t", took, tree.Complete())
+		}
+	})
+}
+
+// TestWalkIsToldByTheNode: what another node says in its place does not count.
+func TestWalkIsToldByTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &forest{children: map[string][]string{"origin": {"a"}, "a": {"hidden"}}, others: map[string]bool{"a": true}}
+		if tree := f.walk(t); len(tree.Places) != 2 || tree.Places[1].Answered {
+			t.Errorf("%+v", tree)
+		}
+	})
 }
 
 // TestWalkIsBounded in nodes, in depth, and in questions at once.

@@ -26,8 +26,8 @@ const (
 	// second, and a list of them is used for two.
 	heardOf = 4 * time.Second
 
-	// frameGap is the longest time between two pictures that is no gap: what a person sees is
-	// counted from about that on, and a busy machine is slow at times.
+	// frameGap is the longest time between two pictures that is no gap, on a machine that shows them
+	// regularly; a busy one may take four times what it takes at most while nothing happens.
 	frameGap = 500 * time.Millisecond
 )
 
@@ -83,7 +83,7 @@ func (p *watchPage) wantWhole(t *testing.T, when string, usual time.Duration) {
 	t.Helper()
 	l := p.looked(t)
 	t.Logf("%s: a page sees %d pictures, the longest gap %.0f ms, states %v", when, l.Frames, l.Gap, l.States)
-	if gap := time.Duration(l.Gap * float64(time.Millisecond)); gap > max(frameGap, 2*usual) {
+	if gap := time.Duration(l.Gap * float64(time.Millisecond)); gap > max(frameGap, 4*usual) {
 		t.Errorf("%s: no picture for %v, usually %v", when, gap, usual)
 	}
 	if l.Frames == 0 || l.Looks == 0 || l.Blank > 0 || len(l.States) > 0 {

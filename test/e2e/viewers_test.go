@@ -116,17 +116,17 @@ func (c *crowd) wantAll(t *testing.T, when string) {
 	for i, v := range c.viewers {
 		before[i].pictures, before[i].of = v.pictures()
 	}
-	harness.Eventually(t, goesOnWithin, func() error {
+	harness.Eventually(t, goesOnWithin, func() (err error) {
 		for i, v := range c.viewers {
 			now, of := v.pictures()
 			if of != before[i].of {
 				before[i] = state{now, of}
 			}
 			if of == nil || now < before[i].pictures+5 {
-				return fmt.Errorf("%s: viewer %d has %d new pictures", when, i, now-before[i].pictures)
+				err = fmt.Errorf("%s: viewer %d has %d new pictures", when, i, now-before[i].pictures)
 			}
 		}
-		return nil
+		return err
 	})
 	t.Logf("%s: all %d viewers get pictures after %v", when, len(c.viewers), time.Since(begun).Round(10*time.Millisecond))
 }

@@ -30,7 +30,7 @@ async function ask(signal) {
   keepList($('links'), linkRows, links.items, (l) => `${l.stream} ${l.direction} ${l.node} ${l.since}`, newLink);
   $('no-links').hidden = links.items.length > 0;
   offer([...new Set([...streams.items.filter((s) => s.live), ...links.items].map((s) => s.name ?? s.stream))].sort());
-  await showTree(signal, { self: self.id, closing: new Set(nodes.items.filter((n) => n.state === 'closing').map((n) => n.id)) });
+  await showTree(signal, { self: self.id, alone: !self.cluster, closing: new Set(nodes.items.filter((n) => n.state === 'closing').map((n) => n.id)) });
 }
 
 function showSelf(self) {
@@ -50,19 +50,31 @@ function showSelf(self) {
   ] : []);
 }
 
+/** Cells of a row; the text of one with a mark stands in a span of its own. */
 function cells(...columns) {
-  return columns.map(([name, kind = '']) => element('td', { 'data-label': name, class: kind }));
+  return columns.map(([name, kind = '']) => {
+    const td = element('td', { 'data-label': name, class: kind === 'mark' ? '' : kind });
+    if (kind === 'mark') td.append(element('span'));
+    return td;
+  });
+}
+
+/** The place of a cell's text. */
+const inside = (td) => td.firstElementChild ?? td;
+
+function mark(td, good) {
+  inside(td).className = good ? 'mark good' : 'mark bad';
 }
 
 function row(head, made, attributes, texts) {
   const node = element('tr', attributes, element('th', { scope: 'row' }, ...head), ...made);
-  return { node, update: (item) => texts(item).forEach((text, i) => write(made[i], text)) };
+  return { node, update: (item) => texts(item).forEach((text, i) => write(inside(made[i]), text)) };
 }
 
 function newNode({ id }, self) {
-  const made = cells(['State'], ['Load', 'number'], ['Sessions', 'number'], ['Heard of', 'number'], ['For other nodes'], ['For clients'], ['Version']);
+  const made = cells(['State', 'mark'], ['Load', 'number'], ['Sessions', 'number'], ['Heard of', 'number'], ['For other nodes'], ['For clients'], ['Version']);
   return row([id, ...(id === self ? [element('span', { class: 'muted' }, ' this node')] : [])], made, { 'data-node': id }, (n) => {
-    made[0].className = n.state === 'ready' ? 'mark good' : 'mark bad';
+    mark(made[0], n.state === 'ready');
     return [n.state, n.busy === undefined ? '–' : percent(n.busy), String(n.sessions ?? n.load?.sessions ?? '–'), ago(n.announcedAt), n.url ?? '–', n.publicUrl ?? '–', n.version ?? '–'];
   });
 }
@@ -74,9 +86,9 @@ function ago(at) {
 function newLink({ stream, node }) {
   const choose = element('button', { class: 'link', type: 'button' }, stream);
   choose.addEventListener('click', () => pick(stream));
-  const made = cells(['Direction'], ['Other node'], ['Depth', 'number'], ['State'], ['For', 'number'], ['Hop', 'number'], ['Packets', 'number']);
+  const made = cells(['Direction'], ['Other node'], ['Depth', 'number'], ['State', 'mark'], ['For', 'number'], ['Hop', 'number'], ['Packets', 'number']);
   return row([choose], made, { 'data-link': `${stream} ${node}` }, (l) => {
-    made[3].className = l.state === 'open' ? 'mark good' : 'mark bad';
+    mark(made[3], l.state === 'open');
     return [l.direction === 'in' ? 'comes from' : 'goes to', l.node, String(l.depth), l.state, duration(Date.now() - Date.parse(l.since)), hopWords(l.hopLatency), l.packets.toLocaleString('en')];
   });
 }
@@ -92,7 +104,7 @@ function offer(names) {
 }
 
 async function showTree(signal, known) {
-  if (!chosen) return say('No stream is known to this node. Name one that another node has.');
+  if (!chosen) return say(known.alone ? 'Nobody publishes here.' : 'No stream is known to this node. Name one that another node has.');
   if (performance.now() < due) return;
   try {
     tree = await api.get(path('streams', chosen, 'tree'), signal);
@@ -128,10 +140,10 @@ function rateOf({ id, since, bytes }) {
 }
 
 function newPlace({ id }) {
-  const made = cells(['Fed by'], ['Depth', 'number'], ['Hop', 'number'], ['From the publisher', 'number'], ['Subscribers', 'number'], ['Over its link', 'number'], ['Link']);
+  const made = cells(['Fed by'], ['Depth', 'number'], ['Hop', 'number'], ['From the publisher', 'number'], ['Subscribers', 'number'], ['Over its link', 'number'], ['Link', 'mark']);
   return row([id], made, { 'data-place': id }, (n) => {
     const origin = n.parent === undefined;
-    made[6].className = !n.answered || !origin && n.state !== 'open' ? 'mark bad' : 'mark good';
+    mark(made[6], n.answered && (origin || n.state === 'open'));
     return [
       n.parent ?? depthWords(n), String(n.depth), origin ? '–' : hopWords(n.hopLatency), origin ? '–' : hopWords(n.latency),
       String(n.subscribers ?? '?'), n.rate === null ? '–' : bitrate(n.rate), n.answered ? n.state ?? 'publisher' : 'no answer',
