@@ -32,8 +32,6 @@ type edge struct {
 	asked     int // of the directory
 	opener    int // of that, for the placement of who came first
 	requests  int // to other nodes
-
-	dark time.Duration // when it was last seen without media; 0: never since the loss
 }
 
 // enter begins to look for a stream.
