@@ -5,7 +5,7 @@
  */
 
 /** Sizes in pixels: of a box, between columns and rows, and at the edges. */
-export const [boxWidth, boxHeight, columnGap, rowGap, margin] = [208, 62, 104, 18, 6];
+export const [boxWidth, boxHeight, columnGap, rowGap, margin] = [246, 62, 104, 18, 6];
 
 /** Most nodes drawn; the table has all. */
 export const mostDrawn = 200;

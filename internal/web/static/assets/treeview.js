@@ -7,7 +7,7 @@ import { boxHeight, boxWidth, depthWords, fitted, hopWords, layout, subscriberWo
 const namespace = 'http://www.w3.org/2000/svg';
 
 /** Characters of a node's id that a box has room for. */
-const idLength = 22;
+const idLength = 26;
 
 /**
  * @param {SVGSVGElement} svg  is emptied
@@ -28,7 +28,7 @@ export function drawTree(svg, tree, { self, closing }) {
 }
 
 function box(node, x, y, { here, closing }) {
-  const kind = ['node', node.parent === undefined && 'origin', !node.answered && 'mute', closing && 'closing'].filter(Boolean).join(' ');
+  const kind = ['node', node.parent === undefined && 'origin', here && 'here', !node.answered && 'mute', closing && 'closing'].filter(Boolean).join(' ');
   const group = shape('g', { class: kind, 'data-node': node.id, transform: `translate(${x} ${y})` });
   const title = shape('title', {});
   title.textContent = [node.id, node.url, here && 'the node of this page', closing && 'closing'].filter(Boolean).join(', ');
@@ -36,9 +36,9 @@ function box(node, x, y, { here, closing }) {
   const remark = closing ? 'closing' : here ? 'this node' : '';
   group.append(
     title, shape('rect', { width: boxWidth, height: boxHeight, rx: 12 }),
-    words('name', 16, 26, fitted(node.id, remark ? idLength - 8 : idLength)), words('fact', 16, 46, `${place} · ${subscriberWords(node.subscribers)}`),
+    words('name', 16, 26, fitted(node.id, idLength)),
+    words('fact', 16, 46, [remark, place, subscriberWords(node.subscribers)].filter(Boolean).join(' · ')),
   );
-  if (remark) group.append(words('remark', boxWidth - 14, 26, remark));
   return group;
 }
 
