@@ -82,7 +82,7 @@ func (d *DownTrack) judge(p *Packet) verdict {
 		return d.judgeLate(p)
 	}
 	if len(p.Payload) == 0 { // a probe: it takes a number and is of no picture
-		s.as, s.highest, s.dropped = s.id, p.Seq, false
+		s.as, s.highest = s.id, p.Seq
 		return sendIt
 	}
 	fresh := !s.seen || p.Timestamp != s.picture
