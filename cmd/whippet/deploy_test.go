@@ -10,12 +10,16 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/whippet-media/whippet/internal/metrics/metricstest"
+	"github.com/whippet-media/whippet/relay/relaytest"
 )
 
 // TestDeployedQueriesFindTheirMetrics: what deploy/ has a dashboard and alerts of is what
 // a node serves that had a session.
 func TestDeployedQueriesFindTheirMetrics(t *testing.T) {
-	s := startServe(t, "--auth=open", "--metrics-streams=10", "--pull=other=http://127.0.0.1:1/whep/other", "--webhook=http://127.0.0.1:1/", "--webhook-secret=whsec_"+strings.Repeat("a", 32))
+	s := startServe(t, "--auth=open", "--metrics-streams=10",
+		"--pull=other=http://127.0.0.1:1/whep/other", "--push=live=http://127.0.0.1:1/whip/live",
+		"--redis="+relaytest.Redis(t).URL(), "--cluster-secret="+strings.Repeat("s", 32), "--node-url=http://127.0.0.1:1",
+		"--webhook=http://127.0.0.1:1/", "--webhook-secret=whsec_"+strings.Repeat("a", 32))
 	base := s.find(t, `Streams\s+(http://localhost:\d+)`)
 	published := make(chan int, 1)
 	go func() {

@@ -39,6 +39,9 @@ func (w writer) cluster(c *Cluster) {
 	w.count("whippet_leases_lost_total", c.LeasesLost)
 	w.links("in", c.LinksIn, c.EndsIn)
 	w.links("out", c.LinksOut, c.EndsOut)
+	if c.Depths[1] == 0 {
+		w.value("whippet_links_by_depth", 0, "1") // so that a node without links has the series
+	}
 	for depth, n := range c.Depths {
 		w.value("whippet_links_by_depth", float64(n), strconv.Itoa(depth))
 	}

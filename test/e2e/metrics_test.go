@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/internal/metrics/metricstest"
+	"github.com/whippet-media/whippet/relay/relaytest"
 	"github.com/whippet-media/whippet/test/harness"
 )
 
@@ -35,7 +36,8 @@ func TestAlertRules(t *testing.T) {
 // A Prometheus server that scrapes a node with the configuration of deploy/ answers every query of
 // the dashboard, and loads the alerts. What is empty is empty because nothing of the kind happened.
 func TestDashboardQueries(t *testing.T) {
-	l := newNode(t, harness.StartNode, "--metrics-streams", "10", "--pull=other=http://127.0.0.1:1/whep/other",
+	l := newNode(t, harness.StartNode, "--metrics-streams", "10", "--pull=other=http://127.0.0.1:1/whep/other", "--push=studio=http://127.0.0.1:1/whip/studio",
+		"--redis", relaytest.Redis(t).URL(), "--cluster-secret", strings.Repeat("s", 32), "--node-url", "http://127.0.0.1:1",
 		"--webhook", "http://127.0.0.1:1/", "--webhook-secret", "whsec_"+strings.Repeat("a", 32))
 	l.whippet(t, "publish", l.node.WHIP("studio"), "--keyframe-interval=1")
 	l.whippet(t, "play", l.node.WHEP("studio"))
