@@ -65,7 +65,7 @@ type Options struct {
 	Caps             bool          // selections come with a cap of the session, or none
 	Calm             time.Duration // mean time after which all stands still and layers are checked; 0: never
 	NoSenderReports  bool
-	StripParameters  bool // H264 only: parameter sets come once, not with each keyframe
+	StripParameters  bool // H264 and H265 only: parameter sets come once, not with each keyframe
 	Fault            Fault
 	Bitrate          int           // bits per second of the largest encoding; 0 is 800,000
 	PacketBytes      int           // of payload; 0 is 1100
@@ -111,8 +111,11 @@ func (o *Options) layered() bool { return o.Layers.Spatial*o.Layers.Temporal > 1
 
 // tellsLayers tells whether packets say enough of layers to choose among them.
 func (o *Options) tellsLayers() bool {
-	return o.Descriptor || o.Codec == codec.VP8 || o.Codec == codec.VP9
+	return o.Descriptor || o.Codec == codec.VP8 || o.Codec == codec.VP9 || o.Codec == codec.H265
 }
+
+// hasSets tells whether parameter sets go before keyframes.
+func (o *Options) hasSets() bool { return o.Codec == codec.H264 || o.Codec == codec.H265 }
 
 // healthy tells whether nothing but time comes between publisher and subscribers,
 // who get all there is.

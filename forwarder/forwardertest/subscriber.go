@@ -121,7 +121,7 @@ func (s *subscriber) begin(ids map[codec.Extension]uint8) {
 	s.tracks = []*downstream{
 		{kind: codec.Audio, ssrc: 1000},
 		{kind: codec.Video, ssrc: 2000, rtx: rtxSSRC, decoder: receiver{
-			needSets: o.Codec == codec.H264, tells: o.layered() && o.tellsLayers() && (!o.Descriptor || s.negotiated[subDescriptorID]),
+			needSets: o.hasSets(), tells: o.layered() && o.tellsLayers() && (!o.Descriptor || s.negotiated[subDescriptorID]),
 		}},
 	}
 	for _, t := range s.tracks {
