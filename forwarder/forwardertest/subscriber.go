@@ -171,6 +171,7 @@ func (s *subscriber) pull() {
 	for range 100 {
 		s.out.Reset()
 		s.core.Pull(s.w.now, &s.out)
+		s.w.opt.garble.pulled(s.w.now, &s.out)
 		s.emit()
 		s.note()
 		if !s.out.More {
@@ -232,7 +233,7 @@ func (s *subscriber) transmit(o *forwarder.OutPacket) {
 		s.w.fail("subscriber %d: %v", s.index, err)
 		return
 	}
-	b = b[:n]
+	b = s.w.opt.garble.packet(b[:n])
 	var p rtp.Packet
 	if err := p.Unmarshal(b); err != nil {
 		s.w.fail("subscriber %d: %v", s.index, err)
