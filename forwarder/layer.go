@@ -92,8 +92,11 @@ func (d *DownTrack) judge(p *Packet) verdict {
 			s.steps[lateSteps-1] = step{p.Seq, p.Timestamp, from}
 		}
 	}
+	if p.Travels != 0 && p.Layering.Entry == codec.AllLayers {
+		s.id = d.reach(p, s.id)
+	}
 	s.as = s.id
-	keep := p.Layering.Needed&s.id.bit() != 0
+	keep := p.Layering.Needed&s.id.bit() != 0 && p.Left == 0
 	if fresh {
 		s.turn(p)
 	}
@@ -137,7 +140,7 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 		return
 	}
 	if p.Layering.Entry == codec.AllLayers {
-		s.id = goal
+		s.id = goal // or what travels: see judge
 		return
 	}
 	if fresh && goal.spatial() < s.id.spatial() && s.within(goal) {
@@ -153,7 +156,7 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	if s.climbed || thin {
 		return
 	}
-	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 {
+	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 && d.travels(p, s.id.above()) {
 		s.id, s.climbed = s.id.above(), true
 	}
 }
@@ -169,6 +172,39 @@ func (d *DownTrack) stepPictures(temporal uint8) {
 // within tells whether all of a layer is sent with the current one.
 func (s *layering) within(l layerID) bool {
 	return s.masks != nil && s.masks.Within[s.id.spatial()][s.id.temporal()]&layerOf(l.spatial(), min(l.temporal(), s.id.temporal())).bit() != 0
+}
+
+// travels tells whether all of a layer comes from p's picture on.
+func (d *DownTrack) travels(p *Packet, l layerID) bool {
+	if p.Travels == 0 || p.Travels&topLayer.bit() != 0 && d.enc.clamp(topLayer) == d.enc.clamp(l) {
+		return true
+	}
+	l = d.enc.clamp(l)
+	for temporal := l.temporal(); temporal < codec.MaxTemporal; temporal++ {
+		if p.Travels&layerOf(l.spatial(), temporal).bit() != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// reach returns a layer if it travels with the keyframe p, else the highest below it that
+// does, else the lowest.
+func (d *DownTrack) reach(p *Packet, l layerID) layerID {
+	if d.travels(p, l) {
+		return l
+	}
+	lowest := topLayer
+	for m := d.enc.clamp(topLayer); ; m-- {
+		if d.travels(p, m) {
+			if lowest = m; m.spatial() < l.spatial() || m < l {
+				return m
+			}
+		}
+		if m == 0 {
+			return lowest
+		}
+	}
 }
 
 // needsKeyframe tells whether the track waits for one to change its spatial layer, or to
@@ -217,8 +253,11 @@ func (d *DownTrack) judgeLate(p *Packet) verdict {
 		return leaveIt
 	}
 	s.as = s.place(p)
-	if len(p.Payload) == 0 {
+	switch {
+	case len(p.Payload) == 0:
 		return sendIt
+	case p.Left > 0:
+		return emptyIt
 	}
 	for i := uint64(1); i <= lateFrame; i++ {
 		for _, q := range [2]*Packet{d.enc.hist.BySeq(p.Seq - i), d.enc.hist.BySeq(p.Seq + i)} {

@@ -354,13 +354,17 @@ const (
 	linkSilence = 3 * time.Second
 	linkFresh   = 20 * time.Millisecond
 	linkPace    = 200_000_000
-	linkAged    = 8192
+	linkAged    = 4096
 
 	// An encoding that comes over a link is wanted for wantHold after somebody did: all who
 	// are on it say so with each report, each second, and no oftener than each wantStep.
 	// Of one that is not sent the edge is told each asleepInterval, three times in
 	// activeWindow.
+	// A layer that nobody wants is left out after one to two wantLayerTime; a stub has
+	// stubBytes of its payload, in which all codecs tell their layers.
 	wantHold       = 2 * time.Second
+	wantLayerTime  = time.Second
+	stubBytes      = 24
 	wantStep       = 100 * time.Millisecond
 	asleepInterval = 500 * time.Millisecond
 

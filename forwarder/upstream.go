@@ -101,8 +101,12 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	before := e.keyframe.Load()
 	reordered := e.reordered
 	info := codec.Inspect(e.format, pkt.Payload)
+	p.travels(h, pkt)
 	e.layers.read(e.format, info, pkt)
 	p.layerExtensions(s, h, pkt)
+	if pkt.Left > 0 {
+		pkt.Layering.Entry = 0 // nobody begins with what is not there
+	}
 	e.push(pkt, info)
 	p.counts.Reordered += e.reordered - reordered
 	if next := &p.nextChoice[s.track.Kind]; e.keyframe.Load() != before || !now.Before(*next) {

@@ -26,6 +26,7 @@ type publisher struct {
 	ticking time.Time
 	first   time.Time // when the core had a keyframe to send
 	came    uint64    // packets that came to the core
+	hop     *hop      // behind which the subscribers' core is; nil: there is none
 }
 
 func (w *World) startPublisher() {
@@ -56,6 +57,9 @@ func (w *World) startPublisher() {
 		video.RIDs = append(video.RIDs, s.rid)
 	}
 	p.core = forwarder.NewPublisher(forwarder.PublisherConfig{Tracks: []forwarder.PublisherTrack{audio, video}, SSRC: 1})
+	if w.opt.Linked {
+		p.link()
+	}
 	w.pub = p
 	for _, s := range w.subs {
 		s.attach(p)
@@ -116,6 +120,7 @@ func (p *publisher) end() {
 	}
 	p.gone = true
 	w.after(w.upTo(4*time.Second), func() {
+		p.up().End()
 		p.core.End()
 		for _, s := range w.subs {
 			s.attach(nil)

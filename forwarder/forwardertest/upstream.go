@@ -249,7 +249,11 @@ func (s *upstream) deliver(b []byte, o *original) {
 		if p.core.Ended() {
 			return
 		}
-		if p.core.HandleRTP(p.w.now, b) {
+		if p.hop != nil {
+			if p.hop.origin.HandleRTP(p.w.now, b) {
+				p.hop.pull()
+			}
+		} else if p.core.HandleRTP(p.w.now, b) {
 			p.came++
 			o.came, s.lastCame = p.came, p.w.now
 			p.w.pullAll()
