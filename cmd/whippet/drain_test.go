@@ -38,7 +38,8 @@ func TestClusterDrain(t *testing.T) {
 	b.mustPublish("cam")
 	stays := a.watch("cam")
 	stays.goesOn("before")
-	time.Sleep(3 * time.Second) // by then each has heard of the other
+	a.measures("whippet_cluster_nodes 2")
+	b.measures("whippet_cluster_nodes 2")
 
 	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -82,7 +83,8 @@ func TestClusterSecondSignal(t *testing.T) {
 	b := startNode(t, redis, "--http="+at, "--public-url=http://"+at)
 	b.mustPublish("cam")
 	a.watch("cam").goesOn("before")
-	time.Sleep(3 * time.Second) // by then each has heard of the other
+	a.measures("whippet_cluster_nodes 2")
+	b.measures("whippet_cluster_nodes 2")
 	for range 2 {
 		if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -107,7 +109,8 @@ func TestClusterNowhereToGo(t *testing.T) {
 	a.mustPublish("cam")
 	a.watch("cam").goesOn("before")
 	b.watch("cam").goesOn("before")
-	time.Sleep(3 * time.Second) // by then each has heard of the other
+	a.measures("whippet_cluster_nodes 2")
+	b.measures("whippet_cluster_nodes 2")
 
 	begun := time.Now()
 	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -171,7 +174,7 @@ func TestClusterCommandsMove(t *testing.T) {
 	startNode(t, redis, "--http="+second, "--public-url=http://"+second)
 	ctx, cancel := context.WithCancel(t.Context())
 	publish := startCommand(ctx, t, "publish", "--retry", "--json", a.base+"/whip/cam")
-	time.Sleep(3 * time.Second) // by then each has heard of the other
+	a.measures("whippet_cluster_nodes 2")
 	video := filepath.Join(t.TempDir(), "cam.h264")
 	play := startCommand(ctx, t, "play", "--json", "--output-video="+video, a.base+"/whep/cam")
 	play.says(`"sessions":1,"video":`)

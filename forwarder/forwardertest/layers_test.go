@@ -85,6 +85,23 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
+// TestSeedsOfSweeps plays what sweeps found faults with.
+func TestSeedsOfSweeps(t *testing.T) {
+	for name, seeds := range map[string][]uint64{
+		"av1 mixed": {54, 507, 527, 615, 1289}, "h264": {607, 873}, "vp9 described": {748},
+	} {
+		for _, seed := range seeds {
+			o := rough(layered()[name])
+			o.Caps = seed%2 == 0
+			w := New(seed, o)
+			w.Run(20 * time.Second)
+			if err := w.Err(); err != nil {
+				t.Errorf("%s, seed %d: %v", name, seed, err)
+			}
+		}
+	}
+}
+
 // TestSweepSwitches makes as many switches of each codec as fit the time in SOAKTIME, over
 // networks that lose and reorder, between publishers that come and go, with caps and
 // without; without SOAKTIME, a few.

@@ -149,6 +149,9 @@ func planted() map[string]struct {
 				p.SequenceNumber += 3
 			}
 		}), "numbers left out"},
+		"numbers left out before a keyframe": {
+			vp8, hide(func(c *content) bool { return c.picture > 110 && c.picture < 122 }), "left out before picture 1/0/122",
+		},
 		"a beginning that is no keyframe":        {vp8, withoutKeyframes(false), "decoder: begins with"},
 		"another encoding without its keyframe":  {simulcast, withoutKeyframes(true), "decoder: goes from encoding"},
 		"nothing else when an encoding vanishes": {vanishing, hide(func(c *content) bool { return c.encoding != 0 }), "got nothing else"},

@@ -237,19 +237,22 @@ func (p *publisher) checkFallback(gone *upstream) {
 	if w.opt.Up.Late > 0 {
 		within += lateBy // its last packet
 	}
-	w.after(within, func() {
+	var check func()
+	check = func() {
 		if !gone.paused || p.gone || p.core.Ended() || w.pub != p || p.others(gone) == 0 {
 			return
 		}
-		if w.now.Sub(gone.lastCame) < fallbackWithin {
-			return // what was sent again, and was late too: it did not seem to vanish
+		if left := fallbackWithin - w.now.Sub(gone.lastCame); left > 0 {
+			w.after(left, check) // what was sent again, and was late too: it did not seem to vanish before
+			return
 		}
 		for _, s := range w.subs {
 			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.seenBeside(uint8(gone.index), since) {
 				w.fail("liveness: subscriber %d got nothing else %v after encoding %d vanished", s.index, fallbackWithin, gone.index)
 			}
 		}
-	})
+	}
+	w.after(within, check)
 }
 
 // seenBeside tells whether another encoding than the one given was sent since.

@@ -37,6 +37,9 @@ type numberAt struct {
 // settled is how long after a number was sent the ones before it are looked at.
 const settled = 3 * time.Second
 
+// mostBelow bounds how many numbers a segment that was left may leave out.
+const mostBelow = 32
+
 // keepGaps is how many gaps excuse what is missing.
 const keepGaps = 256
 
@@ -180,7 +183,7 @@ func (q *sequence) leftOut(r *sentRecord, from *original) {
 	if c.key {
 		// An unfinished frame may lie before it, and its own beginning may be lost.
 		excuse = max(excuse, 1+lostBefore(s, from))
-		excuse += q.below
+		excuse += min(q.below, mostBelow)
 	}
 	if q.o.unclear(p) {
 		excuse++ // an unfinished picture: what ends it was not known as that
