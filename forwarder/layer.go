@@ -86,14 +86,16 @@ func (d *DownTrack) judge(p *Packet) verdict {
 		return sendIt
 	}
 	fresh := !s.seen || p.Timestamp != s.picture
-	if from := s.id; from != d.goal.layer || d.enc != d.goal.enc {
-		if d.stepLayer(p, fresh); s.id != from {
-			copy(s.steps[:], s.steps[1:])
-			s.steps[lateSteps-1] = step{p.Seq, p.Timestamp, from}
-		}
+	from := s.id
+	if from != d.goal.layer || d.enc != d.goal.enc {
+		d.stepLayer(p, fresh)
 	}
-	if p.Travels != 0 && p.Layering.Entry == codec.AllLayers {
-		s.id = d.reach(p, s.id)
+	if fresh {
+		d.narrow(p)
+	}
+	if s.id != from {
+		copy(s.steps[:], s.steps[1:])
+		s.steps[lateSteps-1] = step{p.Seq, p.Timestamp, from}
 	}
 	s.as = s.id
 	keep := p.Layering.Needed&s.id.bit() != 0 && p.Left == 0
@@ -140,7 +142,7 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 		return
 	}
 	if p.Layering.Entry == codec.AllLayers {
-		s.id = goal // or what travels: see judge
+		s.id = goal
 		return
 	}
 	if fresh && goal.spatial() < s.id.spatial() && s.within(goal) {
@@ -156,7 +158,7 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	if s.climbed || thin {
 		return
 	}
-	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 && d.travels(p, s.id.above()) {
+	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 && p.travels(s.id.above()) {
 		s.id, s.climbed = s.id.above(), true
 	}
 }
@@ -174,37 +176,39 @@ func (s *layering) within(l layerID) bool {
 	return s.masks != nil && s.masks.Within[s.id.spatial()][s.id.temporal()]&layerOf(l.spatial(), min(l.temporal(), s.id.temporal())).bit() != 0
 }
 
-// travels tells whether all of a layer comes from p's picture on.
-func (d *DownTrack) travels(p *Packet, l layerID) bool {
-	if p.Travels == 0 || p.Travels&topLayer.bit() != 0 && d.enc.clamp(topLayer) == d.enc.clamp(l) {
-		return true
+// travels tells whether all of a layer comes from p's picture on: a link leaves out what
+// nobody wants.
+func (p *Packet) travels(l layerID) bool { return everything(p.Travels)&l.bit() != 0 }
+
+// narrow steps down to what of the current layer travels, where p begins a picture. Where
+// that is nothing, the segment waits for a keyframe.
+func (d *DownTrack) narrow(p *Packet) {
+	s := &d.seg.layering
+	if p.travels(s.id) {
+		return
 	}
-	l = d.enc.clamp(l)
-	for temporal := l.temporal(); temporal < codec.MaxTemporal; temporal++ {
-		if p.Travels&layerOf(l.spatial(), temporal).bit() != 0 {
-			return true
-		}
+	var best uint32 = within(s.masks, s.id)
+	if p.Layering.Entry == codec.AllLayers {
+		best = codec.AllLayers
 	}
-	return false
+	if l, ok := below(best&p.Travels, s.id); ok {
+		s.id = l
+	}
 }
 
-// reach returns a layer if it travels with the keyframe p, else the highest below it that
-// does, else the lowest.
-func (d *DownTrack) reach(p *Packet, l layerID) layerID {
-	if d.travels(p, l) {
-		return l
-	}
-	lowest := topLayer
-	for m := d.enc.clamp(topLayer); ; m-- {
-		if d.travels(p, m) {
-			if lowest = m; m.spatial() < l.spatial() || m < l {
-				return m
-			}
+// below returns the best of some layers for who wants l: with its temporal layer or a lower
+// one, of its spatial layer, else of one below, else of one above; false if there is none.
+func below(layers uint32, l layerID) (layerID, bool) {
+	for i := range uint8(codec.MaxSpatial) {
+		spatial := l.spatial() - i // below
+		if i > l.spatial() {
+			spatial = i // above
 		}
-		if m == 0 {
-			return lowest
+		if t := highestOf(layers&spatialBits(spatial, int(l.temporal())), spatial); t != noTemporal {
+			return layerOf(spatial, uint8(t)), true
 		}
 	}
+	return l, false
 }
 
 // needsKeyframe tells whether the track waits for one to change its spatial layer, or to

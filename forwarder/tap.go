@@ -214,13 +214,14 @@ type tapStream struct {
 	pos   uint64
 	fresh *stamp // what is added to every packet; nil: nothing
 
-	highest uint64   // number sent
-	floor   uint64   // numbers up to it may have been sent before the last move
-	records []sentAs // of the last numbers, by number; none while all went out as they are
-	want    uint32   // the layers that somebody at the far end wants
-	travels uint32   // those that are sent whole; 0: all
-	picture uint32   // timestamp of the picture going on
-	begun   bool     // picture is valid
+	highest uint64            // number sent
+	floor   uint64            // numbers up to it may have been sent before the last move
+	records []sentAs          // of the last numbers, by number; none while all went out as they are
+	want    uint32            // the layers that somebody at the far end wants
+	travels uint32            // those that are sent whole; 0: all
+	masks   *codec.LayerMasks // the last ones
+	picture uint32            // timestamp of the picture going on
+	begun   bool              // picture is valid
 
 	asleep   bool // nobody wants it at the far end: it is not sent
 	reported bool // a sender report was sent

@@ -2,6 +2,7 @@ package forwarder
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
 )
@@ -22,35 +23,76 @@ func (s *tapStream) turn(p *Packet) {
 		return
 	}
 	s.begun, s.picture = true, p.Timestamp
-	switch {
-	case s.travels == 0 && s.want == codec.AllLayers:
-		return
-	case p.Layering.Entry == codec.AllLayers:
-		s.travels = s.want
-	case s.travels == 0:
-		s.travels = s.want
-	default:
-		s.travels = s.travels&s.want | s.entered(p)
+	if p.Layering.Masks != nil {
+		s.masks = p.Layering.Masks
 	}
-	if s.travels == codec.AllLayers {
+	if s.want == codec.AllLayers && (s.travels == 0 || p.Layering.Entry == codec.AllLayers) {
 		s.travels = 0
+		return
 	}
-}
-
-// entered are the wanted layers that a receiver of one that travels enters with p.
-func (s *tapStream) entered(p *Packet) uint32 {
-	var in uint32
-	for l := range topLayer + 1 {
-		if s.want&p.Layering.Entry&l.bit() != 0 && l.temporal() > 0 && s.travels&spatialBits(l.spatial()) != 0 {
-			in |= l.bit()
+	var next uint32
+	for spatial := range uint8(codec.MaxSpatial) {
+		if l, ok := s.reach(spatial, p); ok {
+			next |= within(s.masks, l)
 		}
 	}
-	return in
+	if next != 0 { // else nothing that is wanted can be had before a keyframe
+		s.travels = next
+	}
 }
 
-// spatialBits are all layers of a spatial one.
-func spatialBits(spatial uint8) uint32 {
-	return (1<<codec.MaxTemporal - 1) << (spatial * codec.MaxTemporal)
+// reach returns the highest wanted temporal layer of a spatial one that can travel from p's
+// picture on; false if there is none.
+func (s *tapStream) reach(spatial uint8, p *Packet) (layerID, bool) {
+	wanted := highestOf(s.want, spatial)
+	came := everything(p.Travels)
+	have := everything(s.travels)
+	if p.Layering.Entry == codec.AllLayers {
+		have = codec.AllLayers
+	}
+	l := highestOf(have&came&spatialBits(spatial, wanted), spatial)
+	if wanted == noTemporal || l == noTemporal {
+		return 0, false
+	}
+	id := layerOf(spatial, uint8(l))
+	for int(id.temporal()) < wanted && came&p.Layering.Entry&id.above().bit() != 0 {
+		id = id.above()
+	}
+	return id, true
+}
+
+// noTemporal is what highestOf returns where there is none.
+const noTemporal = -1
+
+// highestOf returns the highest temporal layer of a spatial one among some.
+func highestOf(layers uint32, spatial uint8) int {
+	return bits.Len8(uint8(layers>>(spatial*codec.MaxTemporal))) - 1
+}
+
+// spatialBits are the layers of a spatial one up to a temporal one.
+func spatialBits(spatial uint8, temporal int) uint32 {
+	return (1<<(temporal+1) - 1) << (spatial * codec.MaxTemporal)
+}
+
+// everything reads 0, which stands for all layers.
+func everything(layers uint32) uint32 {
+	if layers == 0 {
+		return codec.AllLayers
+	}
+	return layers
+}
+
+// within returns all layers that a receiver of one has got whole: without masks there are
+// only temporal ones.
+func within(masks *codec.LayerMasks, l layerID) uint32 {
+	own := spatialBits(l.spatial(), int(l.temporal()))
+	if masks == nil {
+		for spatial := range uint8(codec.MaxSpatial) {
+			own |= spatialBits(spatial, int(l.temporal()))
+		}
+		return own
+	}
+	return own | masks.Within[l.spatial()][l.temporal()]
 }
 
 // leaves tells whether only a stub of p is sent.
@@ -60,16 +102,13 @@ func (s *tapStream) leaves(p *Packet) bool {
 
 // travelsWith is what is told to travel with p: no more than came here.
 func (s *tapStream) travelsWith(p *Packet) uint32 {
-	switch {
-	case p.Travels == 0:
-		return s.travels
-	case s.travels == 0:
-		return p.Travels
-	}
-	if both := p.Travels & s.travels; both != 0 {
+	if both := everything(p.Travels) & everything(s.travels); both != codec.AllLayers {
+		if both == 0 {
+			return p.Travels // soon what is wanted: this node wants what its far ends do
+		}
 		return both
 	}
-	return s.travels // soon so: this node wants what its far ends do
+	return 0
 }
 
 // wantedLayers takes which layers of encodings the far end wants: all of those that are not

@@ -30,11 +30,6 @@ func (e *Encoding) want(now time.Time) {
 
 // wantLayer notes that a subscriber is on a layer of the encoding, or on its way there.
 func (e *Encoding) wantLayer(l layerID) {
-	if len(e.Layers()) > 0 {
-		l = e.clamp(l)
-	} else {
-		l = topLayer
-	}
 	e.wantLayers(l.bit())
 }
 

@@ -67,6 +67,9 @@ func (h *hop) emit() {
 		}
 		h.bytes += len(p.Packet.Payload)
 		s, o := h.original(p)
+		if o != nil && p.FirstPayload {
+			o.came, o.before = 0, o.came // the far end forgot it
+		}
 		w.carry(w.opt.Link, func() { h.deliver(b[:n], s, o) })
 	}
 	if len(h.out.RTCP) > 0 {

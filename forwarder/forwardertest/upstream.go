@@ -44,6 +44,12 @@ type original struct {
 	captured  []byte      // value of the capture time extension; nil: there is none
 	wire      []byte
 	came      uint64 // when it came to the core, in order of arrivals; 0: it did not
+	before    uint64 // the same, before a link began again with it
+}
+
+// missed tells whether it had not come when a later one did.
+func (o *original) missed(later *original) bool {
+	return o.came == 0 || o.came > later.came || later.before != 0 && (o.before == 0 || o.before > later.before)
 }
 
 // keepSent is how many packets of a stream are remembered.
