@@ -90,8 +90,8 @@ func (d *DownTrack) judge(p *Packet) verdict {
 	if from != d.goal.layer || d.enc != d.goal.enc {
 		d.stepLayer(p, fresh)
 	}
-	if fresh {
-		d.narrow(p)
+	if fresh || s.id != from {
+		s.id = s.narrow(p, s.id)
 	}
 	if s.id != from {
 		copy(s.steps[:], s.steps[1:])
@@ -180,35 +180,32 @@ func (s *layering) within(l layerID) bool {
 // nobody wants.
 func (p *Packet) travels(l layerID) bool { return everything(p.Travels)&l.bit() != 0 }
 
-// narrow steps down to what of the current layer travels, where p begins a picture. Where
-// that is nothing, the segment waits for a keyframe.
-func (d *DownTrack) narrow(p *Packet) {
-	s := &d.seg.layering
-	if p.travels(s.id) {
-		return
+// narrow returns a layer if it travels with p, else the best that does of what is sent with
+// it, or of all if p is of a keyframe. Where there is none the segment waits for one.
+func (s *layering) narrow(p *Packet, l layerID) layerID {
+	if p.travels(l) {
+		return l
 	}
-	var best uint32 = within(s.masks, s.id)
+	from := within(s.masks, l)
 	if p.Layering.Entry == codec.AllLayers {
-		best = codec.AllLayers
+		from = codec.AllLayers
 	}
-	if l, ok := below(best&p.Travels, s.id); ok {
-		s.id = l
-	}
+	return below(from&p.Travels, l)
 }
 
 // below returns the best of some layers for who wants l: with its temporal layer or a lower
-// one, of its spatial layer, else of one below, else of one above; false if there is none.
-func below(layers uint32, l layerID) (layerID, bool) {
+// one, of its spatial layer, else of one below, else of one above; l if there is none.
+func below(layers uint32, l layerID) layerID {
 	for i := range uint8(codec.MaxSpatial) {
 		spatial := l.spatial() - i // below
 		if i > l.spatial() {
 			spatial = i // above
 		}
 		if t := highestOf(layers&spatialBits(spatial, int(l.temporal())), spatial); t != noTemporal {
-			return layerOf(spatial, uint8(t)), true
+			return layerOf(spatial, uint8(t))
 		}
 	}
-	return l, false
+	return l
 }
 
 // needsKeyframe tells whether the track waits for one to change its spatial layer, or to
@@ -256,7 +253,7 @@ func (d *DownTrack) judgeLate(p *Packet) verdict {
 	if s.wasCut(p.Seq) {
 		return leaveIt
 	}
-	s.as = s.place(p)
+	s.as = s.narrow(p, s.place(p))
 	switch {
 	case len(p.Payload) == 0:
 		return sendIt

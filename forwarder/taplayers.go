@@ -14,35 +14,46 @@ import (
 // as where a layer is left out at the origin.
 //
 // A link becomes narrower at any new picture: nobody is on what is left out. It becomes wider by
-// temporal layers with a picture that may be entered, and by spatial ones with a keyframe. Each
-// packet of a narrow one says what travels, so that a subscriber steps up where that does.
+// temporal layers where they may be entered, one at a time, and by spatial ones with a
+// keyframe. Each packet of a narrow one says what travels, so that a subscriber steps up where
+// that does.
 
-// turn lets the link of an encoding become narrower, or wider, where p begins a picture.
+// turn lets the link of an encoding become narrower where p begins a picture, and wider
+// where p says so, which may be with a later spatial layer of it.
 func (s *tapStream) turn(p *Packet) {
-	if s.enc.format.Name.Kind() != codec.Video || len(p.Payload) == 0 || s.begun && p.Timestamp == s.picture || p.Seq <= s.highest {
+	if s.enc.format.Name.Kind() != codec.Video || len(p.Payload) == 0 || p.Seq <= s.highest {
 		return
 	}
+	fresh := !s.begun || p.Timestamp != s.picture
 	s.begun, s.picture = true, p.Timestamp
 	if p.Layering.Masks != nil {
 		s.masks = p.Layering.Masks
 	}
-	if s.want == codec.AllLayers && (s.travels == 0 || p.Layering.Entry == codec.AllLayers) {
+	switch {
+	case s.want == codec.AllLayers && (s.travels == 0 || p.Layering.Entry == codec.AllLayers):
 		s.travels = 0
-		return
+	case fresh:
+		if next := s.next(p); next != 0 { // else nothing that is wanted can be had before a keyframe
+			s.travels = next
+		}
+	case s.travels != 0 && p.Layering.Entry != 0:
+		s.travels |= s.next(p)
 	}
+}
+
+// next returns the layers that are wanted, or needed for those, and can travel from p on.
+func (s *tapStream) next(p *Packet) uint32 {
 	var next uint32
 	for spatial := range uint8(codec.MaxSpatial) {
 		if l, ok := s.reach(spatial, p); ok {
 			next |= within(s.masks, l)
 		}
 	}
-	if next != 0 { // else nothing that is wanted can be had before a keyframe
-		s.travels = next
-	}
+	return next
 }
 
-// reach returns the highest wanted temporal layer of a spatial one that can travel from p's
-// picture on; false if there is none.
+// reach returns the highest wanted temporal layer of a spatial one that can travel from p
+// on; false if there is none.
 func (s *tapStream) reach(spatial uint8, p *Packet) (layerID, bool) {
 	wanted := highestOf(s.want, spatial)
 	came := everything(p.Travels)

@@ -26,6 +26,8 @@ func TestLinkedLayersPass(t *testing.T) {
 // TestLinkedSwitches selects layers at random behind a link, of which only what somebody
 // wants travels.
 func TestLinkedSwitches(t *testing.T) {
+	var seeds []uint64
+	for i := range uint64(100) { seeds = append(seeds, i) }
 	for name, o := range layered() {
 		for _, loss := range []float64{0, 0.02} {
 			t.Run(fmt.Sprint(name, loss), func(t *testing.T) {
@@ -33,7 +35,7 @@ func TestLinkedSwitches(t *testing.T) {
 				o := smooth(o)
 				o.Select, o.Calm = time.Second, 10*time.Second
 				o.Linked, o.Link = true, Network{Delay: 5 * time.Millisecond, Loss: loss}
-				for _, seed := range []uint64{1, 7, 8, 9, 10, 11,12,13,14,15,16,17,18,19,20} {
+				for _, seed := range seeds {
 					w := New(seed, o)
 					w.Run(30 * time.Second)
 					if err := w.Err(); err != nil {
