@@ -310,7 +310,7 @@ func (m *mapping) wasCut(in uint64) bool {
 // first packet. A session begins with the publisher's.
 func (d *DownTrack) align(first *Packet) {
 	d.seg.shift = numbers{}
-	if !d.numbered || first == nil {
+	if d.numbered == 0 || first == nil {
 		return
 	}
 	l := &first.Layering
@@ -375,27 +375,18 @@ func (p *OutPacket) describe(id layerID, out *Output) {
 	}
 }
 
-// follow takes the numbers of a packet that was sent, where they are ahead: a late one
-// may be behind, or be the highest sent though its number is lower than an empty one's.
-// all takes them as they are.
-func (n *numbers) follow(o *OutPacket, all bool) {
+// follow takes the numbers of a packet that was sent. The caller sees
+// to it that none with a later one was: of running numbers in 7 bits nobody can tell
+// whether one that comes late is behind.
+func (n *numbers) follow(o *OutPacket) {
 	flags := o.Packet.Layering.Flags
-	ahead := int16(o.numbers.picture - n.picture)
-	switch {
-	case flags&codec.HasPictureID == 0:
-		ahead = 0
-	case flags&codec.WidePictureID != 0:
-		ahead <<= 16 - 15
-	default:
-		ahead <<= 16 - 7
-	}
-	if ahead > 0 || all {
+	if flags&codec.HasPictureID != 0 {
 		n.picture = o.numbers.picture
 	}
-	if flags&codec.HasTL0PicIdx != 0 && (all || int8(o.numbers.tl0-n.tl0) > 0) {
+	if flags&codec.HasTL0PicIdx != 0 {
 		n.tl0 = o.numbers.tl0
 	}
-	if flags&codec.HasFrameNumber != 0 && (all || int16(o.numbers.frame-n.frame) > 0) {
+	if flags&codec.HasFrameNumber != 0 {
 		n.frame = o.numbers.frame
 	}
 }
