@@ -65,6 +65,9 @@ func (s *tapStream) record(number uint64) (sentAs, bool) {
 // as is what leaves for p, and what is added to it.
 func (s *tapStream) as(p *Packet) (*Packet, *stamp) {
 	r, _ := s.record(p.Seq)
+	if r.number == 0 { // as it came
+		r.travels, r.left = p.Travels, p.Left
+	}
 	if r.plain() {
 		return p, s.fresh
 	}

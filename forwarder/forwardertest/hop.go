@@ -8,39 +8,63 @@ import (
 	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
-// A hop is a link from the publisher's core to the one that subscribers are at.
+// A hop is a link from one node's core to the next one's. The last one has the subscribers.
 type hop struct {
 	p       *publisher
-	origin  *forwarder.Publisher
+	from    *forwarder.Publisher
+	to      *forwarder.Publisher
+	next    *hop // nil: to has the subscribers
 	tap     *forwarder.Tap
 	out     forwarder.Output
-	ticking time.Time // of the subscribers' core
+	ticking time.Time // of to
 	bytes   int       // of payload that crossed the link
 }
 
 // tapEvery is how often a tap is asked for what is due.
 const tapEvery = 20 * time.Millisecond
 
-// link puts a link behind the publisher's core.
-func (p *publisher) link() {
-	origin := p.core
-	h := &hop{p: p, origin: origin, tap: forwarder.NewTap(origin, forwarder.TapConfig{SSRC: 2})}
-	d := origin.Describe()
-	p.hop, p.core = h, forwarder.NewPublisher(d.PublisherConfig())
-	h.again()
-	h.tickLater()
+// link puts a chain of links behind the publisher's core.
+func (p *publisher) link(n int) {
+	last := &p.hop
+	for range n {
+		h := &hop{p: p, from: p.core, tap: forwarder.NewTap(p.core, forwarder.TapConfig{SSRC: 2})}
+		d := p.core.Describe()
+		h.to = forwarder.NewPublisher(d.PublisherConfig())
+		*last, p.core, last = h, h.to, &h.next
+		h.again()
+		h.tickLater()
+	}
 }
 
 // up is the core that the publisher sends to.
 func (p *publisher) up() *forwarder.Publisher {
 	if p.hop != nil {
-		return p.hop.origin
+		return p.hop.from
 	}
 	return p.core
 }
 
+// lastHop is the one to the subscribers' core; nil: there is none.
+func (p *publisher) lastHop() *hop {
+	h := p.hop
+	for h != nil && h.next != nil {
+		h = h.next
+	}
+	return h
+}
+
+// before is the hop to where h begins; nil: the publisher sends there.
+func (h *hop) before() *hop {
+	for b := h.p.hop; b != nil; b = b.next {
+		if b.next == h {
+			return b
+		}
+	}
+	return nil
+}
+
 func (h *hop) again() {
-	if h.origin.Ended() {
+	if h.from.Ended() {
 		return
 	}
 	h.pull()
@@ -67,7 +91,7 @@ func (h *hop) emit() {
 		}
 		h.bytes += len(p.Packet.Payload)
 		s, o := h.original(p)
-		if o != nil && p.FirstPayload {
+		if o != nil && p.FirstPayload && h.next == nil {
 			o.came, o.before = 0, o.came // the far end forgot it
 		}
 		w.carry(w.opt.Link, func() { h.deliver(b[:n], s, o) })
@@ -75,21 +99,25 @@ func (h *hop) emit() {
 	if len(h.out.RTCP) > 0 {
 		b := slices.Clone(h.out.RTCP)
 		w.carry(w.opt.Link, func() {
-			if !h.p.core.Ended() {
-				h.p.core.HandleRTCP(w.now, b)
+			if !h.to.Ended() {
+				h.to.HandleRTCP(w.now, b)
 				h.tickLater()
 			}
 		})
 	}
 	for _, e := range h.out.Wishes {
-		h.origin.RequestKeyframe(e)
-		h.p.tickLater()
+		h.from.RequestKeyframe(e)
+		if b := h.before(); b != nil {
+			b.tickLater()
+		} else {
+			h.p.tickLater()
+		}
 	}
 }
 
 // original finds what the publisher sent.
 func (h *hop) original(p *forwarder.OutPacket) (*upstream, *original) {
-	for _, t := range h.origin.Describe().Tracks {
+	for _, t := range h.from.Describe().Tracks {
 		for _, e := range t.Encodings {
 			if e.SSRC != p.SSRC {
 				continue
@@ -106,10 +134,13 @@ func (h *hop) original(p *forwarder.OutPacket) (*upstream, *original) {
 
 func (h *hop) deliver(b []byte, s *upstream, o *original) {
 	p := h.p
-	if p.core.Ended() {
+	switch {
+	case h.to.Ended():
 		return
-	}
-	if p.core.HandleRTP(p.w.now, b) {
+	case !h.to.HandleRTP(p.w.now, b):
+	case h.next != nil:
+		h.next.pull()
+	default:
 		p.came++
 		if o != nil {
 			o.came, s.lastCame = p.came, p.w.now
@@ -122,8 +153,8 @@ func (h *hop) deliver(b []byte, s *upstream, o *original) {
 
 // tickLater sees to it that the deadline of the subscribers' core is met.
 func (h *hop) tickLater() {
-	at := h.p.core.Deadline()
-	if !h.ticking.IsZero() && !at.Before(h.ticking) || h.p.core.Ended() {
+	at := h.to.Deadline()
+	if !h.ticking.IsZero() && !at.Before(h.ticking) || h.to.Ended() {
 		return
 	}
 	h.ticking = at
@@ -132,13 +163,13 @@ func (h *hop) tickLater() {
 
 func (h *hop) tick(at time.Time) {
 	w := h.p.w
-	if h.ticking != at || h.p.core.Ended() {
+	if h.ticking != at || h.to.Ended() {
 		return
 	}
 	h.ticking = time.Time{}
-	if b := h.p.core.Tick(w.now, 2*w.opt.Link.Delay, nil); len(b) > 0 {
+	if b := h.to.Tick(w.now, 2*w.opt.Link.Delay, nil); len(b) > 0 {
 		w.carry(w.opt.Link, func() {
-			if h.origin.Ended() {
+			if h.from.Ended() {
 				return
 			}
 			h.out.Reset()
@@ -149,10 +180,13 @@ func (h *hop) tick(at time.Time) {
 	h.tickLater()
 }
 
-// LinkBytes is how many bytes of payload crossed the link of the last publisher.
-func (w *World) LinkBytes() int {
-	if w.pub == nil || w.pub.hop == nil {
-		return 0
+// LinkBytes is how many bytes of payload crossed each link of the last publisher.
+func (w *World) LinkBytes() []int {
+	var all []int
+	if w.pub != nil {
+		for h := w.pub.hop; h != nil; h = h.next {
+			all = append(all, h.bytes)
+		}
 	}
-	return w.pub.hop.bytes
+	return all
 }

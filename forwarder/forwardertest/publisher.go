@@ -57,8 +57,8 @@ func (w *World) startPublisher() {
 		video.RIDs = append(video.RIDs, s.rid)
 	}
 	p.core = forwarder.NewPublisher(forwarder.PublisherConfig{Tracks: []forwarder.PublisherTrack{audio, video}, SSRC: 1})
-	if w.opt.Linked {
-		p.link()
+	if w.opt.Links > 0 {
+		p.link(w.opt.Links)
 	}
 	w.pub = p
 	for _, s := range w.subs {

@@ -211,8 +211,8 @@ func (s *subscriber) emit() {
 		if p := s.w.pub; p != nil && !p.core.Ended() {
 			p.core.RequestKeyframe(e)
 			p.tickLater()
-			if p.hop != nil {
-				p.hop.tickLater()
+			if h := p.lastHop(); h != nil {
+				h.tickLater()
 			}
 		}
 	}

@@ -256,7 +256,7 @@ func (s *upstream) deliver(b []byte, o *original) {
 			return
 		}
 		if p.hop != nil {
-			if p.hop.origin.HandleRTP(p.w.now, b) {
+			if p.hop.from.HandleRTP(p.w.now, b) {
 				p.hop.pull()
 			}
 		} else if p.core.HandleRTP(p.w.now, b) {

@@ -1,12 +1,11 @@
 package forwardertest
 import ("testing";"time")
 func TestZZ(t *testing.T) {
-	o := smooth(layered()["av1 mixed"])
+	for seed := range uint64(60) {
+	o := linked(layered()["h264"], 2, 0.02)
 	o.Select, o.Calm = time.Second, 10*time.Second
-	o.Linked, o.Link = true, Network{Delay: 5 * time.Millisecond, Loss: 0.02}
-	for _, s := range []uint64{13,19} {
-	w := New(s, o)
+	w := New(seed, o)
 	w.Run(30 * time.Second)
-	t.Error(w.Err())
+	if w.Err()!= nil { t.Error(seed, w.Err()) }
 	}
 }
