@@ -91,8 +91,8 @@ func (h *hop) emit() {
 		}
 		h.bytes += len(p.Packet.Payload)
 		s, o := h.original(p)
-		if o != nil && p.FirstPayload && h.next == nil {
-			o.came, o.before = 0, o.came // the far end forgot it
+		if o != nil && o.came != 0 && p.FirstPayload && h.next == nil {
+			s.forget() // the far end begins again with it
 		}
 		w.carry(w.opt.Link, func() { h.deliver(b[:n], s, o) })
 	}
@@ -130,6 +130,15 @@ func (h *hop) original(p *forwarder.OutPacket) (*upstream, *original) {
 		}
 	}
 	return nil, nil
+}
+
+// forget notes that all that came so far did so before the far end began again.
+func (s *upstream) forget() {
+	for _, o := range s.sent {
+		if o.came != 0 {
+			o.came, o.before = 0, o.came
+		}
+	}
 }
 
 func (h *hop) deliver(b []byte, s *upstream, o *original) {
