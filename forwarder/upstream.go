@@ -104,9 +104,6 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	p.travels(h, pkt)
 	e.layers.read(e.format, info, pkt)
 	p.layerExtensions(s, h, pkt)
-	if pkt.Left > 0 {
-		pkt.Layering.Entry = 0 // nobody begins with what is not there
-	}
 	e.push(pkt, info)
 	p.counts.Reordered += e.reordered - reordered
 	if next := &p.nextChoice[s.track.Kind]; e.keyframe.Load() != before || !now.Before(*next) {
