@@ -34,7 +34,7 @@ func (s *subscriber) checkJoin() {
 	}
 	kept := best.History().At(best.Keyframe().Index) != nil
 	w.after(beginWithin, func() {
-		if kept && s.core.Track(codec.Video).Counts().FirstKeyframe.IsZero() {
+		if kept && len(s.seen) == 0 {
 			w.fail("liveness: subscriber %d was not sent the keyframe it found", s.index)
 		}
 	})

@@ -30,7 +30,7 @@ func (p *publisher) tick(at time.Time) {
 
 // feedback is what the publisher does about RTCP from us.
 func (p *publisher) feedback(b []byte) {
-	packets, err := rtcp.Unmarshal(b)
+	packets, err := rtcp.Unmarshal(p.w.opt.garble.upwards(b))
 	if err != nil {
 		p.w.fail("publisher %d got unreadable feedback: %v", p.id, err)
 		return

@@ -125,7 +125,7 @@ func (s *upstream) sendPicture() {
 	ts := s.timestamp()
 	for _, f := range s.ladder.next(key) {
 		f.publisher, f.encoding, f.captured = s.pub.id, uint8(s.index), w.now.UnixNano()
-		f.sets = key && f.spatial == 0 && w.opt.Codec == codec.H264 && (!w.opt.StripParameters || !s.sentSets)
+		f.sets = key && f.spatial == 0 && w.opt.hasSets() && (!w.opt.StripParameters || !s.sentSets)
 		s.sendFrame(f, ts)
 	}
 	s.count++
@@ -194,10 +194,9 @@ func (s *upstream) pad(ts uint32) {
 // sendSets sends parameter sets as a packet of their own, with the frame's
 // timestamp, as libdatachannel does.
 func (s *upstream) sendSets(f *layerFrame, ts uint32) {
-	sps := s.sps()
-	b := append([]byte{0x78, 0, byte(len(sps))}, sps...)
-	b = append(b, 0, 4, 0x68, 0xce, 0x38, 0x80)
-	s.transmit(&original{timestamp: ts, payload: payload{bytes: b}}, s.describe(f, true, false))
+	o := original{timestamp: ts}
+	s.aggregate(&o.payload, s.sets())
+	s.transmit(&o, s.describe(f, true, false))
 }
 
 // transmit sends a packet with the next number.
