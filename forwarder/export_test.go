@@ -171,12 +171,3 @@ const WantHold = wantHold
 
 // LinkAged is the bound of the same name.
 const LinkAged = linkAged
-
-// Aged returns how many ages a tap keeps of any encoding, at most.
-func (t *Tap) Aged() int {
-	most := 0
-	for _, s := range t.streams {
-		most = max(most, len(s.aged))
-	}
-	return most
-}

@@ -19,6 +19,8 @@ func (t *Tap) HandleRTCP(now time.Time, b []byte, out *Output) {
 		case r.kind == rtcpApp:
 			if b, ok := r.linkMessage(linkUnwanted); ok {
 				t.sleep(b)
+			} else if b, ok := r.linkMessage(linkLayers); ok {
+				t.wantedLayers(b)
 			}
 		case r.is(rtcpPSFB, formatFIR):
 			for b := r.fci(); len(b) > 0; b = b[firBytes:] {
@@ -59,6 +61,10 @@ func (t *Tap) resend(s *tapStream, seq uint16, out *Output) {
 	}
 	p := s.enc.hist.BySeq(nearest(last.Seq, seq))
 	if p == nil || p.Index >= s.pos {
+		t.counts.Forgotten++
+		return
+	}
+	if _, ok := s.record(p.Seq); !ok {
 		t.counts.Forgotten++
 		return
 	}

@@ -101,6 +101,7 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	before := e.keyframe.Load()
 	reordered := e.reordered
 	info := codec.Inspect(e.format, pkt.Payload)
+	p.travels(h, pkt)
 	e.layers.read(e.format, info, pkt)
 	p.layerExtensions(s, h, pkt)
 	e.push(pkt, info)

@@ -22,8 +22,9 @@ const (
 	VideoLayers                               // video-layers-allocation00
 	FrameMarking                              // draft-ietf-avtext-framemarking
 	Age                                       // between nodes only: how long ago the publisher's node got the packet
+	Travels                                   // between nodes only: which layers travel, and how much of the packet was left out
 
-	NumExtensions = int(Age) + 1 // one more than the largest Extension: the size of a table by Extension
+	NumExtensions = int(Travels) + 1 // one more than the largest Extension: the size of a table by Extension
 )
 
 var extensionURIs = [NumExtensions]string{

@@ -57,6 +57,8 @@ type Options struct {
 	RTX              bool // towards subscribers; the publisher's always is
 	TransportCC      bool // towards subscribers
 	Up, Down         Network
+	Links            int           // how many links lie between the publisher's node and the subscribers'
+	Link             Network       // each one's
 	Subscribers      int           // 0 is 3; they join at random times
 	Rejoin           time.Duration // mean life of a subscriber session; 0: endless
 	Restart          time.Duration // mean life of a publisher session; 0: endless

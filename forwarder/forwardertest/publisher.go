@@ -27,6 +27,7 @@ type publisher struct {
 	first   time.Time // when the core had a keyframe to send
 	came    uint64    // packets that came to the core
 	unheard int       // requests for keyframes that were lost
+	hop     *hop      // behind which the subscribers' core is; nil: there is none
 }
 
 func (w *World) startPublisher() {
@@ -57,6 +58,9 @@ func (w *World) startPublisher() {
 		video.RIDs = append(video.RIDs, s.rid)
 	}
 	p.core = forwarder.NewPublisher(forwarder.PublisherConfig{Tracks: []forwarder.PublisherTrack{audio, video}, SSRC: 1})
+	if w.opt.Links > 0 {
+		p.link(w.opt.Links)
+	}
 	w.pub = p
 	for _, s := range w.subs {
 		s.attach(p)
@@ -117,6 +121,7 @@ func (p *publisher) end() {
 	}
 	p.gone = true
 	w.after(w.upTo(4*time.Second), func() {
+		p.up().End()
 		p.core.End()
 		for _, s := range w.subs {
 			s.attach(nil)

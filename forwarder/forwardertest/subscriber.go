@@ -212,6 +212,9 @@ func (s *subscriber) emit() {
 		if p := s.w.pub; p != nil && !p.core.Ended() {
 			p.core.RequestKeyframe(e)
 			p.tickLater()
+			if h := p.lastHop(); h != nil {
+				h.tickLater()
+			}
 		}
 	}
 }

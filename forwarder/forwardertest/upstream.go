@@ -45,6 +45,12 @@ type original struct {
 	captured  []byte      // value of the capture time extension; nil: there is none
 	wire      []byte
 	came      uint64 // when it came to the core, in order of arrivals; 0: it did not
+	before    uint64 // the same, before a link began again with it
+}
+
+// missed tells whether it had not come when a later one did.
+func (o *original) missed(later *original) bool {
+	return o.came == 0 || o.came > later.came || later.before != 0 && (o.before == 0 || o.before > later.before)
 }
 
 // keepSent is how many packets of a stream are remembered.
@@ -249,7 +255,11 @@ func (s *upstream) deliver(b []byte, o *original) {
 		if p.core.Ended() {
 			return
 		}
-		if p.core.HandleRTP(p.w.now, b) {
+		if p.hop != nil {
+			if p.hop.from.HandleRTP(p.w.now, b) {
+				p.hop.pull()
+			}
+		} else if p.core.HandleRTP(p.w.now, b) {
 			p.came++
 			o.came, s.lastCame = p.came, p.w.now
 			p.w.pullAll()
