@@ -171,3 +171,6 @@ const WantHold = wantHold
 
 // LinkAged is the bound of the same name.
 const LinkAged = linkAged
+
+// LinkStillID is the id of the extension that marks packets of a still on links.
+var LinkStillID = linkIDs()[codec.Still]

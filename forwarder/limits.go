@@ -349,6 +349,9 @@ const (
 	// then.
 	// Of the last linkAged numbers of an encoding it remembers how they were sent, for these
 	// to go out the same when they are asked for again. Lower ones are not sent again.
+	// A still's numbers are its own until stillReach later ones were sent: half of those
+	// that 16 bits tell apart.
+	stillReach  = 1<<15 - maxMisorder - stillPackets
 	linkProbe   = 200 * time.Millisecond
 	linkSilence = 3 * time.Second
 	linkFresh   = 20 * time.Millisecond
