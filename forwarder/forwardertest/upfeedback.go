@@ -23,9 +23,22 @@ func (p *publisher) tick(at time.Time) {
 	}
 	p.ticking = time.Time{}
 	if b := p.up().Tick(p.w.now, 2*p.w.opt.Up.Delay, nil); len(b) > 0 {
-		p.w.carry(Network{Loss: p.w.opt.Up.Loss, Delay: p.w.opt.Up.Delay}, func() { p.feedback(b) })
+		if !p.w.carry(Network{Loss: p.w.opt.Up.Loss, Delay: p.w.opt.Up.Delay}, func() { p.feedback(b) }) && asks(b) {
+			p.unheard++
+		}
 	}
 	p.tickLater()
+}
+
+// asks tells whether feedback asks for a keyframe.
+func asks(b []byte) bool {
+	packets, _ := rtcp.Unmarshal(b)
+	for _, pkt := range packets {
+		if _, ok := pkt.(*rtcp.PictureLossIndication); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // feedback is what the publisher does about RTCP from us.

@@ -25,6 +25,7 @@ type upstream struct {
 	wantKey   bool
 	sentSets  bool
 	paused    bool
+	since     time.Time              // when it began to send, paused or came back
 	sent      map[uint32]*original   // by number
 	frames    map[uint64]*layerFrame // by place
 	start     time.Time
@@ -66,7 +67,7 @@ func (s *upstream) toggle() {
 		return
 	}
 	s.paused = !s.paused
-	s.wantKey = true
+	s.wantKey, s.since = true, w.now
 	if s.paused {
 		s.pub.checkFallback(s)
 	}
