@@ -172,11 +172,5 @@ const WantHold = wantHold
 // LinkAged is the bound of the same name.
 const LinkAged = linkAged
 
-// Aged returns how many ages a tap keeps of any encoding, at most.
-func (t *Tap) Aged() int {
-	most := 0
-	for _, s := range t.streams {
-		most = max(most, len(s.aged))
-	}
-	return most
-}
+// LinkStillID is the id of the extension that marks packets of a still on links.
+var LinkStillID = linkIDs()[codec.Still]

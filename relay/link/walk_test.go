@@ -61,7 +61,7 @@ func (f *forest) RoundTrip(r *http.Request) (*http.Response, error) {
 	if f.others[node] {
 		name = "somebody"
 	}
-	text, _ := json.Marshal(map[string]any{"version": 1, "node": name, "subscribers": len(node), "children": children})
+	text, _ := json.Marshal(map[string]any{"version": 2, "node": name, "subscribers": len(node), "children": children})
 	if missing := f.long[node] - len(text); missing > 0 {
 		text = append(text, strings.Repeat(" ", missing)...)
 	}
@@ -230,12 +230,12 @@ func TestPlaceIsForTheCluster(t *testing.T) {
 			p.handler.ServeHTTP(w, r)
 			return w.Code
 		}
-		good := `{"version":1,"stream":"cam"}`
+		good := `{"version":2,"stream":"cam"}`
 		sign := func(body string) string { return secret.Sign(time.Now(), "place question", body) }
 		if got := ask("cam", good, sign(good)); got != http.StatusOK {
 			t.Fatalf("%d", got)
 		}
-		other, next, long := `{"version":1,"stream":"dog"}`, `{"version":2,"stream":"cam"}`, good+strings.Repeat(" ", 4<<10)
+		other, next, long := `{"version":2,"stream":"dog"}`, `{"version":3,"stream":"cam"}`, good+strings.Repeat(" ", 4<<10)
 		for _, one := range []struct {
 			what, stream, body, token string
 			want                      int
