@@ -55,8 +55,8 @@ type KnownEncoding struct {
 // linkIDs gives the ids of header extensions on links, in the one order there is.
 func linkIDs() ExtensionIDs {
 	var ids ExtensionIDs
-	ids[codec.RID], ids[codec.Age], ids[codec.Travels] = 1, 2, 3
-	id := uint8(4)
+	ids[codec.RID], ids[codec.Age], ids[codec.Travels], ids[codec.Still] = 1, 2, 3, 4
+	id := uint8(5)
 	for e := range codec.NumExtensions {
 		if codec.Extension(e).Kept() {
 			ids[e] = id

@@ -139,6 +139,7 @@ const (
 	StarveHold   = starveHold
 	StarveShort  = starveShort
 	SqueezeHold  = squeezeHold
+	StepHeld     = stepHeld
 	TryInterval  = tryInterval
 	TryGrace     = tryGrace
 	NoLimit      = noLimit
@@ -171,3 +172,9 @@ const WantHold = wantHold
 
 // LinkAged is the bound of the same name.
 const LinkAged = linkAged
+
+// LinkStillID and LinkTravelsID are the ids of two extensions on links.
+var LinkStillID, LinkTravelsID = linkIDs()[codec.Still], linkIDs()[codec.Travels]
+
+// StubBytes is the bound of the same name.
+const StubBytes = stubBytes

@@ -130,6 +130,9 @@ func (t *Tap) pull(now time.Time, s *tapStream, out *Output) {
 	}
 	s.enc.want(now) // this node may be fed by a link, too
 	s.enc.wantLayers(s.want)
+	if !t.pullStill(now, s, out) {
+		return
+	}
 	for range passPackets {
 		p := t.next(s)
 		if p == nil {
@@ -214,14 +217,20 @@ type tapStream struct {
 	pos   uint64
 	fresh *stamp // what is added to every packet; nil: nothing
 
-	highest uint64            // number sent
-	floor   uint64            // numbers up to it may have been sent before the last move
-	records []sentAs          // of the last numbers, by number; none while all went out as they are
-	want    uint32            // the layers that somebody at the far end wants
-	travels uint32            // those that are sent whole; 0: all
-	masks   *codec.LayerMasks // the last ones
-	picture uint32            // timestamp of the picture going on
-	begun   bool              // picture is valid
+	highest  uint64            // number sent
+	floor    uint64            // numbers up to it may have been sent before the last move
+	still    *still            // what the link begins with before what comes live; nil: nothing
+	shown    int               // how much of it was sent
+	stillAt  time.Time         // when the first of it was
+	stillSeq uint64            // the number that its first packet is sent under
+	stillOf  *Keyframe         // the last one whose still was
+	lowest   uint64            // number sent; 0: none was
+	records  []sentAs          // of the last numbers, by number; none while all went out as they are
+	want     uint32            // the layers that somebody at the far end wants
+	travels  uint32            // those that are sent whole; 0: all
+	masks    *codec.LayerMasks // the last ones
+	picture  uint32            // timestamp of the picture going on
+	begun    bool              // picture is valid
 
 	asleep   bool // nobody wants it at the far end: it is not sent
 	reported bool // a sender report was sent
@@ -239,14 +248,19 @@ func newTapStream(e *Encoding) *tapStream {
 }
 
 // join goes to where a subscriber would begin: the last keyframe, or the next packet of
-// sound. Where there is none in the history, all that is kept is sent: it may follow.
+// sound. Where there was none yet, all that is kept is sent: it may follow. One that has
+// left the history is sent as a still before what comes live.
 func (s *tapStream) join() {
 	key, tail := s.enc.keyframe.Load(), s.enc.hist.Tail()
+	s.still = nil
 	switch {
 	case s.enc.format.Name.Kind() == codec.Audio:
 		s.move(s.enc.hist.Head())
-	case key != nil && key.early >= tail:
+	case key != nil && key.Index != noIndex && key.early >= tail:
 		s.move(key.early)
+	case key != nil:
+		s.move(s.enc.hist.Head())
+		s.hold(key)
 	default:
 		s.move(tail)
 	}
@@ -268,5 +282,7 @@ func (s *tapStream) after(number uint64) {
 	}
 	if lowest := h.At(h.Tail()); lowest == nil || lowest.Seq > number+1 {
 		s.pos = max(s.pos, from) // too much is missing to follow on it
+	} else {
+		s.still = nil
 	}
 }

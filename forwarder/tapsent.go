@@ -29,6 +29,9 @@ func (s *tapStream) mark(p *Packet, age time.Duration) {
 	if p.Seq <= s.floor {
 		return // as before, if it left before
 	}
+	if s.lowest == 0 {
+		s.lowest = p.Seq
+	}
 	s.highest = max(s.highest, p.Seq)
 	r := sentAs{number: p.Seq, travels: s.travelsWith(p), left: p.Left}
 	if age > linkFresh {

@@ -169,7 +169,7 @@ func (p *Publisher) sleep(now time.Time, s *upStream, number uint64) {
 	if !wanted {
 		s.enc.wantedAt.Store(-int64(wantHold))
 	}
-	s.rec, s.nack = reception{}, nacker{}
+	s.rec, s.nack, s.still = reception{}, nacker{}, nil
 	p.publish(codec.Video)
 }
 

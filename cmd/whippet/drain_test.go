@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -106,9 +107,9 @@ func TestClusterNowhereToGo(t *testing.T) {
 	t.Parallel()
 	redis := relaytest.Redis(t)
 	const wait = 8 * time.Second
-	a := startNode(t, redis, "--drain-time="+wait.String())
+	a := startNode(t, redis, "--drain-time="+wait.String(), "--node-id=node-a")
 	at := freeAddress(t)
-	b := startNode(t, redis, "--http="+at, "--public-url=http://"+at)
+	b := startNode(t, redis, "--http="+at, "--public-url=http://"+at, "--jwt-secret="+operatorSecret)
 	a.mustPublish("cam")
 	a.watch("cam").goesOn("before")
 	b.watch("cam").goesOn("before")
@@ -120,7 +121,7 @@ func TestClusterNowhereToGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.logged("event=leaving")
-	time.Sleep(3 * time.Second) // by then b has heard of it
+	b.knowsClosing("node-a")
 	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +136,26 @@ func TestClusterNowhereToGo(t *testing.T) {
 	a.ends()
 	if took := time.Since(begun); !a.cmd.ProcessState.Success() || took < wait {
 		t.Errorf("a node whose subscriber stays ends with %v after %v", a.cmd.ProcessState, took)
+	}
+}
+
+// knowsClosing waits until the node has heard that another one ends.
+func (p *process) knowsClosing(id string) {
+	p.t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		status, body := p.ask("/api/v1/nodes")
+		var list struct{ Items []struct{ ID, State string } }
+		if err := json.Unmarshal(body, &list); status != http.StatusOK || err != nil {
+			p.t.Fatalf("%d %s: %v", status, body, err)
+		}
+		for _, n := range list.Items {
+			if n.ID == id && n.State == "closing" {
+				return
+			}
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("it does not know that %s ends: %s", id, body)
+		}
 	}
 }
 
