@@ -31,9 +31,19 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		if !d.rests(now, out) {
 			d.begin(now, d.enc, d.format, out)
 		}
+	case d.bare && d.lacksParameters():
+		d.begin(now, d.enc, d.format, out)
 	case d.needsKeyframe(), d.seg.refresh != nil && d.seg.refresh == d.enc.Keyframe():
 		d.wish(now, d.enc, out)
 	}
+}
+
+// lacksParameters tells whether a keyframe is next whose sender leaves out the parameter
+// sets: a segment that begins with it supplies them.
+func (d *DownTrack) lacksParameters() bool {
+	key := d.enc.Keyframe()
+	return d.state == running && d.boundary && key != nil && key != d.seg.keyframe && len(key.parameters) > 0 &&
+		key.early >= d.pos && d.atFrameStart()
 }
 
 // want notes on the encodings that the track is on, and shall be on, that they are wanted.
