@@ -68,7 +68,7 @@ func (d *DownTrack) wantedEncoding() *Encoding {
 // at a keyframe; a squeezed track goes on as soon as it can reach its target. It tells
 // whether the track stays where it is.
 func (d *DownTrack) hold(now time.Time) bool {
-	still := d.goal.paused || d.goal.squeezed
+	still := d.goal.paused || d.goal.squeezed && !d.reached()
 	switch {
 	case still && d.state == running && d.boundary && d.atFrameStart():
 		d.state, d.heldAt = held, d.enc.Keyframe()
@@ -82,6 +82,11 @@ func (d *DownTrack) hold(now time.Time) bool {
 		}
 	}
 	return d.state == held && d.goal.paused && !d.enc.Ended()
+}
+
+// reached tells whether the track is on its target, as far as that exists.
+func (d *DownTrack) reached() bool {
+	return d.enc == d.goal.enc && !d.above(d.goal)
 }
 
 // restart begins again at the last keyframe, at the end of a frame if there is
