@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"encoding/binary"
 	"maps"
 	"slices"
 	"time"
@@ -54,8 +55,8 @@ type KnownEncoding struct {
 // linkIDs gives the ids of header extensions on links, in the one order there is.
 func linkIDs() ExtensionIDs {
 	var ids ExtensionIDs
-	ids[codec.RID], ids[codec.Age] = 1, 2
-	id := uint8(3)
+	ids[codec.RID], ids[codec.Age], ids[codec.Travels], ids[codec.Still] = 1, 2, 3, 4
+	id := uint8(5)
 	for e := range codec.NumExtensions {
 		if codec.Extension(e).Kept() {
 			ids[e] = id
@@ -230,4 +231,14 @@ func (p *Publisher) age(h *rtp.Header) time.Duration {
 		return 0
 	}
 	return time.Duration(uint16(b[0])<<8|uint16(b[1])) * time.Millisecond
+}
+
+// travels takes what a link says of the layers of a packet.
+func (p *Publisher) travels(h *rtp.Header, pkt *Packet) {
+	if p.byID.travels == 0 || !h.Extension {
+		return
+	}
+	if b := h.GetExtension(p.byID.travels); len(b) == 6 {
+		pkt.Travels, pkt.Left = binary.BigEndian.Uint32(b), binary.BigEndian.Uint16(b[4:])
+	}
 }

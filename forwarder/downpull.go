@@ -206,9 +206,9 @@ func (d *DownTrack) sequence(p *Packet) uint64 {
 }
 
 func (d *DownTrack) note(now time.Time, seq uint64, o *OutPacket) {
-	if o.Packet.Layering.Flags != 0 {
-		d.numbers.follow(o, !d.numbered)
-		d.numbered = true
+	if o.Packet.Layering.Flags != 0 && !o.Empty && seq > d.numbered {
+		d.numbers.follow(o)
+		d.numbered = seq
 	}
 	if d.kind == codec.Video && o.Packet.Layering.Entry == codec.AllLayers {
 		d.lastKey = max(d.lastKey, seq)

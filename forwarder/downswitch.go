@@ -40,9 +40,18 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 func (d *DownTrack) want(now time.Time, best *Encoding) {
 	if d.enc != nil {
 		d.enc.want(now)
+		d.enc.wantLayer(d.seg.id)
 	}
-	if best != nil && best != d.enc {
+	if best == nil {
+		return
+	}
+	if best != d.enc {
 		best.want(now)
+	}
+	if best == d.goal.enc {
+		best.wantLayer(d.goal.layer)
+	} else {
+		best.wantLayer(topLayer)
 	}
 }
 

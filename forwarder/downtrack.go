@@ -64,7 +64,7 @@ type DownTrack struct {
 	media    uint64 // the highest number of a packet that is of a frame
 	boundary bool   // that packet ended its frame
 	sentAny  bool
-	numbered bool   // numbers are those of what was sent
+	numbered uint64 // the number of the packet that had numbers; 0: there was none
 	ms       uint16 // of the sent map's clock, at the step going on
 	ids      ExtensionIDs
 	seg      segment

@@ -41,14 +41,16 @@ type Encoding struct {
 	status   atomic.Pointer[[]LayerStatus]
 
 	// of one that comes over a link, nanoseconds since its beginning; see sleep
-	wantedAt atomic.Int64  // when somebody last wanted it
-	toldOf   atomic.Uint64 // the highest number the origin told of, while nothing comes
-	toldAt   atomic.Int64  // when the origin last said that it is active, though not sent; 0: never
+	wantedAt atomic.Int64     // when somebody last wanted it
+	wantedOf [2]atomic.Uint32 // layers that somebody wanted in this wantLayerTime and the one before, as bits
+	toldOf   atomic.Uint64    // the highest number the origin told of, while nothing comes
+	toldAt   atomic.Int64     // when the origin last said that it is active, though not sent; 0: never
 
 	// owned by the writer
 	ext    extender
-	bad    uint64 // the number a far jump must be followed by; noNumber: none
-	sleeps bool   // the origin does not send it
+	bad    uint64    // the number a far jump must be followed by; noNumber: none
+	sleeps bool      // the origin does not send it
+	turnAt time.Time // when wantedOf is turned; zero: it never was
 	frame  frame
 	sets   codec.ParameterSets
 	rate   rateMeter
@@ -166,7 +168,7 @@ func (e *Encoding) push(p *Packet, info codec.Info) {
 	before := e.ext.highest
 	newest := e.ext.advance(p.Seq)
 	e.hist.Append(p)
-	e.rate.add(p.At, len(p.Payload))
+	e.rate.add(p.At, p.whole())
 	e.bitrate.Store(e.rate.bitrate)
 	e.measureLayers(p)
 	if len(p.Payload) == 0 {

@@ -173,11 +173,8 @@ const WantHold = wantHold
 // LinkAged is the bound of the same name.
 const LinkAged = linkAged
 
-// Aged returns how many ages a tap keeps of any encoding, at most.
-func (t *Tap) Aged() int {
-	most := 0
-	for _, s := range t.streams {
-		most = max(most, len(s.aged))
-	}
-	return most
-}
+// LinkStillID and LinkTravelsID are the ids of two extensions on links.
+var LinkStillID, LinkTravelsID = linkIDs()[codec.Still], linkIDs()[codec.Travels]
+
+// StubBytes is the bound of the same name.
+const StubBytes = stubBytes

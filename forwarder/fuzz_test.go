@@ -181,6 +181,9 @@ func (m *machine) payload(i int, shape byte) []byte {
 	}
 	frame := vp8Frame(key)[:20]
 	frame[7] = byte(i)
+	if shape&2 != 0 { // X, T: of a temporal layer
+		frame = append([]byte{frame[0] | 0x80, 0x20, m.byte() % 3 << 6}, frame[1:]...)
+	}
 	return frame
 }
 
@@ -335,6 +338,11 @@ func (m *machine) subscribe(i int) {
 	s := &fuzzSubscriber{
 		core:   forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: uint64(i)}),
 		oracle: newWireOracle(m.t, tracks),
+	}
+	s.oracle.encoding = s.core.Track(codec.Video).Encoding
+	if i%3 == 1 {
+		lower := uint8(1)
+		s.core.Select(forwarder.Selection{MaxTemporal: &lower})
 	}
 	s.core.SetPublisher(m.pub)
 	m.subs = append(m.subs, s)

@@ -86,14 +86,19 @@ func (d *DownTrack) judge(p *Packet) verdict {
 		return sendIt
 	}
 	fresh := !s.seen || p.Timestamp != s.picture
-	if from := s.id; from != d.goal.layer || d.enc != d.goal.enc {
-		if d.stepLayer(p, fresh); s.id != from {
-			copy(s.steps[:], s.steps[1:])
-			s.steps[lateSteps-1] = step{p.Seq, p.Timestamp, from}
-		}
+	from := s.id
+	if from != d.goal.layer || d.enc != d.goal.enc {
+		d.stepLayer(p, fresh)
+	}
+	if fresh || s.id != from {
+		s.id = s.narrow(p, s.id)
+	}
+	if s.id != from {
+		copy(s.steps[:], s.steps[1:])
+		s.steps[lateSteps-1] = step{p.Seq, p.Timestamp, from}
 	}
 	s.as = s.id
-	keep := p.Layering.Needed&s.id.bit() != 0
+	keep := p.Layering.Needed&s.id.bit() != 0 && p.Left == 0
 	if fresh {
 		s.turn(p)
 	}
@@ -153,7 +158,7 @@ func (d *DownTrack) stepLayer(p *Packet, fresh bool) {
 	if s.climbed || thin {
 		return
 	}
-	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 {
+	for goal.temporal() > s.id.temporal() && p.Layering.Entry&s.id.above().bit() != 0 && p.travels(s.id.above()) {
 		s.id, s.climbed = s.id.above(), true
 	}
 }
@@ -169,6 +174,38 @@ func (d *DownTrack) stepPictures(temporal uint8) {
 // within tells whether all of a layer is sent with the current one.
 func (s *layering) within(l layerID) bool {
 	return s.masks != nil && s.masks.Within[s.id.spatial()][s.id.temporal()]&layerOf(l.spatial(), min(l.temporal(), s.id.temporal())).bit() != 0
+}
+
+// travels tells whether all of a layer comes from p's picture on: a link leaves out what
+// nobody wants.
+func (p *Packet) travels(l layerID) bool { return everything(p.Travels)&l.bit() != 0 }
+
+// narrow returns a layer if it travels with p, else the best that does of what is sent with
+// it, or of all if p is of a keyframe. Where there is none the segment waits for one.
+func (s *layering) narrow(p *Packet, l layerID) layerID {
+	if p.travels(l) {
+		return l
+	}
+	from := within(s.masks, l)
+	if p.Layering.Entry == codec.AllLayers {
+		from = codec.AllLayers
+	}
+	return below(from&p.Travels, l)
+}
+
+// below returns the best of some layers for who wants l: with its temporal layer or a lower
+// one, of its spatial layer, else of one below, else of one above; l if there is none.
+func below(layers uint32, l layerID) layerID {
+	for i := range uint8(codec.MaxSpatial) {
+		spatial := l.spatial() - i // below
+		if i > l.spatial() {
+			spatial = i // above
+		}
+		if t := highestOf(layers&spatialBits(spatial, int(l.temporal())), spatial); t != noTemporal {
+			return layerOf(spatial, uint8(t))
+		}
+	}
+	return l
 }
 
 // needsKeyframe tells whether the track waits for one to change its spatial layer, or to
@@ -216,9 +253,12 @@ func (d *DownTrack) judgeLate(p *Packet) verdict {
 	if s.wasCut(p.Seq) {
 		return leaveIt
 	}
-	s.as = s.place(p)
-	if len(p.Payload) == 0 {
+	s.as = s.narrow(p, s.place(p))
+	switch {
+	case len(p.Payload) == 0:
 		return sendIt
+	case p.Left > 0:
+		return emptyIt
 	}
 	for i := uint64(1); i <= lateFrame; i++ {
 		for _, q := range [2]*Packet{d.enc.hist.BySeq(p.Seq - i), d.enc.hist.BySeq(p.Seq + i)} {
@@ -270,7 +310,7 @@ func (m *mapping) wasCut(in uint64) bool {
 // first packet. A session begins with the publisher's.
 func (d *DownTrack) align(first *Packet) {
 	d.seg.shift = numbers{}
-	if !d.numbered || first == nil {
+	if d.numbered == 0 || first == nil {
 		return
 	}
 	l := &first.Layering
@@ -335,27 +375,18 @@ func (p *OutPacket) describe(id layerID, out *Output) {
 	}
 }
 
-// follow takes the numbers of a packet that was sent, where they are ahead: a late one
-// may be behind, or be the highest sent though its number is lower than an empty one's.
-// all takes them as they are.
-func (n *numbers) follow(o *OutPacket, all bool) {
+// follow takes the numbers of a packet that was sent. The caller sees
+// to it that none with a later one was: of running numbers in 7 bits nobody can tell
+// whether one that comes late is behind.
+func (n *numbers) follow(o *OutPacket) {
 	flags := o.Packet.Layering.Flags
-	ahead := int16(o.numbers.picture - n.picture)
-	switch {
-	case flags&codec.HasPictureID == 0:
-		ahead = 0
-	case flags&codec.WidePictureID != 0:
-		ahead <<= 16 - 15
-	default:
-		ahead <<= 16 - 7
-	}
-	if ahead > 0 || all {
+	if flags&codec.HasPictureID != 0 {
 		n.picture = o.numbers.picture
 	}
-	if flags&codec.HasTL0PicIdx != 0 && (all || int8(o.numbers.tl0-n.tl0) > 0) {
+	if flags&codec.HasTL0PicIdx != 0 {
 		n.tl0 = o.numbers.tl0
 	}
-	if flags&codec.HasFrameNumber != 0 && (all || int16(o.numbers.frame-n.frame) > 0) {
+	if flags&codec.HasFrameNumber != 0 {
 		n.frame = o.numbers.frame
 	}
 }

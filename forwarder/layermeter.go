@@ -58,7 +58,7 @@ func (e *Encoding) measureLayers(p *Packet) {
 		e.publishLayers(d)
 		m.since, m.bits = p.At, [len(m.bits)]int64{}
 	}
-	n := int64(len(p.Payload)) * 8
+	n := int64(p.whole()) * 8
 	layersOf(m.set, func(l layerID) {
 		if p.Layering.Needed&l.bit() != 0 {
 			m.bits[l] += n

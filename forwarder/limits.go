@@ -354,20 +354,26 @@ const (
 	// is over in 125 ms and live packets go between.
 	// Without a word from the far end for linkSilence it has ended: that has a new link by
 	// then.
-	// Of the last linkAged numbers of an encoding it remembers which were old, for these to
-	// go out the same when they are asked for again; of more in the history, the rest tell
-	// no age.
+	// Of the last linkAged numbers of an encoding it remembers how they were sent, for these
+	// to go out the same when they are asked for again. Lower ones are not sent again.
+	// A still's numbers are its own until stillReach later ones were sent: half of those
+	// that 16 bits tell apart.
+	stillReach  = 1<<15 - maxMisorder - stillPackets
 	linkProbe   = 200 * time.Millisecond
 	linkSilence = 3 * time.Second
 	linkFresh   = 20 * time.Millisecond
 	linkPace    = 200_000_000
-	linkAged    = 8192
+	linkAged    = 4096
 
 	// An encoding that comes over a link is wanted for wantHold after somebody did: all who
 	// are on it say so with each report, each second, and no oftener than each wantStep.
 	// Of one that is not sent the edge is told each asleepInterval, three times in
 	// activeWindow.
+	// A layer that nobody wants is left out after one to two wantLayerTime; a stub has
+	// stubBytes of its payload, in which all codecs tell their layers.
 	wantHold       = 2 * time.Second
+	wantLayerTime  = 1500 * time.Millisecond
+	stubBytes      = 24
 	wantStep       = 100 * time.Millisecond
 	asleepInterval = 500 * time.Millisecond
 

@@ -10,6 +10,8 @@ import (
 // that is lost does no harm.
 //
 //   - linkUnwanted, from the edge: the SSRCs of encodings that nobody there wants.
+//   - linkLayers, from the edge: of encodings of which not all layers are wanted there, the
+//     SSRC and the layers that are, as bits.
 //   - linkAsleep, from the origin: that it does not send one of them, and what an edge
 //     must know of it to offer it to subscribers.
 const (
@@ -17,6 +19,7 @@ const (
 	linkName     = "WHPT"
 	linkUnwanted = 1
 	linkAsleep   = 2
+	linkLayers   = 3
 
 	linkHead      = 8       // of the body: the sender's SSRC, the name
 	asleepBytes   = 8 + 4*8 // before the layers

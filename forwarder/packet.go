@@ -15,6 +15,8 @@ type Packet struct {
 	Timestamp uint32    // in the codec's RTP clock
 	At        time.Time // arrival
 	Marker    bool      // last packet of a frame (video)
+	Left      uint16    // bytes of the payload that a link left out, since nobody here wanted its layer; 0: it is whole
+	Travels   uint32    // over a link: the layers that come whole from its picture on, as bits; 0: all
 	Payload   []byte    // without padding; empty for a probe
 	Ext       []ExtensionValue
 
@@ -27,6 +29,9 @@ const (
 	packetBytes = 136 + 3*8
 	valueBytes  = 32
 )
+
+// whole is how long the payload was when it left the publisher, bytes.
+func (p *Packet) whole() int { return max(len(p.Payload), int(p.Left)) }
 
 // size is the memory p takes in a history.
 func (p *Packet) size() int64 {

@@ -58,7 +58,7 @@ type Publisher struct {
 	cfg    PublisherConfig
 	tracks []*upTrack
 	ids    []forwardedID // union of all sections: ids are unique in a bundle
-	byID   struct{ mid, rid, repaired, transport, layers, marking, age uint8 }
+	byID   struct{ mid, rid, repaired, transport, layers, marking, age, travels, still uint8 }
 	ssrcs  map[uint32]*upStream
 	begun  map[uint32]bool // ids of encodings
 	order  []*upStream     // the same, in order of appearance
@@ -123,6 +123,10 @@ func NewPublisher(cfg PublisherConfig) *Publisher {
 				p.byID.marking = id
 			case codec.Age:
 				p.byID.age = id
+			case codec.Travels:
+				p.byID.travels = id
+			case codec.Still:
+				p.byID.still = id
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package forwarder
 
 import (
-	"maps"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
@@ -130,6 +129,10 @@ func (t *Tap) pull(now time.Time, s *tapStream, out *Output) {
 		return
 	}
 	s.enc.want(now) // this node may be fed by a link, too
+	s.enc.wantLayers(s.want)
+	if !t.pullStill(now, s, out) {
+		return
+	}
 	for range passPackets {
 		p := t.next(s)
 		if p == nil {
@@ -142,9 +145,11 @@ func (t *Tap) pull(now time.Time, s *tapStream, out *Output) {
 		}
 		s.pos++
 		t.counts.Packets++
-		t.counts.Bytes += uint64(len(p.Payload))
+		s.turn(p)
 		s.mark(p, age)
-		t.put(s, p, out).FirstPayload = true
+		o := t.put(s, p, out)
+		o.FirstPayload = true
+		t.counts.Bytes += uint64(len(o.Packet.Payload))
 	}
 	out.More = true
 }
@@ -164,10 +169,11 @@ func (t *Tap) next(s *tapStream) *Packet {
 // put appends p as it is; each time bit for bit as the first time, since a number is
 // encrypted with its own key stream.
 func (t *Tap) put(s *tapStream, p *Packet, out *Output) *OutPacket {
+	p, stamp := s.as(p)
 	o := out.add()
 	*o = OutPacket{
 		Packet: p, IDs: &t.ids, SSRC: s.enc.id, PayloadType: s.enc.pt,
-		Seq: uint16(p.Seq), Timestamp: p.Timestamp, Mark: p.Marker, stamp: s.stampOf(p.Seq),
+		Seq: uint16(p.Seq), Timestamp: p.Timestamp, Mark: p.Marker, stamp: stamp,
 	}
 	return o
 }
@@ -211,9 +217,20 @@ type tapStream struct {
 	pos   uint64
 	fresh *stamp // what is added to every packet; nil: nothing
 
-	highest uint64            // number sent
-	floor   uint64            // numbers up to it may have been sent before the last move
-	aged    map[uint64]uint16 // ages that numbers were sent with, ms; those that were old then
+	highest  uint64            // number sent
+	floor    uint64            // numbers up to it may have been sent before the last move
+	still    *still            // what the link begins with before what comes live; nil: nothing
+	shown    int               // how much of it was sent
+	stillAt  time.Time         // when the first of it was
+	stillSeq uint64            // the number that its first packet is sent under
+	stillOf  *Keyframe         // the last one whose still was
+	lowest   uint64            // number sent; 0: none was
+	records  []sentAs          // of the last numbers, by number; none while all went out as they are
+	want     uint32            // the layers that somebody at the far end wants
+	travels  uint32            // those that are sent whole; 0: all
+	masks    *codec.LayerMasks // the last ones
+	picture  uint32            // timestamp of the picture going on
+	begun    bool              // picture is valid
 
 	asleep   bool // nobody wants it at the far end: it is not sent
 	reported bool // a sender report was sent
@@ -223,60 +240,27 @@ type tapStream struct {
 type stamp struct{ values []ExtensionValue }
 
 func newTapStream(e *Encoding) *tapStream {
-	s := &tapStream{enc: e, aged: map[uint64]uint16{}}
+	s := &tapStream{enc: e, want: codec.AllLayers}
 	if e.rid != "" {
 		s.fresh = &stamp{[]ExtensionValue{{codec.RID, []byte(e.rid)}}}
 	}
 	return s
 }
 
-// move goes to a position, which may be one it was at before.
-func (s *tapStream) move(pos uint64) { s.pos, s.floor = pos, s.highest }
-
-// mark notes that p is sent, at an age. Only what is old when it is first sent tells so:
-// mostly what is sent when the link begins.
-func (s *tapStream) mark(p *Packet, age time.Duration) {
-	s.highest = max(s.highest, p.Seq)
-	if age <= linkFresh || p.Seq <= s.floor {
-		return
-	}
-	if len(s.aged) >= linkAged {
-		s.forget()
-	}
-	if len(s.aged) < linkAged {
-		s.aged[p.Seq] = uint16(min(age, longestAge) / time.Millisecond)
-	}
-}
-
-// forget lets go of the ages of what can not be sent again.
-func (s *tapStream) forget() {
-	if oldest := s.enc.hist.At(s.enc.hist.Tail()); oldest != nil {
-		maps.DeleteFunc(s.aged, func(number uint64, _ uint16) bool { return number+linkAged < oldest.Seq })
-	}
-}
-
-// stampOf is what is added to the packet of a number.
-func (s *tapStream) stampOf(number uint64) *stamp {
-	ms, old := s.aged[number]
-	if !old {
-		return s.fresh
-	}
-	out := &stamp{[]ExtensionValue{{codec.Age, []byte{byte(ms >> 8), byte(ms)}}}}
-	if s.fresh != nil {
-		out.values = append(out.values, s.fresh.values...)
-	}
-	return out
-}
-
 // join goes to where a subscriber would begin: the last keyframe, or the next packet of
-// sound. Where there is none in the history, all that is kept is sent: it may follow.
+// sound. Where there was none yet, all that is kept is sent: it may follow. One that has
+// left the history is sent as a still before what comes live.
 func (s *tapStream) join() {
 	key, tail := s.enc.keyframe.Load(), s.enc.hist.Tail()
+	s.still = nil
 	switch {
 	case s.enc.format.Name.Kind() == codec.Audio:
 		s.move(s.enc.hist.Head())
-	case key != nil && key.early >= tail:
+	case key != nil && key.Index != noIndex && key.early >= tail:
 		s.move(key.early)
+	case key != nil:
+		s.move(s.enc.hist.Head())
+		s.hold(key)
 	default:
 		s.move(tail)
 	}
@@ -298,5 +282,7 @@ func (s *tapStream) after(number uint64) {
 	}
 	if lowest := h.At(h.Tail()); lowest == nil || lowest.Seq > number+1 {
 		s.pos = max(s.pos, from) // too much is missing to follow on it
+	} else {
+		s.still = nil
 	}
 }

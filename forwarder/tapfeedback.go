@@ -19,6 +19,8 @@ func (t *Tap) HandleRTCP(now time.Time, b []byte, out *Output) {
 		case r.kind == rtcpApp:
 			if b, ok := r.linkMessage(linkUnwanted); ok {
 				t.sleep(b)
+			} else if b, ok := r.linkMessage(linkLayers); ok {
+				t.wantedLayers(b)
 			}
 		case r.is(rtcpPSFB, formatFIR):
 			for b := r.fci(); len(b) > 0; b = b[firBytes:] {
@@ -52,18 +54,34 @@ func (t *Tap) nack(r *rtcpReader, out *Output) {
 }
 
 func (t *Tap) resend(s *tapStream, seq uint16, out *Output) {
-	last := s.enc.hist.At(s.pos - 1)
-	if s.pos == 0 || last == nil {
-		t.counts.Forgotten++
+	if t.resendStill(s, seq, out) {
+		t.counts.Resent++
 		return
 	}
-	p := s.enc.hist.BySeq(nearest(last.Seq, seq))
-	if p == nil || p.Index >= s.pos {
+	p := s.sent(seq)
+	if p == nil {
 		t.counts.Forgotten++
 		return
 	}
 	t.counts.Resent++
 	t.put(s, p, out)
+}
+
+// sent returns the packet of the history that was sent under a number; nil if that, or how, is
+// no longer known.
+func (s *tapStream) sent(seq uint16) *Packet {
+	last := s.enc.hist.At(s.pos - 1)
+	if s.pos == 0 || last == nil {
+		return nil
+	}
+	p := s.enc.hist.BySeq(nearest(last.Seq, seq))
+	if p == nil || p.Index >= s.pos {
+		return nil
+	}
+	if _, ok := s.record(p.Seq); !ok {
+		return nil
+	}
+	return p
 }
 
 // keyframe passes a wish on; the encoding's gate merges and limits them.

@@ -101,7 +101,7 @@ func (p *Publisher) Tick(now time.Time, rtt time.Duration, out []byte) []byte {
 		}
 		s.enc.hist.Trim(now)
 		p.ask(now, rtt, s, &c)
-		if s.nack.pending() {
+		if s.nack.pending() || s.still != nil && s.still.nack.pending() {
 			deadline = earlier(deadline, now.Add(nackDelay))
 		}
 		if s.enc.gate.wished {
@@ -217,7 +217,11 @@ func (s *upStream) takesREMB() bool {
 
 // ask appends the NACK and the keyframe request for one stream, if due.
 func (p *Publisher) ask(now time.Time, rtt time.Duration, s *upStream, c *compound) {
-	if p.asked = s.nack.due(now, rtt, p.asked[:0]); len(p.asked) > 0 {
+	p.asked = s.nack.due(now, rtt, p.asked[:0])
+	if s.still != nil {
+		p.asked = s.still.nack.due(now, rtt, p.asked)
+	}
+	if len(p.asked) > 0 {
 		p.counts.Nacks += uint64(len(p.asked))
 		c.begin()
 		c.b = appendNack(c.b, c.ssrc, s.ssrc, p.asked)

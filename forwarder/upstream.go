@@ -30,7 +30,8 @@ type upStream struct {
 	enc    *Encoding
 	rec    reception
 	nack   nacker
-	fir    uint8 // number of the last full intra request (RFC 5104 §4.3.1.1)
+	still  *arrivingStill // over a link; nil: none
+	fir    uint8          // number of the last full intra request (RFC 5104 §4.3.1.1)
 }
 
 // repaired unwraps a retransmission (RFC 4588 §4): its payload begins with the
@@ -56,6 +57,7 @@ func (p *Publisher) repaired(now time.Time, s *upStream, h *rtp.Header, payload 
 // media takes a packet of s that came by itself.
 func (p *Publisher) media(now time.Time, s *upStream, h *rtp.Header, payload []byte) bool {
 	format, ok := s.track.Formats[h.PayloadType]
+	part, still := p.stillPart(h)
 	switch {
 	case !ok:
 		p.counts.Unknown++
@@ -64,6 +66,7 @@ func (p *Publisher) media(now time.Time, s *upStream, h *rtp.Header, payload []b
 		return false
 	case s.enc == nil || s.enc.format != format:
 		p.beginEncoding(now, s, h.PayloadType, format)
+	case still:
 	case !s.enc.far(h.SequenceNumber):
 		s.enc.bad = noNumber
 	case s.enc.bad == uint64(h.SequenceNumber): // RFC 3550 A.1: two in a row
@@ -74,6 +77,12 @@ func (p *Publisher) media(now time.Time, s *upStream, h *rtp.Header, payload []b
 		return false
 	}
 	s.pt = h.PayloadType
+	if still {
+		return p.takeStill(now, s, h, payload, part)
+	}
+	if s.still != nil {
+		s.still.live(now)
+	}
 	return p.push(now, s, h, payload, false)
 }
 
@@ -101,6 +110,7 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	before := e.keyframe.Load()
 	reordered := e.reordered
 	info := codec.Inspect(e.format, pkt.Payload)
+	p.travels(h, pkt)
 	e.layers.read(e.format, info, pkt)
 	p.layerExtensions(s, h, pkt)
 	e.push(pkt, info)
@@ -158,7 +168,7 @@ func (p *Publisher) beginEncoding(now time.Time, s *upStream, pt uint8, format c
 	for _, nal := range s.track.ParameterSets[pt] {
 		s.enc.sets.KeepNAL(format, nal)
 	}
-	s.rec, s.nack = reception{}, nacker{}
+	s.rec, s.nack, s.still = reception{}, nacker{}, nil
 	p.nextChoice[s.track.Kind] = time.Time{}
 	p.publish(s.track.Kind)
 }

@@ -28,6 +28,44 @@ func (e *Encoding) want(now time.Time) {
 	}
 }
 
+// wantLayer notes that a subscriber is on a layer of the encoding, or on its way there.
+func (e *Encoding) wantLayer(l layerID) {
+	e.wantLayers(l.bit())
+}
+
+// wantLayers notes that somebody wants some layers.
+func (e *Encoding) wantLayers(layers uint32) {
+	if e.relayed && e.wantedOf[0].Load()&layers != layers {
+		e.wantedOf[0].Or(layers)
+	}
+}
+
+// wantedLayers are the layers that somebody wanted of late; all while that is not known.
+func (e *Encoding) wantedLayers(now time.Time) uint32 {
+	if len(e.Layers()) < 2 {
+		return codec.AllLayers
+	}
+	if now.Before(e.turnAt) {
+		return e.unlessNew(e.wantedOf[0].Load() | e.wantedOf[1].Load())
+	}
+	first := e.turnAt.IsZero()
+	e.turnAt = now.Add(wantLayerTime)
+	before := e.wantedOf[0].Swap(0)
+	e.wantedOf[1].Store(before)
+	if first {
+		e.wantedOf[1].Store(codec.AllLayers)
+	}
+	return e.unlessNew(e.wantedOf[1].Load())
+}
+
+// unlessNew returns layers, or all of them where there are none.
+func (e *Encoding) unlessNew(layers uint32) uint32 {
+	if layers == 0 {
+		return codec.AllLayers
+	}
+	return layers
+}
+
 // wanted tells whether anybody did of late.
 func (e *Encoding) wanted(now time.Time) bool {
 	return now.Sub(e.since)-time.Duration(e.wantedAt.Load()) < wantHold
@@ -39,13 +77,15 @@ func (e *Encoding) told(now time.Time) bool {
 	return at != 0 && now.Sub(e.since)-time.Duration(at) < activeWindow
 }
 
-// wants appends what the origin must know of whom nobody wants: at once when that changes,
-// and each linkProbe, by which it also knows that we are there.
+// wants appends what the origin must know of whom nobody wants, and of whose layers: at once
+// when that changes, and each linkProbe, by which it also knows that we are there.
 func (p *Publisher) wants(now time.Time, c *compound) {
 	if !p.cfg.Relayed {
 		return
 	}
 	all := p.appendUnwanted(now, p.unwantedNow[:0])
+	sleeping := len(all)
+	all = p.appendWantedLayers(now, all)
 	p.unwantedNow = all
 	if now.Before(p.nextWants) && slices.Equal(all, p.unwanted) {
 		return
@@ -53,10 +93,28 @@ func (p *Publisher) wants(now time.Time, c *compound) {
 	p.nextWants = now.Add(linkProbe)
 	p.unwanted = append(p.unwanted[:0], all...)
 	c.begin()
-	c.b = appendLinkMessage(c.b, linkUnwanted, c.ssrc, len(all))
-	for _, ssrc := range all {
+	c.b = appendLinkMessage(c.b, linkUnwanted, c.ssrc, sleeping)
+	for _, ssrc := range all[:sleeping] {
 		c.b = binary.BigEndian.AppendUint32(c.b, ssrc)
 	}
+	c.b = appendLinkMessage(c.b, linkLayers, c.ssrc, len(all)-sleeping)
+	for _, word := range all[sleeping:] {
+		c.b = binary.BigEndian.AppendUint32(c.b, word)
+	}
+}
+
+// appendWantedLayers appends the SSRCs of encodings of which not all layers are wanted, and
+// those that are.
+func (p *Publisher) appendWantedLayers(now time.Time, all []uint32) []uint32 {
+	for _, s := range p.order {
+		if s.enc == nil || s.track.Kind != codec.Video || s.enc.sleeps || !s.enc.wanted(now) {
+			continue
+		}
+		if layers := s.enc.wantedLayers(now); layers != codec.AllLayers {
+			all = append(all, s.ssrc, layers)
+		}
+	}
+	return all
 }
 
 func (p *Publisher) appendUnwanted(now time.Time, all []uint32) []uint32 {
@@ -111,7 +169,7 @@ func (p *Publisher) sleep(now time.Time, s *upStream, number uint64) {
 	if !wanted {
 		s.enc.wantedAt.Store(-int64(wantHold))
 	}
-	s.rec, s.nack = reception{}, nacker{}
+	s.rec, s.nack, s.still = reception{}, nacker{}, nil
 	p.publish(codec.Video)
 }
 

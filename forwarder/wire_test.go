@@ -18,12 +18,14 @@ type wireOracle struct {
 	rtx       map[uint32]*wireTrack // by the SSRC of retransmissions
 	transport uint16
 	counted   bool // transport is valid
+
+	encoding func() *forwarder.Encoding // that is sent
 }
 
 type wireTrack struct {
 	kind    codec.Kind
 	pts     map[uint8]bool
-	sent    map[uint64]wireRecord
+	sent    map[uint64]*wireRecord
 	highest uint64
 	rtxSeq  uint16
 	rtxSent bool
@@ -33,12 +35,15 @@ type wireRecord struct {
 	wire   []byte
 	packet *forwarder.Packet
 	late   bool // numbers above it had been sent
+	media  bool // it is of a frame
+
+	enc *forwarder.Encoding // nil: it is gone
 }
 
 func newWireOracle(t testing.TB, tracks []forwarder.SubscriberTrack) *wireOracle {
 	o := &wireOracle{t: t, tracks: map[uint32]*wireTrack{}, rtx: map[uint32]*wireTrack{}}
 	for _, s := range tracks {
-		w := &wireTrack{kind: s.Kind, pts: map[uint8]bool{}, sent: map[uint64]wireRecord{}}
+		w := &wireTrack{kind: s.Kind, pts: map[uint8]bool{}, sent: map[uint64]*wireRecord{}}
 		for _, f := range s.Formats {
 			w.pts[f.PT], w.pts[f.RTX] = true, true
 		}
@@ -84,26 +89,70 @@ func (o *wireOracle) first(w *wireTrack, p *forwarder.OutPacket, b []byte) {
 		o.t.Fatalf("payload type %d was not negotiated", p.PayloadType)
 	}
 	o.count(p)
-	late := ext < w.highest
-	w.sent[ext] = wireRecord{b, p.Packet, late}
-	w.highest = max(w.highest, ext)
-	if before, ok := w.sent[ext-1]; ok && !before.late {
-		o.pair(w, before.packet, p.Packet)
+	r := &wireRecord{wire: b, packet: p.Packet, late: ext < w.highest, media: len(p.Packet.Payload) > 0 && !p.Empty}
+	if w.kind == codec.Video {
+		r.enc = o.encoding()
 	}
-	if next, ok := w.sent[ext+1]; ok && !late {
-		o.pair(w, p.Packet, next.packet)
+	w.sent[ext] = r
+	w.highest = max(w.highest, ext)
+	if before, empty := w.before(ext); before != nil && r.media && w.kind == codec.Video {
+		o.pair(before, r, empty)
 	}
 }
 
-// pair checks two packets that follow on each other. Behind a late one holes may have
-// been closed already, of frames that had ended if theirs have markers. Random input mixes
-// the packets of two frames, and what is left out of one is no gap in the other; whether one
-// frame is whole is seen in forwardertest, where frames are.
-func (o *wireOracle) pair(w *wireTrack, a, b *forwarder.Packet) {
-	follows := b.Seq == a.Seq+1 || a.Seq == 0 || b.Seq == 0
-	if w.kind == codec.Video && !follows && !a.Marker && a.Timestamp != b.Timestamp && len(a.Payload) > 0 {
-		o.t.Fatalf("%d comes after %d, which ends no frame, without a gap", b.Seq, a.Seq)
+// before returns the last packet of a frame before a number, with nothing but empty ones
+// and no hole between, and how many these are; nil if there is none, or one of them came
+// late.
+func (w *wireTrack) before(ext uint64) (r *wireRecord, empty uint64) {
+	for ; ; empty++ {
+		ext--
+		r, ok := w.sent[ext]
+		if !ok || r.late {
+			return nil, 0
+		}
+		if r.media {
+			return r, empty
+		}
 	}
+}
+
+// pair checks two packets that follow on each other but for empty ones. Behind a late one holes may have
+// been closed already, of frames that had ended if theirs have markers.
+func (o *wireOracle) pair(a, b *wireRecord, empty uint64) {
+	p, q := a.packet, b.packet
+	follows := q.Seq == p.Seq+1+empty || p.Seq == 0 || q.Seq == 0
+	if !follows && !p.Marker && !a.excuses(b, empty > 0) {
+		o.t.Fatalf("%d comes after %d, which ends no frame, without a gap", q.Seq, p.Seq)
+	}
+}
+
+// excuses tells whether what is left out between two packets of one encoding is no gap:
+// random input mixes the packets of frames, and something of another frame came between two
+// of one, or right behind the first, and an empty packet tells of it; or what lies between
+// came before the first, and was left out by then. What has left the history is not known
+// any more.
+func (r *wireRecord) excuses(next *wireRecord, told bool) bool {
+	if r.enc == nil || next.enc == nil || r.enc != next.enc {
+		return r.enc == nil || next.enc == nil
+	}
+	a, b, hist := r.packet, next.packet, r.enc.History()
+	if hist.BySeq(a.Seq) != a || hist.BySeq(b.Seq) != b {
+		return true
+	}
+	for seq := a.Seq + 1; seq < b.Seq; seq++ {
+		p := hist.BySeq(seq)
+		if p == nil {
+			if hist.Gone(seq) {
+				return true
+			}
+			continue
+		}
+		other := p.Timestamp != a.Timestamp || len(p.Payload) == 0
+		if p.Index < a.Index || other && (a.Timestamp == b.Timestamp || told && seq == a.Seq+1) {
+			return true
+		}
+	}
+	return false
 }
 
 func (o *wireOracle) count(p *forwarder.OutPacket) {

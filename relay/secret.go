@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"strconv"
 	"strings"
@@ -54,9 +53,6 @@ func (s Secret) Digest(purpose string, texts ...string) string {
 		panic(err) // only for a length nobody asks for
 	}
 	mac := hmac.New(sha256.New, key)
-	for _, t := range texts { // with its length: no two lists are the same bytes
-		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(t))))
-		mac.Write([]byte(t))
-	}
+	mac.Write(joined(texts))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

@@ -281,3 +281,27 @@ func credentials(description string) [2]string {
 	}
 	return c
 }
+
+// TestW15_TakeoverBeforeConnected: a publisher that is replaced before its transport is up learns it as
+// soon as that is, not by a timeout of ICE, and has lost the name and its session's URL at once.
+func TestW15_TakeoverBeforeConnected(t *testing.T) {
+	run(t, stream.Config{Takeover: true}, func(t *testing.T, n *signalingtest.Node, x *signalingtest.Target) {
+		first, err := n.TryPublish(t, "live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := n.TryPublish(t, "live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Gone(t, signalingtest.PathOf(t, first.URL()), 0)
+		select {
+		case <-first.Done():
+		case <-time.After(2 * time.Second):
+			t.Error("the replaced publisher was not told")
+		}
+		if err := second.WaitConnected(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -53,8 +53,8 @@ func (h *Handler) Open(ctx context.Context, s *signaling.Session, offer *sdp.Off
 		claim.Release()
 		return signaling.Opening{}, err
 	}
-	s.Owns(peer)
-	s.OnEnd(func(signaling.Reason) { claim.Release() }) // before the peer: the name is free first
+	s.OwnsPeer(peer)
+	s.OnEnd(func(signaling.Reason) { claim.Release() })
 	source.Attach(peer)
 	publication := claim.Start(source, signaling.PublisherConfig(offer))
 	if publication == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whippet-media/whippet/auth"
+	"github.com/whippet-media/whippet/internal/client"
+	"github.com/whippet-media/whippet/internal/sdp/sdptest"
 	"github.com/whippet-media/whippet/relay/relaytest"
 )
 
@@ -103,9 +107,9 @@ func TestClusterNowhereToGo(t *testing.T) {
 	t.Parallel()
 	redis := relaytest.Redis(t)
 	const wait = 8 * time.Second
-	a := startNode(t, redis, "--drain-time="+wait.String())
+	a := startNode(t, redis, "--drain-time="+wait.String(), "--node-id=node-a")
 	at := freeAddress(t)
-	b := startNode(t, redis, "--http="+at, "--public-url=http://"+at)
+	b := startNode(t, redis, "--http="+at, "--public-url=http://"+at, "--jwt-secret="+operatorSecret)
 	a.mustPublish("cam")
 	a.watch("cam").goesOn("before")
 	b.watch("cam").goesOn("before")
@@ -117,7 +121,7 @@ func TestClusterNowhereToGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.logged("event=leaving")
-	time.Sleep(3 * time.Second) // by then b has heard of it
+	b.knowsClosing("node-a")
 	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +136,26 @@ func TestClusterNowhereToGo(t *testing.T) {
 	a.ends()
 	if took := time.Since(begun); !a.cmd.ProcessState.Success() || took < wait {
 		t.Errorf("a node whose subscriber stays ends with %v after %v", a.cmd.ProcessState, took)
+	}
+}
+
+// knowsClosing waits until the node has heard that another one ends.
+func (p *process) knowsClosing(id string) {
+	p.t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		status, body := p.ask("/api/v1/nodes")
+		var list struct{ Items []struct{ ID, State string } }
+		if err := json.Unmarshal(body, &list); status != http.StatusOK || err != nil {
+			p.t.Fatalf("%d %s: %v", status, body, err)
+		}
+		for _, n := range list.Items {
+			if n.ID == id && n.State == "closing" {
+				return
+			}
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("it does not know that %s ends: %s", id, body)
+		}
 	}
 }
 
@@ -237,4 +261,62 @@ func (c *commandRun) says(want string) {
 			c.t.Fatalf("it does not say %q:\n%s", want, c.text())
 		}
 	}
+}
+
+// TestClusterTickets: a browser that shows a token follows a node that ends to another one, where it
+// shows none.
+func TestClusterTickets(t *testing.T) {
+	t.Parallel()
+	redis := relaytest.Redis(t)
+	at := freeAddress(t)
+	keys := []string{"--auth=token", "--jwt-secret=" + operatorSecret}
+	a := startNode(t, redis, append(keys, "--drain-time=1m")...)
+	b := startNode(t, redis, append(keys, "--http="+at, "--public-url=http://"+at)...)
+	a.measures("whippet_cluster_nodes 2")
+	b.measures("whippet_cluster_nodes 2")
+	token, err := auth.Mint([]byte(operatorSecret), auth.Claims{
+		Audience: []string{"whippet"}, Expires: time.Now().Add(time.Hour), Actions: []auth.Action{auth.Publish, auth.Subscribe}, Streams: []string{"cam"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stays, err := client.Play(t.Context(), client.PlayOptions{Options: client.Options{URL: a.base + "/whep/cam", Token: token}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stays.Kill)
+	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	a.logged("event=leaving subscribers=1")
+	for kind, offer := range map[string]string{"whip": sdptest.Base(), "whep": sdptest.View()} {
+		r := browse(t, a.base+"/"+kind+"/cam", offer, token)
+		if !strings.HasPrefix(r.Header.Get("Location"), "http://"+at+"/"+kind+"/cam/") {
+			t.Errorf("%s: %d, its session is %q", kind, r.StatusCode, r.Header.Get("Location"))
+		}
+	}
+}
+
+// browse POSTs an offer as a page does, whose browser drops its token when it is sent to another
+// origin.
+func browse(t *testing.T, url, offer, token string) *http.Response {
+	t.Helper()
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(offer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", "application/sdp")
+	q.Header.Set("Origin", "http://page.example")
+	q.Header.Set("Authorization", "Bearer "+token)
+	browser := &http.Client{CheckRedirect: func(next *http.Request, _ []*http.Request) error {
+		next.Header.Del("Authorization")
+		next.Header.Set("Origin", "null")
+		return nil
+	}}
+	r, err := browser.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	return r
 }

@@ -22,8 +22,10 @@ const (
 	VideoLayers                               // video-layers-allocation00
 	FrameMarking                              // draft-ietf-avtext-framemarking
 	Age                                       // between nodes only: how long ago the publisher's node got the packet
+	Travels                                   // between nodes only: which layers travel, and how much of the packet was left out
+	Still                                     // between nodes only: the packet is of a keyframe that has left the history
 
-	NumExtensions = int(Age) + 1 // one more than the largest Extension: the size of a table by Extension
+	NumExtensions = int(Still) + 1 // one more than the largest Extension: the size of a table by Extension
 )
 
 var extensionURIs = [NumExtensions]string{

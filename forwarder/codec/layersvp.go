@@ -185,12 +185,10 @@ func (v *vp9Layers) reach() {
 	}
 }
 
-// ago returns how many pictures a descriptor's is behind the newest.
+// ago returns how many pictures a descriptor's is behind the newest, which follow has
+// taken up: never more than half of all ids.
 func (v *vp9Layers) ago(d *VP9Descriptor) uint32 {
-	if ago := uint32(v.picture-d.PictureID) & (1<<d.PictureIDBits - 1); ago < 1<<d.PictureIDBits/2 {
-		return ago
-	}
-	return 0
+	return uint32(v.picture-d.PictureID) & (1<<d.PictureIDBits - 1)
 }
 
 // highest returns the highest spatial layer of a descriptor's picture.

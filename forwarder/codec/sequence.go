@@ -15,7 +15,7 @@ type sequence struct {
 	// at once, have stays behind: see move.
 	want  [MaxDecodeTargets]uint32
 	have  targetMap
-	had   targetMap // of frames before since, for late packets
+	had   targetMap // of frames before since, for late packets; none come before from
 	since uint32
 }
 
@@ -38,7 +38,6 @@ func (s *sequence) begin(number, active uint32, masks *LayerMasks) {
 	s.wish()
 	s.have = targetMap{layers: s.want, masks: masks}
 	s.settle()
-	s.had = s.have
 }
 
 // again reads a structure that came before, of the same frame.

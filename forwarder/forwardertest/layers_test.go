@@ -24,6 +24,9 @@ func layered() map[string]Options {
 		"av1 simulcast": {Codec: codec.AV1, Encodings: 4, Layers: Layers{Temporal: 3}, Descriptor: true},
 		"av1 mixed":     {Codec: codec.AV1, Encodings: 2, Layers: Layers{Spatial: 2, Temporal: 2, Fixed: true}, Descriptor: true},
 		"h264":          {Codec: codec.H264, Encodings: 3, Layers: Layers{Temporal: 3}, Descriptor: true},
+		"h265":          {Codec: codec.H265, Encodings: 3, Layers: Layers{Temporal: 3}},
+		"h265 nested":   {Codec: codec.H265, Encodings: 2, Layers: Layers{Temporal: 2, Fixed: true}, StripParameters: true},
+		"h265 single":   {Codec: codec.H265, Encodings: 3},
 		"h264 fixed":    {Codec: codec.H264, Encodings: 2, Layers: Layers{Temporal: 2, Fixed: true}, Descriptor: true, StripParameters: true},
 	}
 }

@@ -9,7 +9,7 @@ import (
 const (
 	// resumeWithin is how soon after a new publisher's first keyframe all
 	// subscribers must have been sent some of it, who may still catch up with the last one.
-	resumeWithin = 150 * time.Millisecond
+	resumeWithin = 100 * time.Millisecond
 
 	// beginWithin is how soon a subscriber must be sent the keyframe it finds.
 	beginWithin = 10 * time.Millisecond
@@ -34,7 +34,7 @@ func (s *subscriber) checkJoin() {
 	}
 	kept := best.History().At(best.Keyframe().Index) != nil
 	w.after(beginWithin, func() {
-		if kept && s.core.Track(codec.Video).Counts().FirstKeyframe.IsZero() {
+		if kept && len(s.seen) == 0 {
 			w.fail("liveness: subscriber %d was not sent the keyframe it found", s.index)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"github.com/whippet-media/whippet/forwarder"
 	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
@@ -56,6 +57,8 @@ type Options struct {
 	RTX              bool // towards subscribers; the publisher's always is
 	TransportCC      bool // towards subscribers
 	Up, Down         Network
+	Links            int           // how many links lie between the publisher's node and the subscribers'
+	Link             Network       // each one's
 	Subscribers      int           // 0 is 3; they join at random times
 	Rejoin           time.Duration // mean life of a subscriber session; 0: endless
 	Restart          time.Duration // mean life of a publisher session; 0: endless
@@ -65,8 +68,9 @@ type Options struct {
 	Caps             bool          // selections come with a cap of the session, or none
 	Calm             time.Duration // mean time after which all stands still and layers are checked; 0: never
 	NoSenderReports  bool
-	StripParameters  bool // H264 only: parameter sets come once, not with each keyframe
+	StripParameters  bool // H264 and H265 only: parameter sets come once, not with each keyframe
 	Fault            Fault
+	garble           garble
 	Bitrate          int           // bits per second of the largest encoding; 0 is 800,000
 	PacketBytes      int           // of payload; 0 is 1100
 	PauseSubscribers time.Duration // mean time after which a subscriber's sink is full for a while; 0: never
@@ -75,6 +79,31 @@ type Options struct {
 // A Fault changes or drops (false) a packet on its way out of the core, before
 // the oracles see it: a planted defect. first is false for packets sent again.
 type Fault func(subscriber int, p *rtp.Packet, first bool) bool
+
+// A garble changes what leaves the core before anybody reads it: planted defects that are
+// none of a single packet. What is nil changes nothing.
+type garble struct {
+	output   func(now time.Time, out *forwarder.Output) // of a pull
+	wire     func(b []byte) []byte                      // a packet to a subscriber
+	feedback func(b []byte) []byte                      // to a publisher
+}
+
+func (g *garble) pulled(now time.Time, out *forwarder.Output) {
+	if g.output != nil {
+		g.output(now, out)
+	}
+}
+
+func (g *garble) packet(b []byte) []byte { return garbled(g.wire, b) }
+
+func (g *garble) upwards(b []byte) []byte { return garbled(g.feedback, b) }
+
+func garbled(do func([]byte) []byte, b []byte) []byte {
+	if do == nil {
+		return b
+	}
+	return do(b)
+}
 
 // complete fills in what is left out.
 func (o *Options) complete() {
@@ -111,15 +140,18 @@ func (o *Options) layered() bool { return o.Layers.Spatial*o.Layers.Temporal > 1
 
 // tellsLayers tells whether packets say enough of layers to choose among them.
 func (o *Options) tellsLayers() bool {
-	return o.Descriptor || o.Codec == codec.VP8 || o.Codec == codec.VP9
+	return o.Descriptor || o.Codec == codec.VP8 || o.Codec == codec.VP9 || o.Codec == codec.H265
 }
+
+// hasSets tells whether parameter sets go before keyframes.
+func (o *Options) hasSets() bool { return o.Codec == codec.H264 || o.Codec == codec.H265 }
 
 // healthy tells whether nothing but time comes between publisher and subscribers,
 // who get all there is.
 func (o *Options) healthy() bool {
 	calm := func(n Network) bool { return n.Loss == 0 && n.Jitter == 0 && n.Late == 0 }
 	still := o.PauseSubscribers == 0 && o.Vanish == 0 && o.VanishLayers == 0 && o.Select == 0
-	return calm(o.Up) && calm(o.Down) && still && o.Fault == nil
+	return calm(o.Up) && calm(o.Down) && still
 }
 
 // format is the codec and its parameters as negotiated.

@@ -113,6 +113,8 @@ func planted() map[string]struct {
 	av1 := Options{Codec: codec.AV1, Layers: Layers{Spatial: 3, Temporal: 3}, Descriptor: true, Interval: 2 * time.Second}
 	small := vp8
 	small.Bitrate = 100_000 // pictures of one packet
+	fewer := av1
+	fewer.VanishLayers = 2 * time.Second
 	choosing := av1
 	choosing.Select = time.Second
 	simulcast := Options{Encodings: 3, Interval: 2 * time.Second, Select: time.Second}
@@ -134,6 +136,8 @@ func planted() map[string]struct {
 		"a frame that does not begin":            {av1, at(160, descriptor(flip(0x80))), "frame start"},
 		"another template":                       {av1, at(160, descriptor(flip(0x01))), "descriptor is not what the publisher sent"},
 		"active targets without what is sent":    {av1, at(160, tell(0)), "have no use for"},
+		"active targets nobody makes":            {fewer, tell(1<<9 - 1), "the publisher makes"},
+		"a descriptor cut short":                 {av1, at(160, cutShort), "wire: dependency descriptor: codec"},
 		"active targets of what is left out":     {choosing, tell(1<<9 - 1), "which is left out"},
 		"another payload":                        {vp8, at(160, flipPayload), "wire: payload of"},
 		"another capture time":                   {vp8, at(160, always(eightBytes(subClockID))), "capture time"},
@@ -193,6 +197,13 @@ func flip(bit byte) func([]byte, *content) []byte {
 		value[0] ^= bit
 		return value
 	}
+}
+
+func cutShort(p *rtp.Packet, _ *content, _ *original) bool {
+	if err := p.SetExtension(subDescriptorID, []byte{0x80, 0}); err != nil {
+		panic(err)
+	}
+	return true
 }
 
 func flipPayload(p *rtp.Packet, _ *content, _ *original) bool {

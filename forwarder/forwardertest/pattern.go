@@ -40,6 +40,7 @@ type picture struct {
 	needs    []uint32 // numbers of pictures
 
 	baseOnly bool    // needs pictures of layer 0 only, or none
+	enters   bool    // needs pictures of lower layers only, and no later one of its layer needs one before this that is of it
 	up       bool    // no later picture of a higher layer needs one before this that is of a higher layer
 	switches [3]bool // by temporal layer of a target: decodable from here on, if this picture is
 }
@@ -64,6 +65,7 @@ func (g *pattern) next(key bool) picture {
 		p.needs = g.needs(p.temporal)
 	}
 	p.baseOnly = key || p.temporal == 0 || len(p.needs) == 1 && p.needs[0] == g.newest[0]
+	p.enters = p.temporal > 0 && g.extra[g.phase] != sameLayer
 	p.switches = g.switches(p.temporal)
 	p.up = g.mayStepUp(&p)
 	g.newest[p.temporal] = p.number

@@ -70,6 +70,8 @@ func (s *upstream) payload(f *layerFrame, c *content) payload {
 		s.vp9(&p, f, c)
 	case codec.AV1:
 		s.av1(&p, f, c)
+	case codec.H265:
+		h265(&p, f, c)
 	default:
 		h264(&p, c)
 	}
@@ -234,49 +236,4 @@ func (s *upstream) av1Sequence() []byte {
 	w.bits(16, uint32(height-1))
 	w.bits(32, 0)
 	return append([]byte{byte(len(w.out))}, w.out...)
-}
-
-// h264 writes a NAL unit's header, or a fragment's, and a slice's beginning.
-func h264(p *payload, c *content) {
-	kind := byte(0x01)
-	if c.key {
-		kind = 0x05
-	}
-	if c.parts == 1 {
-		p.put(0x60|kind, 0x88) // the picture's first slice
-		return
-	}
-	if c.part == 0 {
-		kind |= 0x80
-	}
-	if c.ends() {
-		kind |= 0x40
-	}
-	p.put(0x7c, kind, 0x88)
-}
-
-// sps is an H264 sequence parameter set (H.264 §7.3.2.1.1) of the Constrained Baseline
-// profile, as a NAL unit.
-func (s *upstream) sps() []byte {
-	w := &bitWriter{out: []byte{0x67, 0x42, 0xe0, 0x1f}}
-	width, height := s.size(0)
-	w.ue(0) // seq_parameter_set_id
-	w.ue(0) // log2_max_frame_num_minus4
-	w.ue(2) // pic_order_cnt_type
-	w.ue(1) // max_num_ref_frames
-	w.bits(1, 0)
-	w.ue(uint32(width/16 - 1))
-	w.ue(uint32(height/16 - 1))
-	w.bits(5, 0b11001) // frame_mbs_only, direct_8x8; no cropping, no VUI; the end
-	return w.out
-}
-
-// ue writes an Exp-Golomb code (H.264 §9.1).
-func (w *bitWriter) ue(v uint32) {
-	n := uint(0)
-	for x := v + 1; x > 1; x >>= 1 {
-		n++
-	}
-	w.bits(n, 0)
-	w.bits(n+1, v+1)
 }

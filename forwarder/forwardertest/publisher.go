@@ -26,6 +26,8 @@ type publisher struct {
 	ticking time.Time
 	first   time.Time // when the core had a keyframe to send
 	came    uint64    // packets that came to the core
+	unheard int       // requests for keyframes that were lost
+	hop     *hop      // behind which the subscribers' core is; nil: there is none
 }
 
 func (w *World) startPublisher() {
@@ -56,6 +58,9 @@ func (w *World) startPublisher() {
 		video.RIDs = append(video.RIDs, s.rid)
 	}
 	p.core = forwarder.NewPublisher(forwarder.PublisherConfig{Tracks: []forwarder.PublisherTrack{audio, video}, SSRC: 1})
+	if w.opt.Links > 0 {
+		p.link(w.opt.Links)
+	}
 	w.pub = p
 	for _, s := range w.subs {
 		s.attach(p)
@@ -76,7 +81,7 @@ func (p *publisher) addStream(kind codec.Kind, index int) *upstream {
 	s := &upstream{
 		pub: p, index: index, kind: kind, ssrc: w.rnd.Uint32(), rtxSSRC: w.rnd.Uint32(),
 		seq: w.rnd.Uint32N(1 << 16), base: w.firstTimestamp(), sent: map[uint32]*original{}, frames: map[uint64]*layerFrame{},
-		start: w.now, wantKey: true,
+		start: w.now, since: w.now, wantKey: true,
 	}
 	p.streams = append(p.streams, s)
 	if kind == codec.Audio {
@@ -116,6 +121,7 @@ func (p *publisher) end() {
 	}
 	p.gone = true
 	w.after(w.upTo(4*time.Second), func() {
+		p.up().End()
 		p.core.End()
 		for _, s := range w.subs {
 			s.attach(nil)
@@ -151,6 +157,22 @@ func (p *publisher) others(s *upstream) int {
 		}
 	}
 	return n
+}
+
+// steady tells whether an encoding of video beside s has been sent since a point of time,
+// and none vanished after it.
+func (p *publisher) steady(s *upstream, since time.Time) bool {
+	there := false
+	for _, o := range p.streams {
+		switch {
+		case o == s || o.kind != codec.Video:
+		case !o.paused:
+			there = there || !o.since.After(since)
+		case o.since.After(since):
+			return false
+		}
+	}
+	return there
 }
 
 // live notes when the core first had a keyframe to send, and when the check is

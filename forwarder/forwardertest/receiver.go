@@ -118,7 +118,7 @@ func (r *receiver) decodable(c *content) bool {
 // learn looks for parameter sets in the frame that ends before end.
 func (r *receiver) learn(end uint64) {
 	for s := r.next; s < end; s++ {
-		if p := r.got[s]; len(p) > 0 && p[0]&0x1f == 24 {
+		if isSets(r.got[s]) {
 			r.sets = true
 		}
 	}

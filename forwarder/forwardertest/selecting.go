@@ -226,24 +226,29 @@ func (p *publisher) named(rid string) *upstream {
 }
 
 // checkFallback sees to it that whoever was on an encoding that vanished gets another
-// one in time, but where caps may hold video back.
+// one in time, if there is one all that time and no other vanishes, but where caps may hold video back.
 func (p *publisher) checkFallback(gone *upstream) {
 	w := p.w
 	if w.opt.Caps {
 		return
 	}
-	since := w.now
+	since, unheard := w.now, p.unheard
 	within := fallbackWithin + w.opt.Up.Delay + w.opt.Up.Jitter
 	if w.opt.Up.Late > 0 {
 		within += lateBy // its last packet
 	}
 	var check func()
 	check = func() {
-		if !gone.paused || p.gone || p.core.Ended() || w.pub != p || p.others(gone) == 0 {
+		if !gone.paused || p.gone || p.core.Ended() || w.pub != p || !p.steady(gone, since) {
 			return
 		}
 		if left := fallbackWithin - w.now.Sub(gone.lastCame); left > 0 {
 			w.after(left, check) // what was sent again, and was late too: it did not seem to vanish before
+			return
+		}
+		if p.unheard > unheard {
+			unheard++
+			w.after(askAgain, check)
 			return
 		}
 		for _, s := range w.subs {
@@ -265,5 +270,9 @@ func (s *subscriber) seenBeside(index uint8, since time.Time) bool {
 	return false
 }
 
-// fallbackWithin is how soon another encoding takes the place of one that vanished.
-const fallbackWithin = 2 * time.Second
+// fallbackWithin is how soon another encoding takes the place of one that vanished, and
+// askAgain how much later where a request for its keyframe was lost.
+const (
+	fallbackWithin = 2 * time.Second
+	askAgain       = 500 * time.Millisecond
+)

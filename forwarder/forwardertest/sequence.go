@@ -175,7 +175,7 @@ func (q *sequence) leftOut(r *sentRecord, from *original) {
 		return
 	case c.sameEncoding(p) && c.seq > p.seq:
 		for n := p.seq + 1; n < c.seq; n++ {
-			if o := s.sent[n]; o == nil || o.came == 0 || o.came > from.came {
+			if o := s.sent[n]; o == nil || o.missed(from) {
 				excuse++
 			}
 		}
@@ -201,7 +201,7 @@ func lostBefore(s *upstream, from *original) int {
 		switch {
 		case o == nil:
 			return n
-		case o.came == 0 || o.came > from.came:
+		case o.missed(from):
 			n++
 		case o.timestamp != from.timestamp:
 			return n

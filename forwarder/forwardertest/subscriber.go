@@ -121,7 +121,7 @@ func (s *subscriber) begin(ids map[codec.Extension]uint8) {
 	s.tracks = []*downstream{
 		{kind: codec.Audio, ssrc: 1000},
 		{kind: codec.Video, ssrc: 2000, rtx: rtxSSRC, decoder: receiver{
-			needSets: o.Codec == codec.H264, tells: o.layered() && o.tellsLayers() && (!o.Descriptor || s.negotiated[subDescriptorID]),
+			needSets: o.hasSets(), tells: o.layered() && o.tellsLayers() && (!o.Descriptor || s.negotiated[subDescriptorID]),
 		}},
 	}
 	for _, t := range s.tracks {
@@ -171,6 +171,7 @@ func (s *subscriber) pull() {
 	for range 100 {
 		s.out.Reset()
 		s.core.Pull(s.w.now, &s.out)
+		s.w.opt.garble.pulled(s.w.now, &s.out)
 		s.emit()
 		s.note()
 		if !s.out.More {
@@ -211,6 +212,9 @@ func (s *subscriber) emit() {
 		if p := s.w.pub; p != nil && !p.core.Ended() {
 			p.core.RequestKeyframe(e)
 			p.tickLater()
+			if h := p.lastHop(); h != nil {
+				h.tickLater()
+			}
 		}
 	}
 }
@@ -232,7 +236,7 @@ func (s *subscriber) transmit(o *forwarder.OutPacket) {
 		s.w.fail("subscriber %d: %v", s.index, err)
 		return
 	}
-	b = b[:n]
+	b = s.w.opt.garble.packet(b[:n])
 	var p rtp.Packet
 	if err := p.Unmarshal(b); err != nil {
 		s.w.fail("subscriber %d: %v", s.index, err)

@@ -9,8 +9,8 @@ import (
 
 // tickLater sees to it that the core's deadline is met.
 func (p *publisher) tickLater() {
-	at := p.core.Deadline()
-	if !p.ticking.IsZero() && !at.Before(p.ticking) || p.core.Ended() {
+	at := p.up().Deadline()
+	if !p.ticking.IsZero() && !at.Before(p.ticking) || p.up().Ended() {
 		return
 	}
 	p.ticking = at
@@ -18,19 +18,32 @@ func (p *publisher) tickLater() {
 }
 
 func (p *publisher) tick(at time.Time) {
-	if p.ticking != at || p.core.Ended() {
+	if p.ticking != at || p.up().Ended() {
 		return
 	}
 	p.ticking = time.Time{}
-	if b := p.core.Tick(p.w.now, 2*p.w.opt.Up.Delay, nil); len(b) > 0 {
-		p.w.carry(Network{Loss: p.w.opt.Up.Loss, Delay: p.w.opt.Up.Delay}, func() { p.feedback(b) })
+	if b := p.up().Tick(p.w.now, 2*p.w.opt.Up.Delay, nil); len(b) > 0 {
+		if !p.w.carry(Network{Loss: p.w.opt.Up.Loss, Delay: p.w.opt.Up.Delay}, func() { p.feedback(b) }) && asks(b) {
+			p.unheard++
+		}
 	}
 	p.tickLater()
 }
 
+// asks tells whether feedback asks for a keyframe.
+func asks(b []byte) bool {
+	packets, _ := rtcp.Unmarshal(b)
+	for _, pkt := range packets {
+		if _, ok := pkt.(*rtcp.PictureLossIndication); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // feedback is what the publisher does about RTCP from us.
 func (p *publisher) feedback(b []byte) {
-	packets, err := rtcp.Unmarshal(b)
+	packets, err := rtcp.Unmarshal(p.w.opt.garble.upwards(b))
 	if err != nil {
 		p.w.fail("publisher %d got unreadable feedback: %v", p.id, err)
 		return
@@ -109,8 +122,8 @@ func (s *upstream) senderReport() {
 		panic(err)
 	}
 	p.w.carry(Network{Loss: p.w.opt.Up.Loss, Delay: p.w.opt.Up.Delay}, func() {
-		if !p.core.Ended() {
-			p.core.HandleRTCP(p.w.now, b)
+		if !p.up().Ended() {
+			p.up().HandleRTCP(p.w.now, b)
 		}
 	})
 }

@@ -25,6 +25,7 @@ type upstream struct {
 	wantKey   bool
 	sentSets  bool
 	paused    bool
+	since     time.Time              // when it began to send, paused or came back
 	sent      map[uint32]*original   // by number
 	frames    map[uint64]*layerFrame // by place
 	start     time.Time
@@ -44,6 +45,12 @@ type original struct {
 	captured  []byte      // value of the capture time extension; nil: there is none
 	wire      []byte
 	came      uint64 // when it came to the core, in order of arrivals; 0: it did not
+	before    uint64 // the same, before a link began again with it
+}
+
+// missed tells whether it had not come when a later one did.
+func (o *original) missed(later *original) bool {
+	return o.came == 0 || o.came > later.came || later.before != 0 && (o.before == 0 || o.before > later.before)
 }
 
 // keepSent is how many packets of a stream are remembered.
@@ -60,7 +67,7 @@ func (s *upstream) toggle() {
 		return
 	}
 	s.paused = !s.paused
-	s.wantKey = true
+	s.wantKey, s.since = true, w.now
 	if s.paused {
 		s.pub.checkFallback(s)
 	}
@@ -119,7 +126,7 @@ func (s *upstream) sendPicture() {
 	ts := s.timestamp()
 	for _, f := range s.ladder.next(key) {
 		f.publisher, f.encoding, f.captured = s.pub.id, uint8(s.index), w.now.UnixNano()
-		f.sets = key && f.spatial == 0 && w.opt.Codec == codec.H264 && (!w.opt.StripParameters || !s.sentSets)
+		f.sets = key && f.spatial == 0 && w.opt.hasSets() && (!w.opt.StripParameters || !s.sentSets)
 		s.sendFrame(f, ts)
 	}
 	s.count++
@@ -188,10 +195,9 @@ func (s *upstream) pad(ts uint32) {
 // sendSets sends parameter sets as a packet of their own, with the frame's
 // timestamp, as libdatachannel does.
 func (s *upstream) sendSets(f *layerFrame, ts uint32) {
-	sps := s.sps()
-	b := append([]byte{0x78, 0, byte(len(sps))}, sps...)
-	b = append(b, 0, 4, 0x68, 0xce, 0x38, 0x80)
-	s.transmit(&original{timestamp: ts, payload: payload{bytes: b}}, s.describe(f, true, false))
+	o := original{timestamp: ts}
+	s.aggregate(&o.payload, s.sets())
+	s.transmit(&o, s.describe(f, true, false))
 }
 
 // transmit sends a packet with the next number.
@@ -249,7 +255,11 @@ func (s *upstream) deliver(b []byte, o *original) {
 		if p.core.Ended() {
 			return
 		}
-		if p.core.HandleRTP(p.w.now, b) {
+		if p.hop != nil {
+			if p.hop.from.HandleRTP(p.w.now, b) {
+				p.hop.pull()
+			}
+		} else if p.core.HandleRTP(p.w.now, b) {
 			p.came++
 			o.came, s.lastCame = p.came, p.w.now
 			p.w.pullAll()

@@ -123,13 +123,13 @@ func (w *World) around(mean time.Duration) time.Duration {
 	return time.Second + w.upTo(2*mean)
 }
 
-// carry brings something over a network: never, once or twice.
-func (w *World) carry(n Network, deliver func()) {
+// carry brings something over a network: never, once or twice. It tells whether it comes.
+func (w *World) carry(n Network, deliver func()) bool {
 	if w.calm {
 		n = Network{Delay: n.Delay}
 	}
 	if w.chance(n.Loss) {
-		return
+		return false
 	}
 	late := time.Duration(0)
 	if w.chance(n.Late) {
@@ -139,6 +139,7 @@ func (w *World) carry(n Network, deliver func()) {
 	if w.chance(n.Duplicate) {
 		w.after(n.Delay+w.upTo(n.Jitter)+time.Millisecond, deliver)
 	}
+	return true
 }
 
 type event struct {

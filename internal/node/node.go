@@ -167,6 +167,7 @@ func (n *Node) start() error {
 		Authoriser:     authoriser,
 		Announce:       n.announce,
 		Elsewhere:      n.elsewhere(),
+		Sealer:         n.sealer(),
 		Open:           n.cfg.Open,
 		RequireBearer:  n.cfg.SessionToken,
 		BareToken:      n.cfg.BareToken,

@@ -30,6 +30,14 @@ func (n *Node) elsewhere() func(context.Context, string, bool) (string, error) {
 	}
 }
 
+// sealer makes tickets for the other nodes; nil: the node is alone.
+func (n *Node) sealer() signaling.Sealer {
+	if n.cluster == nil {
+		return nil
+	}
+	return relay.Sealer{Secret: n.cluster.secret, Purpose: "ticket", Now: n.cluster.keeper.Now}
+}
+
 // refusal is what a client is told that nobody else can take: a loaded node goes on until
 // it is full.
 func (n *Node) refusal(going bool) error {

@@ -289,7 +289,9 @@ func TestPushInACluster(t *testing.T) {
 		}
 		pub.Leave()
 		c.Nodes[1].Publish("studio")
-		c.Run(7 * time.Second)
+		// The far end refuses the second node until the first has looked where the stream is, at
+		// most 2 s later. Three attempts fit into that, and the pause after the third is 6 s at most.
+		c.Run(10 * time.Second)
 		there.WantMedia(5 * time.Second)
 		if first, second := c.Nodes[0].Pushes(), c.Nodes[1].Pushes(); len(first) != 0 || len(second) != 1 || second[0].Opened != 1 {
 			t.Errorf("pushes %+v and %+v", first, second)

@@ -142,9 +142,8 @@ func (s *Service) verify(r *http.Request, token string, u use) (caller, error) {
 		return caller{}, NewProblem(http.StatusForbidden, "origin-not-allowed", "The token is not for pages of this origin.").
 			with("WWW-Authenticate", challenge+insufficient)
 	}
-	if !grant.AllowsAddress(from) {
-		return caller{}, NewProblem(http.StatusForbidden, "address-not-allowed", "The token is not for clients of this address.").
-			with("WWW-Authenticate", challenge+insufficient)
+	if err := usableFrom(grant, from); err != nil {
+		return caller{}, err
 	}
 	c := caller{grant: grant, from: from}
 	if token != "" {

@@ -194,7 +194,7 @@ func (ep *endpoint) begin(c echo.Context, posted time.Time) error {
 	if err != nil {
 		return err
 	}
-	if to, err := ep.place(c, stream); err != nil {
+	if to, err := ep.place(c, stream, caller); err != nil {
 		return err
 	} else if to != "" {
 		return redirect(c, to)
@@ -230,7 +230,7 @@ func (ep *endpoint) begin(c echo.Context, posted time.Time) error {
 // admit decides whether the request may make a session of the stream it names.
 func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
 	stream, wrong := ep.streamName(c.Request())
-	who, err := ep.authenticate(c.Request(), use{ep.kind.Action(), stream})
+	who, err := ep.who(c.Request(), stream)
 	if err != nil {
 		return "", caller{}, err
 	}
@@ -241,6 +241,14 @@ func (ep *endpoint) admit(c echo.Context) (string, caller, error) {
 		return "", caller{}, Forbidden(ep.kind.Action())
 	}
 	return stream, who, ep.notRevoked(who, ep.kind.Action(), stream)
+}
+
+// who finds out whose request for a session it is.
+func (ep *endpoint) who(r *http.Request, stream string) (caller, error) {
+	if ticket := ep.ticketIn(r); ticket != "" {
+		return ep.redeem(r, ticket, stream)
+	}
+	return ep.authenticate(r, use{ep.kind.Action(), stream})
 }
 
 func (ep *endpoint) readOffer(c echo.Context) (*sdp.Offer, error) {

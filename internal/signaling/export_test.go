@@ -1,5 +1,7 @@
 package signaling
 
+import "time"
+
 // Entries returns how many entries all maps of the session table have together.
 func (s *Service) Entries() int {
 	t := s.table
@@ -16,3 +18,15 @@ const MaxVisitors = maxVisitors
 
 // MaxRevocations is the bound of the revocations in force.
 const MaxRevocations = maxRevocations
+
+// MaxTickets is maxTickets.
+const MaxTickets = maxTickets
+
+// UseTickets uses as many tickets.
+func (s *Service) UseTickets(n int, now time.Time) {
+	for range n {
+		if err := s.tickets.use(Unguessable(), now); err != nil {
+			panic(err)
+		}
+	}
+}

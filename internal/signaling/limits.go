@@ -81,6 +81,15 @@ const (
 	// minute for a week fits.
 	maxRevocations = 10_000
 
+	// maxTickets bounds the used tickets that are remembered, of some 150 bytes each, and
+	// ticketMemory is for how long: a minute around now is as old as one may be, by nodes' clocks.
+	maxTickets   = 16_384
+	ticketMemory = time.Minute
+
+	// maxTicketBytes bounds what a ticket says, before it is sealed and written as text, a third
+	// longer: proxies take URLs of 4 KiB. A token of who needs more has long lists of networks.
+	maxTicketBytes = 2 << 10
+
 	// maxVisitors bounds the addresses whose requests are counted, of some 400 bytes each.
 	// Who attacks from more of them is bounded by the node's own caps.
 	maxVisitors = 16_384

@@ -54,6 +54,10 @@ type Config struct {
 	// made here.
 	Elsewhere func(ctx context.Context, stream string, placed bool) (base string, err error)
 
+	// Sealer makes the tickets of browsers that are sent to another node and show a token in
+	// a header, which they would not show there. Nil: they are not sent.
+	Sealer Sealer
+
 	Limits Limits
 	Log    *slog.Logger // nil: nothing is logged
 
@@ -87,6 +91,8 @@ type Service struct {
 	iceServers     iceServers
 	announce       func(auth.Revocation)
 	elsewhere      func(context.Context, string, bool) (string, error)
+	sealer         Sealer
+	tickets        tickets
 	undecided      atomic.Bool // the Authoriser could not decide lately
 	revocations    revocations
 	visitors       *visitors
@@ -133,6 +139,7 @@ func New(cfg Config) (*Service, error) {
 		iceServers:     ice,
 		announce:       cfg.Announce,
 		elsewhere:      cfg.Elsewhere,
+		sealer:         cfg.Sealer,
 		visitors:       newVisitors(limits),
 		limits:         limits,
 		log:            cfg.Log,

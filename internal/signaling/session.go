@@ -89,6 +89,8 @@ type Session struct {
 	ice     negotiation
 	agent   string        // what the client says it is
 	state   atomic.Uint32 // an rtc.State
+	up      chan struct{} // closed when its peer is connected, or has failed
+	settled sync.Once
 
 	quotas []string // keys of the tally it counts in; table.mu
 
@@ -101,6 +103,7 @@ type Session struct {
 	timeline  Timeline
 	prober    prober // nil before the answer, or if its peer is none
 	undo      []func(Reason)
+	peer      io.Closer // see OwnsPeer
 	connected time.Time // zero while half-open
 	reason    Reason    // "" while alive
 	latest    caller    // whose token renewed the session last; that of its POST at first
@@ -123,6 +126,7 @@ func newSession(s *Service, k Kind, stream string, c caller) *Session {
 		latest:  c,
 		log:     s.log.With("session", public, "stream", stream, "kind", k.String()),
 		created: time.Now(),
+		up:      make(chan struct{}),
 		done:    make(chan struct{}),
 	}
 }
@@ -175,11 +179,7 @@ func (s *Session) OnEnd(step func(Reason)) {
 
 // Owns makes the session close c when it ends, as a step of OnEnd.
 func (s *Session) Owns(c io.Closer) {
-	s.OnEnd(func(Reason) {
-		if err := c.Close(); err != nil {
-			s.log.Debug("session", "event", "close-error", "error", err)
-		}
-	})
+	s.OnEnd(func(Reason) { s.closes(c) })
 }
 
 // Limits returns what the token that made the session bounds.
@@ -191,12 +191,15 @@ func (s *Session) OnState(state rtc.State) {
 	switch state {
 	case rtc.Connected:
 		s.onConnected()
+		s.settle()
 	case rtc.Disconnected:
 		s.tell(Disconnected)
 	case rtc.Failed:
 		s.End(Failed)
+		s.settle()
 	case rtc.Closed:
 		s.End(PeerLeft)
+		s.settle()
 	}
 }
 
@@ -259,8 +262,10 @@ func (s *Session) finish(reason Reason) {
 	for i := len(undo) - 1; i >= 0; i-- {
 		undo[i](reason)
 	}
-	s.tellNews(News{Event: Ended, Reason: reason, Connected: !connected.IsZero()},
-		"reason", string(reason), "connected", !connected.IsZero())
+	s.leave(reason, func() {
+		s.tellNews(News{Event: Ended, Reason: reason, Connected: !connected.IsZero()},
+			"reason", string(reason), "connected", !connected.IsZero())
+	})
 }
 
 // ended tells whether the session's end has begun.

@@ -32,6 +32,7 @@ type table struct {
 	halfOpen map[*Session]bool   // of these, those not yet connected
 	urls     map[string]*Session // those a URL finds, graves included
 	graves   map[*Session]time.Time
+	staying  int            // peers of ended sessions, see stays
 	tally    map[string]int // live sessions by the key of their quotas
 }
 

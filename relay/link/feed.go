@@ -109,21 +109,6 @@ func (l *Links) depth(name string) (int, bool) {
 	return l.cfg.Edges.depthOf(name)
 }
 
-// roomLocked returns how many more links of a stream there may be, if one is to be for a
-// node: what is left of that one's last link does not count, nor do nodes that seem dead. origin: nobody else has the stream.
-func (l *Links) roomLocked(name, node string, origin bool) int {
-	if l.draining && !origin {
-		return 0
-	}
-	others, now := map[string]bool{}, time.Now()
-	for s := range l.streams[name] {
-		if s.node != node && !s.mute(now) {
-			others[s.node] = true
-		}
-	}
-	return l.cfg.MaxLinks - len(others)
-}
-
 func (l *Links) remove(s *served) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -37,7 +37,7 @@ const (
 	staleAfter = 500 * time.Millisecond
 
 	// muteAfter is how long a node that is fed may say nothing before another one may have its
-	// place. It says something as often as probeInterval; whom it feeds look for another
+	// place, which ends its link. It says something as often as probeInterval; whom it feeds look for another
 	// parent after deadAfter, and then find its place free.
 	muteAfter = 900 * time.Millisecond
 

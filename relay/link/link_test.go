@@ -287,7 +287,7 @@ func TestChangedRequests(t *testing.T) {
 		"other stream":  {func(r *http.Request, b []byte) []byte { r.URL.Path = link.Path + "b"; return b }, 400},
 		"no token":      {func(r *http.Request, b []byte) []byte { r.Header.Del("Authorization"); return b }, 401},
 		"method":        {func(r *http.Request, b []byte) []byte { r.Method = http.MethodGet; return b }, 405},
-		"other version": {signedAgain(func(m map[string]any) { m["version"] = 2 }), 400},
+		"other version": {signedAgain(func(m map[string]any) { m["version"] = 1 }), 400},
 		"no transport":  {signedAgain(func(m map[string]any) { delete(m, "transport") }), 400},
 		"much is held":  {signedAgain(func(m map[string]any) { m["held"] = make([]struct{}, 1000) }), 201},
 	} {

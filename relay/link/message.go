@@ -12,7 +12,7 @@ import (
 
 // version is that of both messages. A node refuses others: a cluster of two versions has
 // nodes that do not see each other's streams, rather than wrong pictures.
-const version = 1
+const version = 2
 
 // errMessage says that a message cannot be read, or is of another version.
 var errMessage = errors.New("link: not a message of this version")

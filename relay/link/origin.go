@@ -161,8 +161,12 @@ func (l *Links) open(r *request) (*response, error) {
 	}
 	answer, err := s.open(r)
 	if err != nil {
+		l.keep(s.instead)
 		s.end(err)
 		return nil, err
+	}
+	for _, mute := range s.instead {
+		mute.end(errSilent)
 	}
 	l.mu.Lock()
 	l.counts.Opened[HowFirst]++
@@ -183,6 +187,7 @@ func (l *Links) add(s *served) error {
 	case l.roomLocked(s.stream, s.node, depth == 0) <= 0:
 		return errNoRoom
 	}
+	s.instead = l.yieldLocked(s.stream, s.node)
 	l.links[s] = true
 	if l.streams[s.stream] == nil {
 		l.streams[s.stream] = map[*served]bool{}

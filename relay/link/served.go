@@ -28,6 +28,8 @@ type served struct {
 	depth        int           // of this node when the link was opened; set by open
 	gone         chan struct{} // closed once it has ended
 	release      func()        // of the edge that feeds this node; nil: it is the origin; set by open
+	instead      []*served     // links that end once this one is open: their node was mute; set by add
+	yields       bool          // it is one of those of another; Links.mu
 
 	peer  atomic.Pointer[rtc.Peer]
 	sub   atomic.Pointer[stream.Subscription]
@@ -127,7 +129,7 @@ func (s *served) end(reason error) {
 }
 
 // mute tells whether the far end says nothing any more: it may be dead. It is given up when
-// the tap does so; its place is another node's already.
+// the tap does so, or at once where another node needs its place.
 func (s *served) mute(now time.Time) bool {
 	heard := s.heard.Load()
 	return heard != 0 && now.UnixNano()-heard > int64(muteAfter)

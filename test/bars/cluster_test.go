@@ -6,10 +6,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
-	"io"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -166,33 +163,9 @@ func (c *cluster) below(t *testing.T) {
 // into returns the bits per second that come into a node for a stream, over some time from now.
 func (c *cluster) into(t *testing.T, node int, stream string, over time.Duration) float64 {
 	t.Helper()
-	before, begun := c.bytesIn(t, node, stream), time.Now()
+	before, begun := c.nodes[node].BytesIn(t, stream), time.Now()
 	time.Sleep(over) // the time measured over
-	return 8 * (c.bytesIn(t, node, stream) - before) / time.Since(begun).Seconds()
-}
-
-func (c *cluster) bytesIn(t *testing.T, node int, stream string) float64 {
-	t.Helper()
-	response, err := http.Get(c.nodes[node].Admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := fmt.Sprintf("whippet_stream_bytes_total{direction=\"in\",stream=%q} ", stream)
-	_, rest, ok := strings.Cut(string(text), name)
-	if !ok {
-		t.Fatalf("no %sin the metrics:\n%s", name, text)
-	}
-	value, _, _ := strings.Cut(rest, "\n")
-	v, err := strconv.ParseFloat(value, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
+	return 8 * (c.nodes[node].BytesIn(t, stream) - before) / time.Since(begun).Seconds()
 }
 
 // publishSynthetic publishes encodings of the given bitrates, in bits per second by RID; it ends with

@@ -45,10 +45,8 @@ func (b *bench) layers(t *testing.T) {
 			wantLayer(t, "the top layer at the start", w.After(t, func() {}, w.Shows(2), layerWaits, layerStays))
 			f.choose(t, w)
 			f.follow(t, w, behind.Link)
-			if name == "VP8" || name == "VP9" { // one of each kind: it takes minutes
-				f.stay(t, w, behind.Link)
-				f.lose(t, w, behind.Link)
-			}
+			f.stay(t, w, behind.Link)
+			f.lose(t, w, behind.Link)
 		})
 	}
 	f.add(t, b.report)

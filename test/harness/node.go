@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -165,4 +166,30 @@ func Memory(t testing.TB, p *Process) int64 {
 	}
 	t.Fatalf("no VmRSS in the status of %s", p.name)
 	return 0
+}
+
+// BytesIn returns how many bytes of packets came for a stream so far, from its publisher or over a
+// link. The node must have metrics of streams.
+func (n *Node) BytesIn(t testing.TB, stream string) float64 {
+	t.Helper()
+	response, err := http.Get(n.Admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("whippet_stream_bytes_total{direction=\"in\",stream=%q} ", stream)
+	_, rest, ok := strings.Cut(string(text), name)
+	if !ok {
+		t.Fatalf("no %sin the metrics:\n%s", name, text)
+	}
+	value, _, _ := strings.Cut(rest, "\n")
+	v, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

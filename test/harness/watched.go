@@ -42,11 +42,24 @@ type Watched struct {
 // and the link has no cap and loses nothing.
 func (b *Behind) Watch(t testing.TB, stream string, l Layered) *Watched {
 	t.Helper()
+	return b.watchAt(t, b.Node, stream, l)
+}
+
+// WatchAcross publishes a stream with layers to one node and watches it at another one.
+func WatchAcross(t testing.TB, from, at *Node, stream string, l Layered) *Watched {
+	t.Helper()
+	browser, pages := NewBrowser(t), ServePages(t)
+	b := &Behind{Node: from, Near: browser, Far: browser, nearPages: pages, farPages: pages}
+	return b.watchAt(t, at, stream, l)
+}
+
+func (b *Behind) watchAt(t testing.TB, node *Node, stream string, l Layered) *Watched {
+	t.Helper()
 	l.URL = b.Node.WHIP(stream)
 	publisher := b.Near.Open(t, b.nearPages, View{}).Publish(t, "publish "+stream, l.Publishing)
 	l.AwaitFull(t, publisher)
 	page := b.Far.Open(t, b.farPages, View{})
-	url := b.Node.WHEP(stream)
+	url := node.WHEP(stream)
 	session := page.Watch(t, "watch "+stream, Watching{URL: url, Trace: true, Descriptor: l.Descriptor})
 	return &Watched{Session: session, Publisher: publisher, Layered: l, behind: b, page: page, url: url}
 }

@@ -46,22 +46,23 @@ func TestLinkCycles(t *testing.T) {
 	}
 	before := c.counts(t)
 	done := 0
-	var early [2]int64
+	var early, late [2]memory
 	for round := 0; done < cycles; round++ {
-		n := min(streams, cycles-done)
+		n, begun := min(streams, cycles-done), time.Now()
 		c.round(n)
 		done += n
+		came := time.Since(begun)
 		harness.Eventually(t, linksEnd, func() error { return c.back(t, before) })
+		late = c.memory(t)
 		if round == 0 {
-			early = c.memory(t)
+			early = late
 		}
+		t.Logf("%d links came and went, the last %d in %v; left %+v, before %+v; origin %v, edge %v",
+			done, n, came.Round(100*time.Millisecond), c.counts(t), before, late[0], late[1])
 	}
-	late := c.memory(t)
-	t.Logf("%d links came and went; heap of origin and edge %d and %d MB, then %d and %d MB; left %+v, before %+v", done,
-		early[0]>>20, early[1]>>20, late[0]>>20, late[1]>>20, c.counts(t), before)
 	for i := range late {
-		if late[i]-early[i] > linksMayGrow {
-			t.Errorf("memory of node %d grew by %d MB, want at most %d", i, (late[i]-early[i])>>20, linksMayGrow>>20)
+		if late[i].heap-early[i].heap > linksMayGrow {
+			t.Errorf("memory of node %d grew by %d MB, want at most %d", i, (late[i].heap-early[i].heap)>>20, linksMayGrow>>20)
 		}
 	}
 }
@@ -207,10 +208,20 @@ func (c *pair) back(t *testing.T, before held) error {
 	return err
 }
 
-var heapAlloc = regexp.MustCompile(`# HeapAlloc = (\d+)`)
+// memory is what a node holds, in bytes: what is in use once all that nobody needs is collected, what
+// of the heap it has given back, and what the system counts.
+type memory struct{ heap, released, resident int64 }
 
-// memory returns what each node holds once all that nobody needs is collected.
-func (c *pair) memory(t *testing.T) (held [2]int64) {
+func (m memory) String() string {
+	return fmt.Sprintf("%d MB of heap, %d given back, %d resident", m.heap>>20, m.released>>20, m.resident>>20)
+}
+
+var (
+	heapAlloc    = regexp.MustCompile(`# HeapAlloc = (\d+)`)
+	heapReleased = regexp.MustCompile(`# HeapReleased = (\d+)`)
+)
+
+func (c *pair) memory(t *testing.T) (held [2]memory) {
 	t.Helper()
 	for i, n := range c.nodes {
 		response, err := http.Get(n.Admin + "/debug/pprof/heap?gc=1&debug=1")
@@ -219,13 +230,23 @@ func (c *pair) memory(t *testing.T) (held [2]int64) {
 		}
 		profile, err := io.ReadAll(response.Body)
 		response.Body.Close()
-		m := heapAlloc.FindSubmatch(profile)
-		if err != nil || m == nil {
-			t.Fatalf("no heap profile at %s: %s, %v", n.Admin, response.Status, err)
-		}
-		if held[i], err = strconv.ParseInt(string(m[1]), 10, 64); err != nil {
+		if err != nil {
 			t.Fatal(err)
 		}
+		held[i] = memory{inProfile(t, profile, heapAlloc), inProfile(t, profile, heapReleased), harness.Memory(t, n.Process)}
 	}
 	return held
+}
+
+func inProfile(t *testing.T, profile []byte, what *regexp.Regexp) int64 {
+	t.Helper()
+	m := what.FindSubmatch(profile)
+	if m == nil {
+		t.Fatalf("no %v in the heap profile", what)
+	}
+	n, err := strconv.ParseInt(string(m[1]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
