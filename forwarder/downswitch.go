@@ -74,13 +74,14 @@ func (d *DownTrack) wantedEncoding() *Encoding {
 	return d.pub.Best(d.kind)
 }
 
-// hold stops at the end of a frame while the target is paused or squeezed. A pause ends
-// at a keyframe; a squeezed track goes on as soon as it can reach its target. It tells
+// hold stops at the end of a frame while the target is paused, at once while it is squeezed:
+// what is left of a large picture would fill the queue before the target's keyframe. A pause
+// ends at a keyframe; a squeezed track goes on as soon as it can reach its target. It tells
 // whether the track stays where it is.
 func (d *DownTrack) hold(now time.Time) bool {
 	still := d.goal.paused || d.goal.squeezed && !d.reached()
 	switch {
-	case still && d.state == running && d.boundary && d.atFrameStart():
+	case still && d.state == running && (d.goal.squeezed || d.boundary && d.atFrameStart()):
 		d.state, d.heldAt = held, d.enc.Keyframe()
 		d.counts.Pauses++
 		d.freezes.begin(d.lastAt)

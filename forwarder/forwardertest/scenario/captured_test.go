@@ -36,7 +36,7 @@ func TestCapsOfCapturedLayers(t *testing.T) {
 }
 
 // rounds caps the link six times, for about as long as the bars with a browser do: each layer is
-// shown for three seconds and more.
+// shown for three seconds and more. Some receivers are busy.
 func rounds(kind SVC, i int) Scenario {
 	s := captured("", kind)
 	at := 12*time.Second + time.Duration(i)*phase
@@ -49,6 +49,7 @@ func rounds(kind SVC, i int) Scenario {
 		at += 7*time.Second + time.Duration(i*3%10)*400*time.Millisecond
 	}
 	s.Length = at
+	s.Busy = time.Duration(i%3) * 5 * time.Millisecond
 	return s
 }
 
