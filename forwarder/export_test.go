@@ -139,6 +139,7 @@ const (
 	StarveHold   = starveHold
 	StarveShort  = starveShort
 	SqueezeHold  = squeezeHold
+	StepHeld     = stepHeld
 	TryInterval  = tryInterval
 	TryGrace     = tryGrace
 	NoLimit      = noLimit
@@ -172,5 +173,8 @@ const WantHold = wantHold
 // LinkAged is the bound of the same name.
 const LinkAged = linkAged
 
-// LinkStillID is the id of the extension that marks packets of a still on links.
-var LinkStillID = linkIDs()[codec.Still]
+// LinkStillID and LinkTravelsID are the ids of two extensions on links.
+var LinkStillID, LinkTravelsID = linkIDs()[codec.Still], linkIDs()[codec.Travels]
+
+// StubBytes is the bound of the same name.
+const StubBytes = stubBytes

@@ -66,6 +66,20 @@ func TestLinkedSwitches(t *testing.T) {
 	}
 }
 
+// TestLinkedSeeds are seeds that found something: temporal layers that are entered with a later
+// spatial layer of a picture; packets lost where a link became narrower.
+func TestLinkedSeeds(t *testing.T) {
+	for _, seed := range []uint64{13, 19} {
+		o := linked(layered()["av1 mixed"], 1, 0.02)
+		o.Select, o.Calm = time.Second, 10*time.Second
+		w := New(seed, o)
+		w.Run(30 * time.Second)
+		if err := w.Err(); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+	}
+}
+
 // TestLinkCarriesWhatIsWanted: what comes over a link of two is the layers that somebody wants,
 // and the beginning of what belongs to others alone, by which these are known; and all of it
 // again when somebody wants that.
