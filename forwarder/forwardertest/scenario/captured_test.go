@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
 )
 
@@ -98,4 +99,15 @@ func (r *Run) reached(from, to time.Duration) time.Duration {
 		}
 	}
 	return -1
+}
+
+// The keyframe that a track was squeezed for is sent once: its copy would fill the queue.
+func TestSqueezedTrackBeginsOnce(t *testing.T) {
+	for i := range 4 {
+		s := rounds(SVCKey, i)
+		r := Play(s)
+		if begun, caps := r.sub.Track(codec.Video).Counts().Keyframes, uint64(6); begun > 1+caps {
+			t.Errorf("run %d: began %d times, with %d caps", i, begun, caps)
+		}
+	}
 }
