@@ -26,8 +26,8 @@ type arrivingStill struct {
 	first   uint64 // its first number
 	base    uint64 // the number that packet crosses under, extended from 1<<16
 	packets []*Packet
-	left    int // how many of them have not come
-	has     codec.ParameterKind
+	headers []rtp.Header // theirs, of its own
+	left    int          // how many of them have not come
 	nack    nacker
 }
 
@@ -73,7 +73,7 @@ func (p *Publisher) takeStill(now time.Time, s *upStream, h *rtp.Header, payload
 	if a == nil || a.first != first || len(a.packets) != int(part.total) {
 		a = &arrivingStill{
 			first: first, base: 1<<16 + uint64(h.SequenceNumber-part.index),
-			packets: make([]*Packet, part.total), left: int(part.total),
+			packets: make([]*Packet, part.total), headers: make([]rtp.Header, part.total), left: int(part.total),
 		}
 		a.nack.packet(a.base-1, now)
 		s.still = a
@@ -82,32 +82,44 @@ func (p *Publisher) takeStill(now time.Time, s *upStream, h *rtp.Header, payload
 		p.counts.Duplicates++
 		return false
 	}
-	pkt := &Packet{
+	a.packets[part.index], a.headers[part.index] = &Packet{
 		Index: noIndex, Seq: part.number, Timestamp: h.Timestamp, At: now.Add(-p.age(h)), Marker: h.Marker,
 		Payload: p.arena.copy(payload), Ext: p.arena.extensions(h, p.ids),
-	}
+	}, h.Clone()
 	p.counts.Packets++
 	p.counts.Bytes += uint64(len(payload))
-	info := codec.Inspect(e.format, pkt.Payload)
-	e.layers.read(e.format, info, pkt)
-	p.layerExtensions(s, h, pkt)
-	e.learn(pkt, info)
-	a.has |= info.Parameters
-	a.packets[part.index] = pkt
 	a.nack.packet(a.base+uint64(part.index), now)
 	p.hurry(now.Add(nackDelay))
 	if a.left--; a.left == 0 {
-		e.showStill(a)
+		e.showStill(a, p.readStill(s, a))
 		s.still = nil
 		p.choose(now, s.track.Kind)
 	}
 	return true
 }
 
+// readStill reads what all packets of a still say, and returns the parameter sets among them. They
+// are read in their order and by a reader of their own, as at the origin: to one that has read
+// what came live meanwhile they are of the past. That one learns from them what holds for both.
+func (p *Publisher) readStill(s *upStream, a *arrivingStill) (has codec.ParameterKind) {
+	var own layerMeter
+	e := s.enc
+	for i, pkt := range a.packets {
+		info := codec.Inspect(e.format, pkt.Payload)
+		late := *pkt
+		e.layers.read(e.format, info, &late)
+		own.read(e.format, info, pkt)
+		p.layerExtensions(s, &own.reader, &a.headers[i], pkt)
+		e.learn(pkt, info)
+		has |= info.Parameters
+	}
+	return has
+}
+
 // showStill makes a still that came over a link the last keyframe.
-func (e *Encoding) showStill(a *arrivingStill) {
+func (e *Encoding) showStill(a *arrivingStill, has codec.ParameterKind) {
 	first := a.packets[0]
-	f := frame{timestamp: first.Timestamp, first: first, seq: a.first, start: a.first, has: a.has}
+	f := frame{timestamp: first.Timestamp, first: first, seq: a.first, start: a.first, has: has}
 	k := &Keyframe{
 		Index: noIndex, Seq: a.first, Start: a.first, Timestamp: first.Timestamp, At: first.At,
 		early: e.hist.Head(), parameters: e.missingParameters(&f),

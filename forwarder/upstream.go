@@ -112,7 +112,7 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 	info := codec.Inspect(e.format, pkt.Payload)
 	p.travels(h, pkt)
 	e.layers.read(e.format, info, pkt)
-	p.layerExtensions(s, h, pkt)
+	p.layerExtensions(s, &e.layers.reader, h, pkt)
 	e.push(pkt, info)
 	p.counts.Reordered += e.reordered - reordered
 	if next := &p.nextChoice[s.track.Kind]; e.keyframe.Load() != before || !now.Before(*next) {
@@ -123,13 +123,13 @@ func (p *Publisher) push(now time.Time, s *upStream, h *rtp.Header, payload []by
 }
 
 // layerExtensions reads what header extensions say of layers that only we use.
-func (p *Publisher) layerExtensions(s *upStream, h *rtp.Header, pkt *Packet) {
+func (p *Publisher) layerExtensions(s *upStream, r *codec.LayerReader, h *rtp.Header, pkt *Packet) {
 	if s.track.Kind != codec.Video || !h.Extension {
 		return
 	}
 	if id := p.byID.marking; id != 0 {
 		if value := h.GetExtension(id); value != nil {
-			s.enc.layers.reader.Mark(&pkt.Layering, value)
+			r.Mark(&pkt.Layering, value)
 		}
 	}
 	if id := p.byID.layers; id != 0 {

@@ -27,13 +27,22 @@ const tapEvery = 20 * time.Millisecond
 func (p *publisher) link(n int) {
 	last := &p.hop
 	for range n {
-		h := &hop{p: p, from: p.core, tap: forwarder.NewTap(p.core, forwarder.TapConfig{SSRC: 2})}
+		h := &hop{p: p, from: p.core}
 		d := p.core.Describe()
 		h.to = forwarder.NewPublisher(d.PublisherConfig())
 		*last, p.core, last = h, h.to, &h.next
-		h.again()
 		h.tickLater()
+		if p.w.opt.LinkAfter == 0 {
+			h.begin()
+		} else {
+			p.w.after(p.w.opt.LinkAfter, h.begin)
+		}
 	}
+}
+
+func (h *hop) begin() {
+	h.tap = forwarder.NewTap(h.from, forwarder.TapConfig{SSRC: 2})
+	h.again()
 }
 
 // up is the core that the publisher sends to.
@@ -72,7 +81,7 @@ func (h *hop) again() {
 }
 
 func (h *hop) pull() {
-	for more := true; more; more = h.out.More {
+	for more := h.tap != nil; more; more = h.out.More {
 		h.out.Reset()
 		h.tap.Pull(h.p.w.now, &h.out)
 		h.emit()
@@ -124,6 +133,9 @@ func (h *hop) original(p *forwarder.OutPacket) (*upstream, *original) {
 			}
 			for _, s := range h.p.streams {
 				if s.kind == t.Kind && (s.kind == codec.Audio || s.rid == e.RID) {
+					if c, ok := parseContent(p.Packet.Payload); ok && p.Seq != uint16(p.Packet.Seq) {
+						return s, s.sent[c.seq] // of a still: under another number
+					}
 					return s, s.sent[s.seq-1-uint32(uint16(s.seq-1)-p.Seq)]
 				}
 			}
@@ -178,7 +190,7 @@ func (h *hop) tick(at time.Time) {
 	h.ticking = time.Time{}
 	if b := h.to.Tick(w.now, 2*w.opt.Link.Delay, nil); len(b) > 0 {
 		w.carry(w.opt.Link, func() {
-			if h.from.Ended() {
+			if h.from.Ended() || h.tap == nil {
 				return
 			}
 			h.out.Reset()

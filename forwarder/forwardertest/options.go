@@ -59,6 +59,7 @@ type Options struct {
 	Up, Down         Network
 	Links            int           // how many links lie between the publisher's node and the subscribers'
 	Link             Network       // each one's
+	LinkAfter        time.Duration // how long after a publisher they begin; 0: at once
 	Subscribers      int           // 0 is 3; they join at random times
 	Rejoin           time.Duration // mean life of a subscriber session; 0: endless
 	Restart          time.Duration // mean life of a publisher session; 0: endless
