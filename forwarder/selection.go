@@ -115,7 +115,7 @@ func (s *Subscriber) allocate(now time.Time) {
 	t.squeezed = s.alloc.squeeze(now, d.sends(), l[i].cost(), limit) || full > 0 && d.above(t)
 	t.thin = now.Sub(s.alloc.down) < thinFor
 	if t.squeezed {
-		d.rest = now.Add(full)
+		d.rest = now.Add(full / 2) // there is room for some of it before, and it leaves evenly
 	}
 	d.aim(t, s.pub)
 }

@@ -255,3 +255,51 @@ func TestAPauseBeginsAtTheEndOfAFrame(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoWantsWhatDoesNotTravelAsksForIt: an encoding that an origin tells of and does not
+// send is wished for, and begun with when something of it comes.
+func TestWhoWantsWhatDoesNotTravelAsksForIt(t *testing.T) {
+	s := newSimulcaster(t)
+	h := newHop(t, s.up, s.during(start, time.Second))
+	h.unwanted = map[string]bool{"hi": true}
+	send := every20(s, &h.now)
+	h.run(3*time.Second, send)
+	sub, hi := newSubscriber(), h.encoding("hi")
+	sub.Select(forwarder.Selection{RID: "hi"})
+	sub.SetPublisher(h.edge)
+	out := pull(sub, h.now)
+	if len(out.Wishes) != 1 || out.Wishes[0] != hi || len(out.Packets) > 0 || sub.Track(codec.Video).Encoding() != nil {
+		t.Errorf("wishes %v, %d packets", out.Wishes, len(out.Packets))
+	}
+	h.unwanted = nil
+	h.edge.RequestKeyframe(hi)
+	h.run(time.Second, send)
+	pull(sub, h.now)
+	if sub.Track(codec.Video).Encoding() != h.encoding("hi") {
+		t.Error("it came, and is not sent")
+	}
+}
+
+// TestWhoWaitsForAPublisherHoldsOnToNothing: who waits for a publisher holds on to
+// nothing, and begins with what the next one sends.
+func TestWhoWaitsForAPublisherHoldsOnToNothing(t *testing.T) {
+	c := began(t, "0")
+	c.frame(0, false)
+	c.want("before", 1, 0)
+	c.p.End()
+	c.s.SetPublisher(nil)
+	c.clear()
+	c.pass(100 * time.Millisecond)
+	c.want("after", 0, -1)
+	if e := c.s.Track(codec.Video).Encoding(); e != nil {
+		t.Errorf("still on %v", e)
+	}
+	next := newPair(t)
+	c.p, c.seq, c.ts = next.p, next.seq, next.ts
+	c.s.SetPublisher(c.p) // which has nothing yet
+	c.pass(100 * time.Millisecond)
+	c.want("a publisher with nothing", 0, -1)
+	c.frame(0, true)
+	c.pass(50 * time.Millisecond)
+	c.want("its first frame", 1, 0)
+}

@@ -21,6 +21,17 @@ const (
 	// closeTimeout bounds the DELETE of a Close whose context has no deadline.
 	closeTimeout = 5 * time.Second
 
+	// maxChecks of a way stay without an answer before it is given up: 15 s of them at one
+	// each 200 ms, as long as a server waits for a session to connect. Of a network that
+	// loses a fifth, both ways, eight in a row are unanswered now and then.
+	maxChecks = 75
+
+	// flightInterval is when a flight of the DTLS handshake is repeated first, and then
+	// after twice the time, again and again. RFC 6347 §4.2.4.1 would have 1 s, for fear of
+	// congestion; but ICE has just measured the way, and four lost flights took 15 s, as
+	// long as a server waits. Now it takes eight. Browsers begin with 50 ms.
+	flightInterval = 100 * time.Millisecond
+
 	// relayDelay is how long a session may try without the ICE servers the
 	// answer named before it restarts ICE with them.
 	relayDelay = 3 * time.Second

@@ -74,6 +74,8 @@ func newSetting(opts *Options, endpoint *url.URL) (*webrtc.SettingEngine, *mutab
 	// A server's checks may arrive before its answer, or from an address that is not in it. Such
 	// a way may be the best there is, and waiting for a better one costs a second.
 	setting.SetPrflxAcceptanceMinWait(0)
+	setting.SetICEMaxBindingRequests(maxChecks)
+	setting.SetDTLSRetransmissionInterval(flightInterval)
 	setting.SetIncludeLoopbackCandidate(loopback(endpoint.Hostname()))
 	if opts.TCPOnly {
 		setting.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whippet-media/whippet/forwarder/codec"
 	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
 )
 
@@ -36,7 +37,7 @@ func TestCapsOfCapturedLayers(t *testing.T) {
 }
 
 // rounds caps the link six times, for about as long as the bars with a browser do: each layer is
-// shown for three seconds and more.
+// shown for three seconds and more. Some receivers are busy.
 func rounds(kind SVC, i int) Scenario {
 	s := captured("", kind)
 	at := 12*time.Second + time.Duration(i)*phase
@@ -49,6 +50,7 @@ func rounds(kind SVC, i int) Scenario {
 		at += 7*time.Second + time.Duration(i*3%10)*400*time.Millisecond
 	}
 	s.Length = at
+	s.Busy = time.Duration(i%3) * 5 * time.Millisecond
 	return s
 }
 
@@ -97,4 +99,15 @@ func (r *Run) reached(from, to time.Duration) time.Duration {
 		}
 	}
 	return -1
+}
+
+// The keyframe that a track was squeezed for is sent once: its copy would fill the queue.
+func TestSqueezedTrackBeginsOnce(t *testing.T) {
+	for i := range 4 {
+		s := rounds(SVCKey, i)
+		r := Play(s)
+		if begun, caps := r.sub.Track(codec.Video).Counts().Keyframes, uint64(6); begun > 1+caps {
+			t.Errorf("run %d: began %d times, with %d caps", i, begun, caps)
+		}
+	}
 }

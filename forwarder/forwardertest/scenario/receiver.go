@@ -35,8 +35,9 @@ type receiver struct {
 	broken  bool // waits for a keyframe
 	asked   time.Duration
 
-	skips     bool         // shows what it can decode, whatever is missing before
-	decoded   map[int]bool // pictures
+	busy      time.Duration // it reads what came that often; 0: at once
+	skips     bool          // shows what it can decode, whatever is missing before
+	decoded   map[int]bool  // pictures
 	shown     []shown
 	mediaBits int64
 	soundAt   time.Duration
@@ -79,7 +80,7 @@ func newReceiver(rtt, back time.Duration) *receiver {
 
 // receive takes a packet that arrived.
 func (r *receiver) receive(at time.Duration, p *arrival) {
-	r.tcc.Receive(p.transport, at)
+	r.tcc.Receive(p.transport, r.read(at))
 	r.rtt += (at - p.sent + r.back - r.rtt) / 8
 	switch {
 	case p.padding:
@@ -107,6 +108,14 @@ func (r *receiver) receive(at time.Duration, p *arrival) {
 	}
 	r.packets[p.seq] = p
 	r.show(at)
+}
+
+// read is when what arrives is read.
+func (r *receiver) read(at time.Duration) time.Duration {
+	if r.busy == 0 {
+		return at
+	}
+	return (at + r.busy - 1) / r.busy * r.busy
 }
 
 // show shows all frames that are whole and follow on what was shown, or begin anew.

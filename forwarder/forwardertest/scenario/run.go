@@ -19,9 +19,10 @@ type Scenario struct {
 	Encodings []Encoding // nil: those of Encodings
 	AudioOnly bool
 	SVC       SVC
-	Sizes     *Sizes // of pictures; nil: 30 a second
-	Skips     bool   // the receiver shows what it can decode, whatever is missing before (SVC only)
-	Cap       int64  // of the session, bits per second; 0: none
+	Sizes     *Sizes        // of pictures; nil: 30 a second
+	Busy      time.Duration // the receiver reads what came that often; 0: at once
+	Skips     bool          // the receiver shows what it can decode, whatever is missing before (SVC only)
+	Cap       int64         // of the session, bits per second; 0: none
 
 	// Active tells whether an encoding is sent at a time; nil: all are.
 	Active func(i int, at time.Duration) bool
@@ -94,7 +95,7 @@ func Play(s Scenario) *Run {
 		s.Sizes = &evenSizes
 	}
 	r := &Run{s: s, begins: map[uint16]bool{}, link: link.New(s.Link), src: newSource(s.Encodings, s.AudioOnly, s.SVC, *s.Sizes), recv: newReceiver(rtt, s.Link.Back)}
-	r.recv.skips = s.Skips
+	r.recv.skips, r.recv.busy = s.Skips, s.Busy
 	r.src.active = s.Active
 	r.warmUp()
 	r.join()

@@ -123,7 +123,7 @@ large as those that Chromium sends of a picture of noise, 15 times a second (VP9
 1,240, in VP9's packets), the round trip is 4 ms, and a cap comes four times for five seconds, of 240 and of 600 kbit/s. Written by
 ` + "`go test ./forwarder/forwardertest/scenario -update`" + `; a change that makes a row worse by more than its tolerance fails the test.
 
-Rows with parts of numbers are means of eight runs. Utilisation is what was shown of what the best fitting encoding would have brought, all the time. Convergence is the time from the last
+Rows with parts of numbers are means of eight runs, policed ones of 24. Utilisation is what was shown of what the best fitting encoding would have brought, all the time. Convergence is the time from the last
 change of the path until that encoding was sent. Freezes are longer than 200 ms; switches are counted from 10 s on; latency and queue are
 the 95th percentiles, beyond the path's own delay.
 

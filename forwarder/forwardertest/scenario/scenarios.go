@@ -70,6 +70,9 @@ func All() []Scenario {
 		if c := &all[i].Link; len(c.Others) > 0 || c.Bursts.Every > 0 || c.Queue > 0 && c.Queue < link.DefaultQueue {
 			all[i].Runs = 8
 		}
+		if all[i].Link.Bucket > 0 {
+			all[i].Runs = 24 // whether a probe is misled by the bucket is chance
+		}
 	}
 	return all
 }
