@@ -50,7 +50,7 @@ func startNode(t *testing.T, redis *relaytest.Server, args ...string) *process {
 	p := &process{t: t, gone: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0], append([]string{
 		"serve", "--auth=open", "--http=127.0.0.1:0", "--admin=127.0.0.1:0", "--announce=127.0.0.1", "--log-level=info,relay=debug",
-		"--redis=" + redis.URL(), "--cluster-secret=" + strings.Repeat("c", 32),
+		"--jwt-secret=" + operatorSecret, "--redis=" + redis.URL(), "--cluster-secret=" + strings.Repeat("c", 32),
 	}, args...)...)
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	out, err := p.cmd.StdoutPipe()

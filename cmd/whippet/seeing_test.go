@@ -74,7 +74,7 @@ func TestClusterIsSeen(t *testing.T) {
 	redis := relaytest.Redis(t)
 	var nodes []*process
 	for i := range 3 {
-		nodes = append(nodes, startNode(t, redis, "--max-links=1", fmt.Sprintf("--node-id=node-%d", i), "--jwt-secret="+operatorSecret))
+		nodes = append(nodes, startNode(t, redis, "--max-links=1", fmt.Sprintf("--node-id=node-%d", i)))
 	}
 	nodes[0].mustPublish("cam")
 	nodes[1].watch("cam").goesOn("one link away")

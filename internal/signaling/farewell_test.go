@@ -1,6 +1,9 @@
 package signaling_test
 
 import (
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,11 +13,13 @@ import (
 )
 
 // A door is closed once.
-type door struct{ closed int }
+type door struct{ times atomic.Int32 }
+
+func (d *door) closed() int { return int(d.times.Load()) }
 
 // Close implements [io.Closer].
 func (d *door) Close() error {
-	d.closed++
+	d.times.Add(1)
 	return nil
 }
 
@@ -38,13 +43,21 @@ func TestPeersOfReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o, d := &fakeOpener{}, &door{}
-				var ended []signaling.Reason
+				var mu sync.Mutex
+				var told []signaling.Reason
 				graves := map[signaling.Reason]int{signaling.Kicked: 2} // its URL and when it is forgotten
 				x := newTarget(t, signaling.WHIP, o, signaling.Config{Observe: func(n signaling.News) {
 					if n.Event == signaling.Ended {
-						ended = append(ended, n.Reason)
+						mu.Lock()
+						told = append(told, n.Reason)
+						mu.Unlock()
 					}
 				}})
+				ended := func() []signaling.Reason {
+					mu.Lock()
+					defer mu.Unlock()
+					return slices.Clone(told)
+				}
 				path := x.Create(t, "live", "").Path
 				s := o.last().session
 				s.OwnsPeer(d)
@@ -53,16 +66,16 @@ func TestPeersOfReplaced(t *testing.T) {
 				}
 				s.End(c.reason)
 				synctest.Wait()
-				if stays := d.closed == 0; stays != c.stays || len(ended) != 1 || ended[0] != c.reason {
-					t.Errorf("its peer stays: %t; told %v", stays, ended)
+				if stays := d.closed() == 0; stays != c.stays || !slices.Equal(ended(), []signaling.Reason{c.reason}) {
+					t.Errorf("its peer stays: %t; told %v", stays, ended())
 				}
 				x.Do(t, get(path)).Want(t, 404)
 				if c.then != nil {
 					c.then(x.Service, s)
 				}
 				synctest.Wait()
-				if d.closed != 1 || len(ended) != 1 || x.Service.Entries() != graves[c.reason] {
-					t.Errorf("closed %d times; told %v; %d entries", d.closed, ended, x.Service.Entries())
+				if d.closed() != 1 || len(ended()) != 1 || x.Service.Entries() != graves[c.reason] {
+					t.Errorf("closed %d times; told %v; %d entries", d.closed(), ended(), x.Service.Entries())
 				}
 			})
 		})
@@ -72,7 +85,7 @@ func TestPeersOfReplaced(t *testing.T) {
 // TestPeersOfReplacedAreBounded: together with half-open sessions they are as many as those may be.
 func TestPeersOfReplacedAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o, doors := &fakeOpener{}, [3]door{}
+		o, doors := &fakeOpener{}, make([]door, 3)
 		x := newTarget(t, signaling.WHIP, o, signaling.Config{Limits: signaling.Limits{HalfOpen: 2}})
 		for i := range doors {
 			x.Create(t, "live", "")
@@ -81,13 +94,13 @@ func TestPeersOfReplacedAreBounded(t *testing.T) {
 			s.End(signaling.Replaced)
 			synctest.Wait()
 		}
-		if doors[0].closed+doors[1].closed != 0 || doors[2].closed != 1 {
-			t.Errorf("closed: %v", doors)
+		if doors[0].closed()+doors[1].closed() != 0 || doors[2].closed() != 1 {
+			t.Errorf("closed: %d, %d, %d", doors[0].closed(), doors[1].closed(), doors[2].closed())
 		}
 		time.Sleep(signaling.DefaultConnectTimeout)
 		synctest.Wait()
-		if doors[0].closed != 1 || doors[1].closed != 1 {
-			t.Errorf("closed: %v", doors)
+		if doors[0].closed() != 1 || doors[1].closed() != 1 {
+			t.Errorf("closed: %d, %d", doors[0].closed(), doors[1].closed())
 		}
 	})
 }
