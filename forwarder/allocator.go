@@ -69,7 +69,7 @@ func (a *allocator) move(now time.Time, l ladder, i int, limit int64) int {
 		}
 		if cost-cost/stepDownMargin > limit || now.Sub(a.low) >= stepDownHold {
 			a.low, a.down = time.Time{}, now
-			a.stumble(now)
+			a.stumble(now, cost, limit)
 			return max(l.fit(limit), 0)
 		}
 		return i
@@ -115,10 +115,13 @@ func (a *allocator) try(now time.Time, l ladder, i int) int {
 	return i + 1
 }
 
-// stumble lengthens the wait for the next step up if the last one did not last.
-func (a *allocator) stumble(now time.Time) {
+// stumble lengthens the wait for the next step up if the last one did not last: what it cost
+// is over the limit. Where that fell far below after a while, the network is another one, and
+// the step was right.
+func (a *allocator) stumble(now time.Time, cost, limit int64) {
 	switch lasted := now.Sub(a.up); {
 	case a.up.IsZero():
+	case !a.blind && lasted >= stepHeld && limit < cost-cost/abruptMargin:
 	case lasted < stepLasts || a.blind && lasted < tryGrace+stepLasts:
 		a.penalty = min(max(2*a.penalty, leastPenalty), mostPenalty)
 	case lasted > penaltyMemory:

@@ -95,6 +95,27 @@ func TestAllocatorDoesNotSwing(t *testing.T) {
 	}
 }
 
+// A step up that lasted until the network got far narrower was right: the next is not made later
+// for it. One that was too much from the start was not.
+func TestAllocatorForgivesAnotherNetwork(t *testing.T) {
+	for lasts, forgives := range map[time.Duration]bool{forwarder.StepHeld - 500*time.Millisecond: false, forwarder.StepHeld: true} {
+		c := newChooser()
+		c.run(2_400_000, time.Second)
+		for cap := range 4 {
+			c.run(250_000, 3*time.Second)
+			c.want(t, 0)
+			took := c.run(2_400_000, forwarder.StepUpHold+100*time.Millisecond)
+			if forgiven := took == forwarder.StepUpHold; cap > 0 && forgiven != forgives {
+				t.Errorf("steps up last %v: after cap %d the next after %v", lasts, cap, took)
+			}
+			for c.rung != 2 {
+				c.run(2_400_000, 100*time.Millisecond)
+			}
+			c.run(2_400_000, lasts-100*time.Millisecond)
+		}
+	}
+}
+
 func TestAllocatorPausesVideo(t *testing.T) {
 	c := newChooser()
 	c.run(250_000, time.Second)

@@ -101,9 +101,10 @@ func (d *DownTrack) noteAsked(seq uint16) {
 
 // requestKeyframe is the subscriber's keyframe request. An encoder that ignores
 // requests cannot help: the track starts again from the last keyframe, once. One that
-// pauses shows nothing newer by that.
+// pauses shows nothing newer by that. Who asks may lack the parameter sets too.
 func (d *DownTrack) requestKeyframe(now time.Time, out *Output) {
 	d.counts.KeyframeRequests++
+	d.bare = true
 	if d.enc == nil || d.kind != codec.Video {
 		return
 	}

@@ -31,9 +31,19 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		if !d.rests(now, out) {
 			d.begin(now, d.enc, d.format, out)
 		}
+	case d.bare && d.lacksParameters():
+		d.begin(now, d.enc, d.format, out)
 	case d.needsKeyframe(), d.seg.refresh != nil && d.seg.refresh == d.enc.Keyframe():
 		d.wish(now, d.enc, out)
 	}
+}
+
+// lacksParameters tells whether a keyframe is next whose sender leaves out the parameter
+// sets: a segment that begins with it supplies them.
+func (d *DownTrack) lacksParameters() bool {
+	key := d.enc.Keyframe()
+	return d.state == running && d.boundary && key != nil && key != d.seg.keyframe && len(key.parameters) > 0 &&
+		key.early >= d.pos && d.atFrameStart()
 }
 
 // want notes on the encodings that the track is on, and shall be on, that they are wanted.
@@ -64,13 +74,14 @@ func (d *DownTrack) wantedEncoding() *Encoding {
 	return d.pub.Best(d.kind)
 }
 
-// hold stops at the end of a frame while the target is paused or squeezed. A pause ends
-// at a keyframe; a squeezed track goes on as soon as it can reach its target. It tells
+// hold stops at the end of a frame while the target is paused, at once while it is squeezed:
+// what is left of a large picture would fill the queue before the target's keyframe. A pause
+// ends at a keyframe; a squeezed track goes on as soon as it can reach its target. It tells
 // whether the track stays where it is.
 func (d *DownTrack) hold(now time.Time) bool {
-	still := d.goal.paused || d.goal.squeezed
+	still := d.goal.paused || d.goal.squeezed && !d.reached()
 	switch {
-	case still && d.state == running && d.boundary && d.atFrameStart():
+	case still && d.state == running && (d.goal.squeezed || d.boundary && d.atFrameStart()):
 		d.state, d.heldAt = held, d.enc.Keyframe()
 		d.counts.Pauses++
 		d.freezes.begin(d.lastAt)
@@ -82,6 +93,11 @@ func (d *DownTrack) hold(now time.Time) bool {
 		}
 	}
 	return d.state == held && d.goal.paused && !d.enc.Ended()
+}
+
+// reached tells whether the track is on its target, as far as that exists.
+func (d *DownTrack) reached() bool {
+	return d.enc == d.goal.enc && !d.above(d.goal)
 }
 
 // restart begins again at the last keyframe, at the end of a frame if there is

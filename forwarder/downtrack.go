@@ -92,6 +92,7 @@ type DownTrack struct {
 	begun          bool       // the subscriber has the first packet, or knows that it misses it
 	firstTransport uint16     // transport-wide number the first packet was last sent with
 	misfit         bool       // the source sends a format that was not negotiated
+	bare           bool       // a keyframe was asked for since the segment began: parameter sets may be lost
 	clock          clockPoint // of outgoing timestamps
 	clockOf        *Publisher // whose reports made clock; nil: none
 	numbers        numbers    // numbers sent last
@@ -163,7 +164,7 @@ func (d *DownTrack) begin(now time.Time, e *Encoding, format SubscriberFormat, o
 		d.encOf = d.pub
 	}
 	d.enc, d.format = e, format
-	d.wanted, d.still, d.stall, d.again, d.misfit = nil, 0, time.Time{}, time.Time{}, false
+	d.wanted, d.still, d.stall, d.again, d.misfit, d.bare = nil, 0, time.Time{}, time.Time{}, false, false
 	live := e.liveTimestamp(now)
 	first := d.next
 	if !d.boundary {

@@ -63,6 +63,7 @@ type Estimator struct {
 	loss    lossModel
 	rate    rateControl
 	probe   prober
+	run     busyRun
 	reports reportControl
 
 	backlog   float64 // bits ahead at a bottleneck a little faster than the estimate, at backlogAt

@@ -129,6 +129,7 @@ func (e *Estimator) arrived(number uint64, at int64) {
 		g.delays += e.delay.beyond(d) / delaySums
 		g.arrived = max(g.arrived, at)
 	}
+	e.follow(number, p, at, d)
 	e.probe.receive(number, p, sent, at, d, e.delay.beyond(d))
 }
 

@@ -27,7 +27,8 @@ const (
 	busyTime  = 200_000 // µs that the bitrate of a busy bottleneck is measured over
 
 	// A growing queue lowers the estimate to busyShare of what arrives; to
-	// fullShare if less than fullExcess more was sent: the link is just full. Where
+	// fullShare if less than fullExcess more was sent: the link is just full, unless a
+	// decrease before the last in vain takes it for others'. Where
 	// less than mildExcess more was sent, it is lowered by no more than mildStep.
 	busyShare  = 0.9
 	fullShare  = 0.95
@@ -121,7 +122,7 @@ func (e *Estimator) lower(i int) {
 	}
 	arriving, sent := e.groups.arriving(i, busyTime), e.groups.sending(i, busyTime)
 	target := busyShare * arriving
-	if sent < fullExcess*arriving {
+	if sent < fullExcess*arriving && e.delay.cuts < vainCuts {
 		target = fullShare * arriving
 	}
 	if sent < mildExcess*arriving {

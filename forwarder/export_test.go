@@ -139,6 +139,7 @@ const (
 	StarveHold   = starveHold
 	StarveShort  = starveShort
 	SqueezeHold  = squeezeHold
+	StepHeld     = stepHeld
 	TryInterval  = tryInterval
 	TryGrace     = tryGrace
 	NoLimit      = noLimit

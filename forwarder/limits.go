@@ -270,11 +270,14 @@ const (
 	// there is for stepDownHold; a step up when the better one leaves a 10th free for
 	// stepUpHold and a penalty: at least leastPenalty, doubled up to mostPenalty, for
 	// steps up that did not last stepLasts; forgotten with one that lasts penaltyMemory.
+	// One that lasted stepHeld did so until the network got narrower by a third.
 	stepDownMargin = 6
 	stepDownHold   = 500 * time.Millisecond
 	stepUpMargin   = 10
 	stepUpHold     = 500 * time.Millisecond
 	stepLasts      = 4 * time.Second
+	stepHeld       = 2 * time.Second
+	abruptMargin   = 3
 	leastPenalty   = 3 * time.Second
 	mostPenalty    = time.Minute
 	penaltyMemory  = 30 * time.Second
@@ -320,6 +323,10 @@ const (
 	// congestedFor after a step down nothing from before the last keyframe is sent again:
 	// the network is busy with what came too fast.
 	congestedFor = 4 * time.Second
+
+	// fullPace tenths of the estimate is the pace while the queue that a step down was made
+	// for is long: faster, and the target's keyframe is lost in it.
+	fullPace = 11
 
 	// firstEstimate is what a network is taken to carry until it has been heard of, where
 	// there is a choice: most carry that, and the next better layer is a second away.

@@ -103,3 +103,22 @@ func TestPacerLeavesInSteps(t *testing.T) {
 		t.Errorf("%d packets of 1,200 bytes left at once at 80 Mbit/s", atOnce)
 	}
 }
+
+// A network whose queue is full is sent packet after packet, nothing at once.
+func TestPacerIsEvenWhereAQueueIsFull(t *testing.T) {
+	var p forwarder.Pacer
+	p.Set(start, 10_000_000)
+	now := start.Add(time.Second)
+	p.SetEven(now, 240_000)
+	for i, left := range pace(&p, now, 10) {
+		if want := time.Duration(i) * 40 * time.Millisecond; left < want || left > want+time.Millisecond {
+			t.Errorf("packet %d of 40 ms left after %v", i, left)
+		}
+	}
+	now = now.Add(10 * time.Second)
+	p.Set(now, 240_000)
+	p.Allow(now.Add(time.Second), 0)
+	if left := pace(&p, now.Add(time.Second), 10); left[9] != 0 {
+		t.Errorf("with room again, the last of ten packets left after %v", left[9])
+	}
+}

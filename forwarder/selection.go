@@ -111,12 +111,26 @@ func (s *Subscriber) allocate(now time.Time) {
 		return
 	}
 	t := target{enc: l[i].enc, layer: l[i].layer}
-	t.squeezed = s.alloc.squeeze(now, d.sends(), l[i].cost(), limit)
+	full := s.full(now)
+	t.squeezed = s.alloc.squeeze(now, d.sends(), l[i].cost(), limit) || full > 0 && d.above(t)
 	t.thin = now.Sub(s.alloc.down) < thinFor
-	if t.squeezed && s.wide.est != nil {
-		d.rest = now.Add(s.wide.est.Wait(now))
+	if t.squeezed {
+		d.rest = now.Add(full / 2) // there is room for some of it before, and it leaves evenly
 	}
 	d.aim(t, s.pub)
+}
+
+// above tells whether the track is on a higher spatial layer of its target's encoding.
+func (d *DownTrack) above(t target) bool {
+	return d.enc != nil && d.enc == t.enc && d.enc.clamp(d.seg.id).spatial() > d.enc.clamp(t.layer).spatial()
+}
+
+// full is how long the queue that lowered the estimate takes to be half as long.
+func (s *Subscriber) full(now time.Time) time.Duration {
+	if s.wide.est == nil {
+		return 0
+	}
+	return s.wide.est.Wait(now)
 }
 
 // sends is what the track's current layer takes, 0 if it is held or unknown.
@@ -201,7 +215,12 @@ func (s *Subscriber) pace(now time.Time, d *DownTrack) {
 	if still := d.enc.still.Load(); still != nil {
 		bytes = still.bytes
 	}
-	s.wide.pacer.Set(now, s.wide.est.Pace(bytes))
+	pace := s.wide.est.Pace(bytes)
+	if now.Sub(s.alloc.down) < congestedFor && s.full(now) > 0 {
+		s.wide.pacer.SetEven(now, min(pace, s.wide.est.Estimate()*fullPace/10))
+		return
+	}
+	s.wide.pacer.Set(now, pace)
 }
 
 // estimator returns the session's, made if need be.

@@ -135,7 +135,7 @@ func (v *vp9Layers) follow(d *VP9Descriptor, in Info, payload []byte) bool {
 		}
 	}
 	v.seen, v.picture = true, d.PictureID
-	if key || in.Keyframe {
+	if key {
 		v.key, v.apart, v.shown = d.PictureID, false, false
 	}
 	if d.SpatialLayers > 0 {

@@ -164,3 +164,70 @@ func TestVP9LateFramesAcrossTheWrap(t *testing.T) {
 		wantRows(t, test.name, r.read(vp9Frame{id: test.late, apart: true}).Needed, test.want)
 	}
 }
+
+// within tells whether who is on the upper layer of a frame's picture may go on with the
+// lowest.
+func (r *vp9Reader) within(f vp9Frame) bool {
+	return r.read(f).Masks.Within[1][0]&codec.LayerBit(0, 0) != 0
+}
+
+// TestVP9KeyframesAreKnownByAnyLayer: what needs no earlier picture is of a keyframe, also
+// where its base layer comes later, but not where pictures have no ids.
+func TestVP9KeyframesAreKnownByAnyLayer(t *testing.T) {
+	var r vp9Reader
+	r.read(vp9Frame{id: 1, key: true, structure: 2})
+	r.read(vp9Frame{id: 2, apart: true})
+	if l := r.read(vp9Frame{id: 3, key: true, sid: 1, below: true}); l.Flags&codec.LayerKeyframe == 0 {
+		t.Error("the upper layer of a keyframe")
+	}
+	runLayers(t, codec.VP9, []step{
+		{"2c 00 00 a2498342", "S0T0 needed 0+,0+,0+,0+ entry 0+,0+,0+,0+ last -,-,-,- start end key tl0 0", false},
+		{"2c 00 00 86", "S0T0 needed 0+,0+,0+,0+ entry -,-,-,- last -,-,-,- start end tl0 0", false}, // intra only
+	})
+}
+
+// TestVP9LayersStayApart until the next keyframe, which itself shows nothing, once a picture
+// of the upper layer did not need the lower one; but a layer higher than any before is got by
+// who has a gap below.
+func TestVP9LayersStayApart(t *testing.T) {
+	var r vp9Reader
+	key := func(id uint16) {
+		if r.within(vp9Frame{id: id, key: true, structure: 2}) || r.within(vp9Frame{id: id, key: true, sid: 1, below: true}) {
+			t.Errorf("within at the keyframe %d", id)
+		}
+	}
+	key(1)
+	if !r.within(vp9Frame{id: 2}) {
+		t.Error("apart, though needed")
+	}
+	if r.within(vp9Frame{id: 3, apart: true}) || r.within(vp9Frame{id: 4}) {
+		t.Error("within, though not needed since")
+	}
+	wantRows(t, "structure of one layer", r.read(vp9Frame{id: 5, apart: true, structure: 1}).Needed, "0+,-,-,-")
+	wantRows(t, "structure of three", r.read(vp9Frame{id: 6, sid: 1, apart: true, structure: 3}).Needed, "-,0+,-,-")
+	key(7)
+	if !r.within(vp9Frame{id: 8}) {
+		t.Error("apart after a keyframe")
+	}
+}
+
+// TestVP9ALateKeyframeBeginsAnew: of a keyframe that comes after later pictures, nothing
+// from before it holds, but what has been shown since does.
+func TestVP9ALateKeyframeBeginsAnew(t *testing.T) {
+	for _, shown := range []bool{false, true} {
+		var r vp9Reader
+		r.read(vp9Frame{id: 1, key: true, structure: 2})
+		r.read(vp9Frame{id: 2, apart: true})
+		r.read(vp9Frame{id: 4, sid: 1, below: !shown})
+		if shown {
+			r.read(vp9Frame{id: 5, apart: true})
+		}
+		r.read(vp9Frame{id: 3, key: true, structure: 2}) // late
+		if got := r.within(vp9Frame{id: 6, sid: 1}); got {
+			t.Errorf("shown %v: within before it is shown", shown)
+		}
+		if got := r.within(vp9Frame{id: 7}); got == shown {
+			t.Errorf("shown %v: within %v", shown, got)
+		}
+	}
+}

@@ -67,6 +67,21 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// TestSeedsOfScenarios plays what sweeps found faults with.
+func TestSeedsOfScenarios(t *testing.T) {
+	for name, seeds := range map[string][]uint64{
+		"h264":      {1008},       // parameter sets lost twice
+		"simulcast": {1011, 1022}, // a request that was lost, two encodings that vanish
+	} {
+		s := scenarios()[name]
+		for _, seed := range seeds {
+			if err := s.run(seed, 2*time.Minute).Err(); err != nil {
+				t.Errorf("%s, seed %d: %v", name, seed, err)
+			}
+		}
+	}
+}
+
 // TestSweep runs as many seeds as fit the time in SOAKTIME; without it, none.
 func TestSweep(t *testing.T) {
 	d, err := time.ParseDuration(os.Getenv("SOAKTIME"))

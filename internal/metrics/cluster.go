@@ -39,12 +39,7 @@ func (w writer) cluster(c *Cluster) {
 	w.count("whippet_leases_lost_total", c.LeasesLost)
 	w.links("in", c.LinksIn, c.EndsIn)
 	w.links("out", c.LinksOut, c.EndsOut)
-	if c.Depths[1] == 0 {
-		w.value("whippet_links_by_depth", 0, "1") // so that a node without links has the series
-	}
-	for depth, n := range c.Depths {
-		w.value("whippet_links_by_depth", float64(n), strconv.Itoa(depth))
-	}
+	w.depths(c.Depths)
 	w.value("whippet_link_hop_seconds", c.HopMean.Seconds(), "mean")
 	w.value("whippet_link_hop_seconds", c.HopMost.Seconds(), "greatest")
 	for how, n := range c.Opened {
@@ -53,6 +48,18 @@ func (w writer) cluster(c *Cluster) {
 	w.count("whippet_links_served_total", c.Served)
 	w.reasons("whippet_link_failures_total", c.Failed)
 	w.count("whippet_link_referrals_total", c.Referred)
+}
+
+// depths sends how many links there are of each depth; those that are deeper than a tree may be
+// count with the deepest.
+func (w writer) depths(all map[int]int) {
+	by := map[int]int{1: 0} // so that a node without links has the series
+	for depth, n := range all {
+		by[min(max(depth, 1), maxDepths)] += n
+	}
+	for depth, n := range by {
+		w.value("whippet_links_by_depth", float64(n), strconv.Itoa(depth))
+	}
 }
 
 func (w writer) links(direction string, states map[string]int, ends map[string]uint64) {

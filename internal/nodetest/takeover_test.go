@@ -51,3 +51,29 @@ func TestALeafTakesChildrenBetweenSearches(t *testing.T) {
 		}
 	}, fanOut(1))
 }
+
+// TestWhoIsBelowComesNearer: when the middle of a chain dies all that is below it is a link nearer to the
+// origin, also who was far from the repair, and says so itself.
+func TestWhoIsBelowComesNearer(t *testing.T) {
+	cluster(t, 5, func(t *testing.T, c *nodetest.Cluster) {
+		c.Nodes[0].Publish("studio")
+		c.Run(time.Second)
+		for _, m := range c.Nodes[1:] {
+			m.Subscribe("studio", nodetest.Link{})
+			c.Run(2 * time.Second)
+		}
+		if d := wantTree(t, c, 1); d != 4 {
+			t.Fatalf("%d deep", d)
+		}
+		c.Nodes[1].Kill()
+		c.Run(8 * time.Second)
+		for i, m := range c.Nodes[2:] {
+			if p := m.Parents(); len(p) != 1 || p[0].Depth != i+1 {
+				t.Errorf("%s: %+v, want depth %d", m.ID, p, i+1)
+			}
+			if all := m.Children(); i < 2 && (len(all) != 1 || all[0].Depth != i+2) {
+				t.Errorf("%s feeds %+v, want depth %d", m.ID, all, i+2)
+			}
+		}
+	}, fanOut(1))
+}

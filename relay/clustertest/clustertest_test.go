@@ -51,6 +51,17 @@ func TestNarrowTrees(t *testing.T) {
 	}
 }
 
+// TestNarrowTreesOfAThousand: they are deep, and still nobody is left out.
+func TestNarrowTreesOfAThousand(t *testing.T) {
+	r := Run(Config{
+		Seed: 1, Nodes: 1000, Subscribers: 20_000, Streams: 1, Links: 2, Sessions: 500, Zipf: 1, Spread: 10,
+		Arrival: 20 * time.Second, Lost: 0.1,
+	})
+	if r.FanOut != 2 || r.Depth > 14 || r.HealedDepth > 14 || r.Unlinked > 0 || r.StillDark > 0 {
+		t.Errorf("a node feeds %d, depth %d, then %d; %d without a link, %d after the loss", r.FanOut, r.Depth, r.HealedDepth, r.Unlinked, r.StillDark)
+	}
+}
+
 // TestThousandNodes plays the large one; SIM must be set, `make sim` does.
 func TestThousandNodes(t *testing.T) {
 	if os.Getenv("SIM") == "" {

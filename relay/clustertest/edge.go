@@ -180,7 +180,26 @@ func (e *edge) opened(p *edge, depth int, h relay.Holder) {
 	if e.lit == 0 {
 		e.lit = e.node.w.now
 	}
+	e.tell()
 	e.read()
+}
+
+// tell lets those below know that this node is nearer to the origin than it was.
+func (e *edge) tell() {
+	for _, c := range e.children {
+		if c.depth > e.depth+1 {
+			at := e.depth
+			e.node.w.after(probeInterval+e.node.delay(c.node), func() { c.follow(e, at) })
+		}
+	}
+}
+
+// follow notes what a parent has told.
+func (e *edge) follow(p *edge, depth int) {
+	if e.linked && e.parent == p && !e.node.dead && depth+1 < e.depth {
+		e.depth = depth + 1
+		e.tell()
+	}
 }
 
 // letGo ends the links that this node feeds.

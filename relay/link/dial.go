@@ -40,9 +40,10 @@ type dialed struct {
 	from      tree.Candidate // that node
 
 	feed   atomic.Pointer[intake]
-	heard  atomic.Int64  // when something came last, Unix time in nanoseconds; 0: nothing yet
-	moving atomic.Bool   // the other node drains
-	ended  chan struct{} // closed when the peer has failed or was closed
+	heard  atomic.Int64        // when something came last, Unix time in nanoseconds; 0: nothing yet
+	moving atomic.Bool         // the other node drains
+	nearer atomic.Pointer[int] // its depth, less than depth; nil: it has not changed
+	ended  chan struct{}       // closed when the peer has failed or was closed
 	once   sync.Once
 	told   bool // that it drains; owned by the edge
 }
@@ -147,11 +148,15 @@ func (d *dialed) OnRTP(packet []byte, at time.Time) {
 	}
 }
 
-// OnRTCP passes a report on to the publication, and notes that the other node drains.
+// OnRTCP passes a report on to the publication, and notes that the other node drains, or is nearer to the origin than it was.
 func (d *dialed) OnRTCP(packet []byte) {
 	d.heard.Store(time.Now().UnixNano())
 	if bytes.Equal(packet, moving[:]) {
 		d.moving.Store(true)
+		return
+	}
+	if depth, ok := nearerOf(packet); ok {
+		d.nearer.Store(&depth)
 		return
 	}
 	if p := d.feed.Load(); p != nil {

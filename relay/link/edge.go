@@ -334,6 +334,7 @@ func (x *edge) stay(ctx context.Context, d *dialed, holder relay.Holder, changed
 		case <-x.wake: // the next probe looks who is left
 		case now := <-probe.C:
 			d.probe()
+			x.follows(d)
 			switch {
 			case d.silent(now, begun):
 				return errSilent

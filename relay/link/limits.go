@@ -48,6 +48,10 @@ const (
 	tellInterval = 200 * time.Millisecond
 	drainTimeout = 10 * time.Second
 
+	// depthTellings is how often a child is told that its parent is nearer to the origin than it was,
+	// each time after it has said something: one word in five gets there at almost any loss.
+	depthTellings = 5
+
 	// joinTimeout is how long a subscriber waits for a link to be opened. Then it waits
 	// for media, as where nobody publishes.
 	joinTimeout = 3 * time.Second

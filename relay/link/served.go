@@ -42,6 +42,8 @@ type served struct {
 	settled bool // it is connected or has ended: nobody waits for it
 	ended   bool
 	timer   *time.Timer // while it is waited for
+	known   int         // the depth of this node as the far end was told
+	untold  int         // how often it is to be told that
 }
 
 // open makes peer and tap, and says what the far end must know of them.
@@ -76,6 +78,7 @@ func (s *served) adopt(sub *stream.Subscription) bool {
 	if s.ended {
 		return false
 	}
+	s.known = s.depth
 	s.sub.Store(sub)
 	if !s.settled {
 		s.timer = time.AfterFunc(acceptTimeout, func() { s.end(errNeverConnected) })
@@ -170,11 +173,12 @@ func (s *served) close(reason error) {
 // OnRTP drops what an edge sends: it has nothing to send but feedback.
 func (s *served) OnRTP([]byte, time.Time) {}
 
-// OnRTCP passes feedback on to the shard.
+// OnRTCP passes feedback on to the shard, and answers what is to be told.
 func (s *served) OnRTCP(packet []byte) {
 	s.heard.Store(time.Now().UnixNano())
 	if sub := s.sub.Load(); sub != nil {
 		sub.PushRTCP(packet)
+		s.tellDepth()
 	}
 }
 

@@ -25,6 +25,7 @@ type forest struct {
 	mute     map[string]bool // they say nothing until the request ends
 	forge    map[string]bool // their answers are not signed
 	others   map[string]bool // they answer as somebody else
+	long     map[string]int  // their answers are filled up to so many bytes
 
 	mu    sync.Mutex
 	asked map[string]int
@@ -61,6 +62,9 @@ func (f *forest) RoundTrip(r *http.Request) (*http.Response, error) {
 		name = "somebody"
 	}
 	text, _ := json.Marshal(map[string]any{"version": 2, "node": name, "subscribers": len(node), "children": children})
+	if missing := f.long[node] - len(text); missing > 0 {
+		text = append(text, strings.Repeat(" ", missing)...)
+	}
 	w := httptest.NewRecorder()
 	if !f.forge[node] {
 		w.Header().Set("Whippet-Signature", f.secret.Digest("place answer", token, string(text)))
@@ -156,6 +160,23 @@ func TestWalkIsToldByTheNode(t *testing.T) {
 			t.Errorf("%+v", tree)
 		}
 	})
+}
+
+// TestWalkTakesNoLongAnswer: an answer of the greatest length counts, one that is a byte longer is none.
+func TestWalkTakesNoLongAnswer(t *testing.T) {
+	const most = 512 << 10
+	for length, want := range map[int]string{most: "origin true; a true; b true; ", most + 1: "origin true; a false; "} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &forest{children: map[string][]string{"origin": {"a"}, "a": {"b"}}, long: map[string]int{"a": length}}
+			got := ""
+			for _, p := range f.walk(t).Places {
+				got += fmt.Sprintf("%s %t; ", p.Node, p.Answered)
+			}
+			if got != want {
+				t.Errorf("%d bytes: %s, want %s", length, got, want)
+			}
+		})
+	}
 }
 
 // TestWalkIsBounded in nodes, in depth, and in questions at once.

@@ -120,6 +120,7 @@ func (w *swarm) step(n *node, s *search) {
 		if s.seeker.MayTake(w.view(p)) {
 			n.parent, n.Depth = p, p.Depth+1
 			p.children = append(p.children, n)
+			n.tell()
 			w.longest = max(w.longest, s.asked)
 			delete(w.seeking, n)
 			return
@@ -171,7 +172,7 @@ func TestASwarmHeals(t *testing.T) {
 	for _, c := range []struct {
 		nodes, links, deepest, questions int
 		each                             time.Duration
-	}{{1000, 16, 4, 20, 0}, {1000, 16, 4, 20, roundTrip}, {1000, 4, 10, tree.MaxAsked, 0}, {1000, 4, 10, tree.MaxAsked, roundTrip}, {200, 2, 14, tree.MaxAsked, roundTrip}} {
+	}{{1000, 16, 4, 20, 0}, {1000, 16, 4, 20, roundTrip}, {1000, 4, 7, tree.MaxAsked, 0}, {1000, 4, 7, tree.MaxAsked, roundTrip}, {200, 2, 9, tree.MaxAsked, roundTrip}} {
 		w := newSwarm(t, c.links, uint64(c.links+1*100))
 		for range c.nodes {
 			w.join()
@@ -184,6 +185,29 @@ func TestASwarmHeals(t *testing.T) {
 			w.kill(w.any())
 		}
 		w.wantSettled("a tenth died", noticed+2*time.Second, c.deepest, c.questions)
+	}
+}
+
+// TestNobodyIsLeftOut: with two links each, a thousand nodes all find a parent, and those that are left
+// after a tenth died, and after another.
+func TestNobodyIsLeftOut(t *testing.T) {
+	for seed := range uint64(2) {
+		for _, each := range []time.Duration{0, roundTrip} {
+			w := newSwarm(t, 2, 100+seed)
+			for range 1000 {
+				w.join()
+				if each > 0 {
+					w.tick()
+				}
+			}
+			w.wantSettled("all have come", time.Second, tree.MaxDepth-2, tree.MaxAsked)
+			for range 2 {
+				for range 100 {
+					w.kill(w.any())
+				}
+				w.wantSettled("a tenth died", noticed+3*time.Second, tree.MaxDepth-2, tree.MaxAsked)
+			}
+		}
 	}
 }
 

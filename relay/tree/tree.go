@@ -4,7 +4,8 @@
 // The nodes that have one publisher's media are a tree. Its root, the origin, has depth 0,
 // a child its parent's depth at that time + 1. A node that feeds others attaches only to nodes of less depth
 // than its own, so its depth never grows, and a child's depth is always greater
-// than its parent's: no loop can be. A node without children attaches anywhere; while it
+// than its parent's: no loop can be. A child whose parent has come nearer to the origin is told so, and
+// counts from there: else places far down would be taken for too deep, though they are not. A node without children attaches anywhere; while it
 // looks for a parent it takes no children itself, or two could take each other.
 //
 // Who looks for a parent makes a [Descent], which begins at the origin. A node that is full
@@ -80,13 +81,19 @@ func worth(c Candidate) int {
 	return 0
 }
 
-// mix returns a number that is the seeker's own for each node (FNV-1a).
+// mix returns a number that is the seeker's own for each node: FNV-1a, and what spreads its last
+// bytes over all bits (the finalizer of SplitMix64). Without that names that differ in the end only
+// come in almost the same order for everybody: a thousand seekers then ask the same nodes, and with two
+// links a node some ask in vain for ever.
 func (s Seeker) mix(id string) uint64 {
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, s.ID)
 	_, _ = h.Write([]byte{0})
 	_, _ = io.WriteString(h, id)
-	return h.Sum64()
+	x := h.Sum64()
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9 // the constants of SplitMix64
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // A Descent is one seeker's way from the origin to a parent:

@@ -21,6 +21,16 @@ type node struct {
 	children []*node
 }
 
+// tell lets those below a node know how near to the origin it is now.
+func (n *node) tell() {
+	for _, c := range n.children {
+		if c.parent == n && c.Depth > n.Depth+1 {
+			c.Depth = n.Depth + 1
+			c.tell()
+		}
+	}
+}
+
 func newForest(most int) *forest {
 	f := &forest{nodes: map[string]*node{}, most: most}
 	f.nodes["origin"] = &node{Candidate: tree.Candidate{ID: "origin"}}
@@ -56,6 +66,7 @@ func (f *forest) descend(n *node) bool {
 			if s.MayTake(f.view(p)) {
 				n.parent, n.Depth = p, p.Depth+1
 				p.children = append(p.children, n)
+				n.tell()
 				return true
 			}
 			var all []tree.Candidate

@@ -25,10 +25,10 @@ func Encodings() []Encoding {
 
 const (
 	frameInterval    = time.Second / 30
+	frameTicks       = 3000 // of timestamps, between pictures, whatever the time between them
 	audioInterval    = 20 * time.Millisecond
 	audioBytes       = 100
 	payloadBytes     = 1100
-	keyframeTimes    = 6 // the size of other frames
 	answerTime       = 60 * time.Millisecond
 	upAudio, upVideo = 111, 96
 	audioSSRC        = 1
@@ -44,7 +44,20 @@ type source struct {
 	frames int
 	active func(i int, at time.Duration) bool
 	svc    SVC
+	sizes  Sizes
+	newKey int   // the picture of the last keyframe
+	refs   []int // of each picture, the one that it needs; -1: none
 }
+
+// Sizes are how often pictures come, and how the bytes of a layer are shared out between them.
+type Sizes struct {
+	Interval time.Duration
+	Key      float64    // a keyframe, in mean pictures of its layer
+	Temporal [3]float64 // the same of other pictures, by temporal layer
+}
+
+// evenSizes are those of pictures 30 times a second.
+var evenSizes = Sizes{Interval: frameInterval, Key: 6, Temporal: [3]float64{1.6, 0.8, 0.8}}
 
 type video struct {
 	Encoding
@@ -56,8 +69,8 @@ type video struct {
 	began   bool
 }
 
-func newSource(encodings []Encoding, audioOnly bool, svc SVC) *source {
-	s := &source{svc: svc}
+func newSource(encodings []Encoding, audioOnly bool, svc SVC, sizes Sizes) *source {
+	s := &source{svc: svc, sizes: sizes}
 	tracks := []forwarder.PublisherTrack{{Kind: codec.Audio, MID: "0", Formats: map[uint8]codec.Format{upAudio: {Name: codec.Opus}}}}
 	if !audioOnly {
 		t := forwarder.PublisherTrack{
@@ -132,25 +145,22 @@ func temporalLayer(n int, key bool) uint8 {
 }
 
 // frameBytes is the size of a frame of a temporal layer.
-func (v *video) frameBytes(key bool, temporal uint8) int {
-	size := int(v.Bitrate / 8 / 30)
-	switch {
-	case key:
-		return size * keyframeTimes
-	case temporal == 0:
-		return size * 8 / 5
+func (s *source) frameBytes(v *video, key bool, temporal uint8) int {
+	size := float64(v.Bitrate) / 8 * s.sizes.Interval.Seconds()
+	if key {
+		return int(size * s.sizes.Key)
 	}
-	return size * 4 / 5
+	return int(size * s.sizes.Temporal[temporal])
 }
 
 // frame sends one frame.
 func (s *source) frame(now time.Time, v *video, n int, key bool) {
-	temporal, size := temporalLayer(n, key), v.frameBytes(key, temporalLayer(n, key))
+	temporal, size := temporalLayer(n, key), s.frameBytes(v, key, temporalLayer(n, key))
 	v.picture++
 	if temporal == 0 {
 		v.tl0++
 	}
-	h := rtp.Header{Version: 2, PayloadType: upVideo, SSRC: v.ssrc, Timestamp: uint32(n) * 3000}
+	h := rtp.Header{Version: 2, PayloadType: upVideo, SSRC: v.ssrc, Timestamp: uint32(n) * frameTicks}
 	_ = h.SetExtension(ridID, []byte(v.RID))
 	for first := true; size > 0; first = false {
 		n := min(size, payloadBytes)

@@ -19,6 +19,9 @@ type arrival struct {
 	made      time.Duration // when the publisher sent it
 	sent      time.Duration // when the core did
 	key       bool          // a keyframe begins with it
+	begins    bool          // a picture does
+	picture   int           // its number at the publisher
+	needs     int           // that of the picture that it needs; -1: none
 }
 
 // receiver is the subscriber's end: what a browser tells the server, and shows.
@@ -32,6 +35,9 @@ type receiver struct {
 	broken  bool // waits for a keyframe
 	asked   time.Duration
 
+	busy      time.Duration // it reads what came that often; 0: at once
+	skips     bool          // shows what it can decode, whatever is missing before
+	decoded   map[int]bool  // pictures
 	shown     []shown
 	mediaBits int64
 	soundAt   time.Duration
@@ -69,12 +75,12 @@ const (
 )
 
 func newReceiver(rtt, back time.Duration) *receiver {
-	return &receiver{packets: map[uint16]*arrival{}, missing: map[uint16]*hole{}, rtt: rtt, back: back, asked: -time.Second}
+	return &receiver{packets: map[uint16]*arrival{}, missing: map[uint16]*hole{}, decoded: map[int]bool{}, rtt: rtt, back: back, asked: -time.Second}
 }
 
 // receive takes a packet that arrived.
 func (r *receiver) receive(at time.Duration, p *arrival) {
-	r.tcc.Receive(p.transport, at)
+	r.tcc.Receive(p.transport, r.read(at))
 	r.rtt += (at - p.sent + r.back - r.rtt) / 8
 	switch {
 	case p.padding:
@@ -104,6 +110,14 @@ func (r *receiver) receive(at time.Duration, p *arrival) {
 	r.show(at)
 }
 
+// read is when what arrives is read.
+func (r *receiver) read(at time.Duration) time.Duration {
+	if r.busy == 0 {
+		return at
+	}
+	return (at + r.busy - 1) / r.busy * r.busy
+}
+
 // show shows all frames that are whole and follow on what was shown, or begin anew.
 func (r *receiver) show(at time.Duration) {
 	for {
@@ -120,6 +134,7 @@ func (r *receiver) show(at time.Duration) {
 			f.bytes += p.payload
 			f.latency = at - p.made
 			r.broken = r.broken && !p.key
+			r.decoded[p.picture] = true
 			delete(r.packets, r.next)
 			r.next++
 		}
@@ -130,11 +145,12 @@ func (r *receiver) show(at time.Duration) {
 	}
 }
 
-// jump goes on with the first whole keyframe there is, and forgets what is before it.
+// jump goes on with the first whole keyframe there is, or picture that can be decoded, and
+// forgets what is before it.
 func (r *receiver) jump() bool {
 	for s := r.next; int16(r.highest-s) >= 0; s++ {
 		p := r.packets[s]
-		if p == nil || !p.key {
+		if p == nil || !p.key && (!r.skips || !p.begins || !r.decoded[p.needs]) {
 			continue
 		}
 		if _, whole := r.frame(s); !whole {

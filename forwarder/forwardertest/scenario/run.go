@@ -19,7 +19,10 @@ type Scenario struct {
 	Encodings []Encoding // nil: those of Encodings
 	AudioOnly bool
 	SVC       SVC
-	Cap       int64 // of the session, bits per second; 0: none
+	Sizes     *Sizes        // of pictures; nil: 30 a second
+	Busy      time.Duration // the receiver reads what came that often; 0: at once
+	Skips     bool          // the receiver shows what it can decode, whatever is missing before (SVC only)
+	Cap       int64         // of the session, bits per second; 0: none
 
 	// Active tells whether an encoding is sent at a time; nil: all are.
 	Active func(i int, at time.Duration) bool
@@ -52,7 +55,9 @@ type Run struct {
 
 	reports []report // from the core
 	order   int
-	sound   int // packets sent
+	begins  map[uint16]bool // which numbers begin a picture
+	newest  uint32          // timestamp of the picture sent last
+	sound   int             // packets sent
 
 	nextPicture, nextSound, nextFeedback, due time.Duration
 
@@ -86,7 +91,11 @@ func Play(s Scenario) *Run {
 	for _, d := range s.Link.Delay {
 		rtt = max(rtt, d.Delay+s.Link.Back)
 	}
-	r := &Run{s: s, link: link.New(s.Link), src: newSource(s.Encodings, s.AudioOnly, s.SVC), recv: newReceiver(rtt, s.Link.Back)}
+	if s.Sizes == nil {
+		s.Sizes = &evenSizes
+	}
+	r := &Run{s: s, begins: map[uint16]bool{}, link: link.New(s.Link), src: newSource(s.Encodings, s.AudioOnly, s.SVC, *s.Sizes), recv: newReceiver(rtt, s.Link.Back)}
+	r.recv.skips, r.recv.busy = s.Skips, s.Busy
 	r.src.active = s.Active
 	r.warmUp()
 	r.join()
@@ -137,7 +146,7 @@ func (r *Run) publish() {
 	}
 	for r.at >= r.nextPicture {
 		r.src.picture(r.now(), r.at)
-		r.nextPicture += frameInterval
+		r.nextPicture += r.s.Sizes.Interval
 		r.due = r.at
 	}
 	if !r.now().Before(r.src.up.Deadline()) {
@@ -175,6 +184,7 @@ func (r *Run) emit() {
 		}
 		a := newArrival(p)
 		a.sent = r.at
+		r.describe(a, p)
 		r.order++
 		heap.Push(&r.air, flight{at, r.order, a})
 	}
@@ -201,6 +211,19 @@ func newArrival(p *forwarder.OutPacket) *arrival {
 		a.seq = p.OriginalSeq
 	}
 	return a
+}
+
+// describe notes what a descriptor tells a receiver of a picture.
+func (r *Run) describe(a *arrival, p *forwarder.OutPacket) {
+	if !a.video || a.padding || r.s.SVC == NoSVC {
+		return
+	}
+	if !p.Retransmit {
+		r.begins[p.Seq], r.newest = p.Timestamp != r.newest, p.Timestamp
+	}
+	a.begins = r.begins[a.seq]
+	a.picture = int(p.Packet.Timestamp / frameTicks)
+	a.needs = r.src.refs[a.picture]
 }
 
 // deliver lets arrive what is due.

@@ -118,10 +118,12 @@ const head = `# Scoreboard
 
 What one subscriber gets behind a bottleneck, in virtual time, from the real core: a publisher sends three encodings of
 VP8 (320 × 180 at 150 kbit/s, 640 × 360 at 500, 1280 × 720 at 1,500, three temporal layers each) and Opus; in
-rows of SVC one encoding of VP9 with these as spatial layers (L3T3; "with keys": L3T3_KEY). Written by
+rows of SVC one encoding of VP9 with these as spatial layers (L3T3; "with keys": L3T3_KEY). In rows "as captured" the layers are as
+large as those that Chromium sends of a picture of noise, 15 times a second (VP9 L3T3_KEY: 100, 260 and 880 kbit/s; AV1 L3T3: 100, 360 and
+1,240, in VP9's packets), the round trip is 4 ms, and a cap comes four times for five seconds, of 240 and of 600 kbit/s. Written by
 ` + "`go test ./forwarder/forwardertest/scenario -update`" + `; a change that makes a row worse by more than its tolerance fails the test.
 
-Rows with parts of numbers are means of eight runs. Utilisation is what was shown of what the best fitting encoding would have brought, all the time. Convergence is the time from the last
+Rows with parts of numbers are means of eight runs, policed ones of 24. Utilisation is what was shown of what the best fitting encoding would have brought, all the time. Convergence is the time from the last
 change of the path until that encoding was sent. Freezes are longer than 200 ms; switches are counted from 10 s on; latency and queue are
 the 95th percentiles, beyond the path's own delay.
 

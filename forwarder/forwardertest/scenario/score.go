@@ -29,21 +29,25 @@ type Score struct {
 func Rate(s Scenario) Score {
 	var all []Score
 	for i := range max(s.Runs, 1) {
-		v := s
-		v.Link.Seed += uint64(i)
-		v.Link.Others = slices.Clone(s.Link.Others)
-		for j := range v.Link.Others {
-			v.Link.Others[j].Start += time.Duration(i) * phase
-		}
-		v.Link.Capacity = slices.Clone(s.Link.Capacity)
-		for j := range v.Link.Capacity {
-			if j > 0 {
-				v.Link.Capacity[j].At += time.Duration(i) * phase
-			}
-		}
-		all = append(all, Play(v).Score())
+		all = append(all, Play(s.run(i)).Score())
 	}
 	return mean(all)
+}
+
+// run is the scenario with others' traffic, and changes of the path, later by i phases.
+func (s Scenario) run(i int) Scenario {
+	s.Link.Seed += uint64(i)
+	s.Link.Others = slices.Clone(s.Link.Others)
+	for j := range s.Link.Others {
+		s.Link.Others[j].Start += time.Duration(i) * phase
+	}
+	s.Link.Capacity = slices.Clone(s.Link.Capacity)
+	for j := range s.Link.Capacity {
+		if j > 0 {
+			s.Link.Capacity[j].At += time.Duration(i) * phase
+		}
+	}
+	return s
 }
 
 // phase is by how much later than in one run things change in the next.

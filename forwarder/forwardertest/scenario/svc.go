@@ -27,13 +27,17 @@ func (s *source) layered(now time.Time, at time.Duration) {
 	if key {
 		base.began, base.wanted = true, -1
 	}
-	temporal := temporalLayer(n, key)
+	if key {
+		s.newKey = n
+	}
+	temporal := temporalLayer(n-s.newKey, key)
+	s.refs = append(s.refs, s.reference(n))
 	base.picture++
 	for i, v := range s.all {
 		top := i == len(s.all)-1
-		size := v.frameBytes(key, temporal)
+		size := s.frameBytes(v, key, temporal)
 		if s.svc == SVCFull && i > 0 {
-			size -= s.all[i-1].frameBytes(key, temporal) // what a receiver gets is the sum
+			size -= s.frameBytes(s.all[i-1], key, temporal) // what a receiver gets is the sum
 		}
 		first := true
 		for size > 0 {
@@ -41,7 +45,7 @@ func (s *source) layered(now time.Time, at time.Duration) {
 			size -= part
 			h := rtp.Header{
 				Version: 2, PayloadType: upVideo, SSRC: base.ssrc, SequenceNumber: base.seq,
-				Timestamp: uint32(n) * 3000, Marker: top && size == 0,
+				Timestamp: uint32(n) * frameTicks, Marker: top && size == 0,
 			}
 			base.seq++
 			s.push(now, h, s.vp9(i, first, size == 0, key, temporal, part))
@@ -49,6 +53,17 @@ func (s *source) layered(now time.Time, at time.Duration) {
 		}
 	}
 }
+
+// reference is the picture that picture n needs, -1 if none.
+func (s *source) reference(n int) int {
+	if n == s.newKey {
+		return -1
+	}
+	return n - back[temporalLayer(n-s.newKey, false)]
+}
+
+// back is how many pictures a picture of a temporal layer looks back.
+var back = [3]int{4, 2, 1}
 
 // vp9 is a payload descriptor in flexible mode (RFC 9628 §4.2) with the frame's
 // beginning behind it.
@@ -68,7 +83,7 @@ func (s *source) vp9(spatial int, first, last, key bool, temporal uint8, size in
 	b = binary.BigEndian.AppendUint16(b, 1<<15|base.picture&0x7fff)
 	b = append(b, temporal<<5|0x10|byte(spatial)<<1|bit(below, 0x01))
 	if !key {
-		b = append(b, byte([3]uint16{4, 2, 1}[temporal])<<1) // back, as far as that is possible
+		b = append(b, byte(back[temporal])<<1)
 	}
 	if structure {
 		b = append(b, byte(len(s.all)-1)<<5|0x10)
