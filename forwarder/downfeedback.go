@@ -44,6 +44,8 @@ func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, w *wide) 
 		if d.ids[codec.TransportCC] != 0 {
 			o.TransportSeq = w.take(o.Payload(), false)
 		}
+	} else if d.begun { // else it may be repeated without being missing
+		w.again(s.transport)
 	}
 	d.counts.Resent++
 	out.Packets = append(out.Packets, o)

@@ -194,6 +194,19 @@ func (e *Estimator) NotSent(number uint16) {
 	*p = estimatedPacket{}
 }
 
+// Resent says that a packet was asked for again and sent again under its number. It counts
+// as missing if nothing was heard of it; when it arrives tells no delay, since it is not
+// known which of the two did, and the second is late by more than a round trip.
+func (e *Estimator) Resent(number uint16) {
+	n, ok := e.sent.extend(number)
+	p := e.sent.get(n)
+	if !ok || p == nil || p.size&packetArrived != 0 {
+		return
+	}
+	e.missing(n)
+	*p = estimatedPacket{}
+}
+
 // Want says what would be sent next if the network carried it, all of the session, in
 // bits per second on the wire; 0: nothing more than now. While it is above the
 // estimate, probes are made for it.

@@ -1,6 +1,7 @@
 package forwarder_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"testing"
 	"time"
@@ -205,6 +206,54 @@ func TestANumberCountsOnce(t *testing.T) {
 	if states[0] != states[1] {
 		t.Errorf("numbers told twice make a difference:\n%v\n%v", states[0], states[1])
 	}
+}
+
+// TestAResendTellsNoDelay: a packet that is sent again under its number arrives late, and the
+// line is not slower for that. Those who are not told take it for a queue.
+func TestAResendTellsNoDelay(t *testing.T) {
+	if before, after := resends((*forwarder.Estimator).Resent); after.Estimate < before || after.Loss == 0 {
+		t.Errorf("the estimate was %d and is %v", before, after)
+	}
+	if before, after := resends(func(*forwarder.Estimator, uint16) {}); after.Estimate >= before {
+		t.Errorf("who is not told keeps %v, it was %d: this shows nothing", after, before)
+	}
+}
+
+// resends sends a packet each 60 ms, which is a group, over a line of 20 ms. Of the last 40
+// each eighth is lost and arrives 200 ms late, sent again. It returns the estimate before
+// them and the state after.
+func resends(resent func(e *forwarder.Estimator, number uint16)) (before int64, after forwarder.EstimatorState) {
+	const interval, way, again = 60 * ms, 20 * ms, 200 * ms
+	e := forwarder.NewEstimator(forwarder.EstimatorConfig{})
+	lost := func(i int) bool { return i >= 40 && i%8 == 0 }
+	begin := time.Unix(1_000_000, 0)
+	for i := range 80 {
+		at := time.Duration(i) * interval
+		if i == 40 {
+			before = e.Estimate()
+		}
+		if k, late := i-4, at-4*interval+again; lost(k) {
+			e.Feedback(begin.Add(late+way), aboutOne(k, late))
+		}
+		e.Sent(begin.Add(at), uint16(i), 1000, false)
+		if !lost(i) {
+			e.Feedback(begin.Add(at+2*way), aboutOne(i, at+way))
+			continue
+		}
+		e.Feedback(begin.Add(at+2*way), aboutOne(i, 0))
+		resent(e, uint16(i))
+	}
+	return before, e.State()
+}
+
+// aboutOne is the body of transport-wide feedback about one packet; at 0 it did not arrive.
+func aboutOne(number int, at time.Duration) []byte {
+	body := binary.BigEndian.AppendUint16(make([]byte, 8), uint16(number))
+	if body = append(body, 0, 1, 0, 0, 0, 0); at == 0 {
+		return append(body, 0, 1) // a run of one that is not here
+	}
+	body = append(body, 2<<5, 1) // a run of one with a large delta
+	return binary.BigEndian.AppendUint16(body, uint16(at/(250*time.Microsecond)))
 }
 
 func TestLossIsSeen(t *testing.T) {

@@ -22,6 +22,13 @@ func (w *wide) take(payload int, probe bool) uint16 {
 	return n
 }
 
+// again says that a packet is sent again under its number.
+func (w *wide) again(number uint16) {
+	if w.est != nil {
+		w.est.Resent(number)
+	}
+}
+
 // ready tells whether video may send another packet now, and when if not.
 func (w *wide) ready(out *Output) bool {
 	if w.pacer.Allow(w.now, 0) {

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -23,16 +24,35 @@ func (c *cluster) revocation(id string, made, back int64) relay.Revocation {
 
 func (c *cluster) put(d relay.Directory, all ...relay.Revocation) {
 	c.t.Helper()
-	if err := d.PutRevocations(c.t.Context(), all); err != nil {
+	if err := answered(func() error { return d.PutRevocations(c.t.Context(), all) }); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// answered repeats what Redis did not answer in time, as nodes do: an exchange has OpTimeout
+// of real time, which a page of 500 can need on a busy machine. To put or to read twice is to
+// do so once. No more than exchangeTries are made.
+func answered(exchange func() error) error {
+	const exchangeTries = 10
+	err := exchange()
+	for range exchangeTries - 1 {
+		if !errors.Is(err, relay.ErrUnavailable) {
+			return err
+		}
+		err = exchange()
+	}
+	return err
 }
 
 // read reads all that comes after a cursor.
 func (c *cluster) read(d relay.Directory, at relay.RevocationCursor) (all []relay.Revocation, next relay.RevocationCursor, anew bool) {
 	c.t.Helper()
 	for i := 0; ; i++ {
-		page, err := d.ReadRevocations(c.t.Context(), at)
+		var page relay.RevocationPage
+		err := answered(func() (err error) {
+			page, err = d.ReadRevocations(c.t.Context(), at)
+			return err
+		})
 		if err != nil {
 			c.t.Fatal(err)
 		}
