@@ -18,13 +18,17 @@ type allocator struct {
 	penalty time.Duration
 	paused  bool
 	blind   bool      // there are no probes
+	waits   bool      // video waits for a keyframe, and nothing says that the network is full
 	tried   time.Time // when a rung was tried without them; at first, when it began
 	enc     *Encoding // the current rung's
 	layer   layerID
 }
 
-// noLimit is a budget nobody reaches.
-const noLimit = 1 << 40
+// noLimit is a budget nobody reaches, while nothing is known; noBound is one that was measured.
+const (
+	noLimit = 1 << 40
+	noBound = noLimit - 1
+)
 
 // choose returns the rung to send, -1 for none, and what would be needed for the best
 // one, 0 if that is sent. l must not be empty.
@@ -137,7 +141,7 @@ func (a *allocator) starve(now time.Time, l ladder, limit, sends int64) {
 		a.paused = limit < least+least/stepUpMargin
 		return
 	}
-	if limit >= least-least/starveMargin {
+	if limit >= least-least/starveMargin || a.waits {
 		a.starved = time.Time{}
 		return
 	}

@@ -103,6 +103,7 @@ func (s *Subscriber) allocate(now time.Time) {
 	}
 	limit := s.limit(d)
 	s.alloc.blind = d.cfg.RTXSSRC == 0
+	s.alloc.waits = d.waits() && s.wide.est != nil && s.wide.est.Limit() == LimitApplication && s.cap == 0
 	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit, d.sends())
 	s.want(want)
 	s.pace(now, d)
@@ -148,6 +149,9 @@ func (d *DownTrack) sends() int64 {
 	return 0
 }
 
+// waits tells whether the track has begun and waits for a keyframe to go on with.
+func (d *DownTrack) waits() bool { return d.enc != nil && (d.state == showing || d.state == waiting) }
+
 func (d *DownTrack) aim(t target, pub *Publisher) {
 	d.countSwitch(t, pub)
 	d.goal, d.goalOf = t, pub
@@ -183,12 +187,17 @@ func (s *Subscriber) sound() int64 {
 	return 0
 }
 
-// carries is the estimate without sound's part; noLimit: it is not known.
+// carries is the estimate without sound's part; noLimit: it is not known, noBound: it is the
+// greatest there is, which more than that may fit.
 func (s *Subscriber) carries() int64 {
-	if e := s.Estimate(); e > 0 {
-		return max(e-s.sound(), 0)
+	e := s.Estimate()
+	switch {
+	case e == 0:
+		return noLimit
+	case s.wide.est.Limit() == LimitNone:
+		return noBound
 	}
-	return noLimit
+	return max(e-s.sound(), 0)
 }
 
 // want tells the estimator what the next step up would take, all of it.

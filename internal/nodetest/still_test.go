@@ -71,3 +71,33 @@ func TestColdEdgeShowsAStill(t *testing.T) {
 		})
 	}
 }
+
+// TestGoesOnAfterAStill: who joined with a still goes on at the next keyframe, whatever the bitrate
+// and however little was sent before: that nothing was sent does not say that nothing fits.
+func TestGoesOnAfterAStill(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rate         int64
+		interval, at time.Duration
+	}{
+		"right before the keyframe":        {10_000_000, 20 * time.Second, 19 * time.Second},
+		"near the greatest estimate":       {45_000_000, 10 * time.Second, 4 * time.Second},
+		"beyond it":                        {60_000_000, 10 * time.Second, 4 * time.Second},
+		"beyond it, before the keyframe":   {60_000_000, 10 * time.Second, 9 * time.Second},
+		"when the keyframe could be older": {10_000_000, 20 * time.Second, 13 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, w *nodetest.World) {
+				w.Publish("studio", longGroup(t, client.SyntheticOptions{KeyframeInterval: tt.interval, Bitrate: tt.rate, FPS: 60}, 0))
+				w.Run(tt.at)
+				sub := w.Subscribe("studio")
+				w.Run(500 * time.Millisecond)
+				wantStill(t, sub, 200*time.Millisecond)
+				w.Run(tt.interval - tt.at + time.Second)
+				if p := sub.Pictures(); p.Shown < 30 || p.Broken > 0 {
+					t.Errorf("%d pictures, %d broken", p.Shown, p.Broken)
+				}
+				sub.WantMedia(3 * time.Second)
+			})
+		})
+	}
+}
