@@ -219,7 +219,8 @@ func TestMetricsOfABrowser(t *testing.T) {
 	for _, kind := range []string{"whip", "whep"} {
 		for _, step := range []string{"answer", "ice", "dtls", "first_packet", "first_keyframe"} {
 			of := fmt.Sprintf(`{kind=%q,step=%q}`, kind, step)
-			if n, sum := values["whippet_session_setup_seconds_count"+of], values["whippet_session_setup_seconds_sum"+of]; n != 1 || sum <= 0 || sum > 5 {
+			// A publisher's first packet may be there as soon as it is connected.
+			if n, sum := values["whippet_session_setup_seconds_count"+of], values["whippet_session_setup_seconds_sum"+of]; n != 1 || sum < 0 || sum == 0 && step != "first_packet" || sum > 5 {
 				t.Errorf("%s: %v values, sum %v", of, n, sum)
 			}
 		}
