@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	coldStreams = 12 // joins on an edge that has no link for their stream
+	coldStreams = 24 // joins on an edge that has no link for their stream; a quantile of fewer is the worst
 	hopFor      = 6 * time.Second
 	moves       = 4 // of a publisher from one node to another
 )
