@@ -13,7 +13,7 @@ import (
 // what package tree says of loops holds at every moment, however late the word comes.
 
 // nearerType is the type of the RTCP APP packet, of the forwarder's name, with a depth of 32 bits.
-// Types below 16 are the forwarder's, but for movingType.
+// Types below 16 are the forwarder's.
 const nearerType = 16
 
 var nearerHead = [...]byte{2<<6 | nearerType, 204, 0, 3, 0, 0, 0, 0, 'W', 'H', 'P', 'T'}

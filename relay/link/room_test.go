@@ -45,15 +45,21 @@ func (p *pair) requestAs(template []byte, node string) int {
 	return w.Code
 }
 
+// fedAndMuted lets the edge be fed, and returns what makes it mute and the request it sent.
+func (p *pair) fedAndMuted() (mute *atomic.Bool, template []byte) {
+	mute = new(atomic.Bool)
+	p.router.AddChunkFilter(func(c vnet.Chunk) bool { return !mute.Load() || c.SourceAddr().String()[:len(edgeIP)] != edgeIP })
+	p.publish("a")
+	template, _ = p.listen("a")
+	time.Sleep(time.Second) // of virtual time, in which it is connected, and heard
+	return mute, template
+}
+
 // TestAMuteNodeLosesItsPlace: once another node has it, a node that is heard again is not one too
 // many, but looks for another parent.
 func TestAMuteNodeLosesItsPlace(t *testing.T) {
 	run(t, "right", func(t *testing.T, p *pair) {
-		var mute atomic.Bool
-		p.router.AddChunkFilter(func(c vnet.Chunk) bool { return !mute.Load() || c.SourceAddr().String()[:len(edgeIP)] != edgeIP })
-		p.publish("a")
-		template, _ := p.listen("a")
-		time.Sleep(time.Second) // it is connected, and heard
+		mute, template := p.fedAndMuted()
 		for i := 1; i < tree.DefaultLinks; i++ {
 			if got := p.requestAs(template, "n"+strconv.Itoa(i)); got != http.StatusCreated {
 				t.Fatalf("link %d: status %d", i, got)
@@ -90,11 +96,7 @@ func TestAMuteNodeLosesItsPlace(t *testing.T) {
 // TestAMuteNodeKeepsItsPlace while there is another one, and where who asks gets no link.
 func TestAMuteNodeKeepsItsPlace(t *testing.T) {
 	run(t, "right", func(t *testing.T, p *pair) {
-		var mute atomic.Bool
-		p.router.AddChunkFilter(func(c vnet.Chunk) bool { return !mute.Load() || c.SourceAddr().String()[:len(edgeIP)] != edgeIP })
-		p.publish("a")
-		template, _ := p.listen("a")
-		time.Sleep(time.Second) // it is connected, and heard
+		mute, template := p.fedAndMuted()
 		for i := 2; i < tree.DefaultLinks; i++ {
 			p.requestAs(template, "n"+strconv.Itoa(i))
 		}

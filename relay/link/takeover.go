@@ -36,7 +36,7 @@ var errTaken = errors.New("link: the node drains, and another one has taken over
 // the forwarder's taps are, of a type that they do not use. It is repeated.
 var moving = [...]byte{2<<6 | movingType, 204, 0, 2, 0, 0, 0, 0, 'W', 'H', 'P', 'T'}
 
-const movingType = 3
+const movingType = 17
 
 // turn does what is due: begins a search if the parent drains, and takes the other link as
 // soon as it delivers. True: that one has carried everything for a while.
