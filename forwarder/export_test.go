@@ -170,8 +170,8 @@ func (e *Encoding) Want(now time.Time) { e.want(now) }
 // WantHold is how long that lasts.
 const WantHold = wantHold
 
-// LinkAged is the bound of the same name.
-const LinkAged = linkAged
+// LinkSent is the bound of the same name.
+const LinkSent = linkSent
 
 // LinkStillID and LinkTravelsID are the ids of two extensions on links.
 var LinkStillID, LinkTravelsID = linkIDs()[codec.Still], linkIDs()[codec.Travels]

@@ -354,7 +354,7 @@ const (
 	// is over in 125 ms and live packets go between.
 	// Without a word from the far end for linkSilence it has ended: that has a new link by
 	// then.
-	// Of the last linkAged numbers of an encoding it remembers how they were sent, for these
+	// Of the last linkSent numbers of an encoding it remembers how they were sent, for these
 	// to go out the same when they are asked for again. Lower ones are not sent again.
 	// A still's numbers are its own until stillReach later ones were sent: half of those
 	// that 16 bits tell apart.
@@ -363,7 +363,7 @@ const (
 	linkSilence = 3 * time.Second
 	linkFresh   = 20 * time.Millisecond
 	linkPace    = 200_000_000
-	linkAged    = 4096
+	linkSent    = 4096
 
 	// An encoding that comes over a link is wanted for wantHold after somebody did: all who
 	// are on it say so with each report, each second, and no oftener than each wantStep.

@@ -493,7 +493,7 @@ func TestWhatLeftIsRememberedForAWhile(t *testing.T) {
 	h := newHop(t, s.up, now)
 	h.loss, h.delay = 0.1, 200*time.Millisecond
 	h.run(3*time.Second, every20(s, &h.now))
-	if c := h.tap.Counts(); c.Packets < 2*forwarder.LinkAged || c.Resent == 0 || c.Forgotten == 0 {
+	if c := h.tap.Counts(); c.Packets < 2*forwarder.LinkSent || c.Resent == 0 || c.Forgotten == 0 {
 		t.Errorf("%+v", c)
 	}
 }

@@ -129,11 +129,8 @@ func (t *Tap) wantedLayers(list []byte) {
 		s.want = codec.AllLayers
 		for b := list; len(b) >= 8; b = b[8:] {
 			if binary.BigEndian.Uint32(b) == s.enc.id {
-				s.want = binary.BigEndian.Uint32(b[4:])
+				s.want = everything(binary.BigEndian.Uint32(b[4:]))
 			}
-		}
-		if s.want == 0 {
-			s.want = codec.AllLayers
 		}
 	}
 }

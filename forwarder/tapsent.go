@@ -44,9 +44,9 @@ func (s *tapStream) mark(p *Packet, age time.Duration) {
 		return
 	}
 	if s.records == nil {
-		s.records = make([]sentAs, linkAged)
+		s.records = make([]sentAs, linkSent)
 	}
-	s.records[p.Seq%linkAged] = r
+	s.records[p.Seq%linkSent] = r
 }
 
 // record returns how a number left; the zero sentAs if it left as it is, false if that is
@@ -55,7 +55,7 @@ func (s *tapStream) record(number uint64) (sentAs, bool) {
 	if s.records == nil {
 		return sentAs{}, true
 	}
-	r := s.records[number%linkAged]
+	r := s.records[number%linkSent]
 	switch {
 	case r.number == number:
 		return r, true

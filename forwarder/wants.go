@@ -46,7 +46,7 @@ func (e *Encoding) wantedLayers(now time.Time) uint32 {
 		return codec.AllLayers
 	}
 	if now.Before(e.turnAt) {
-		return e.unlessNew(e.wantedOf[0].Load() | e.wantedOf[1].Load())
+		return everything(e.wantedOf[0].Load() | e.wantedOf[1].Load())
 	}
 	first := e.turnAt.IsZero()
 	e.turnAt = now.Add(wantLayerTime)
@@ -55,15 +55,7 @@ func (e *Encoding) wantedLayers(now time.Time) uint32 {
 	if first {
 		e.wantedOf[1].Store(codec.AllLayers)
 	}
-	return e.unlessNew(e.wantedOf[1].Load())
-}
-
-// unlessNew returns layers, or all of them where there are none.
-func (e *Encoding) unlessNew(layers uint32) uint32 {
-	if layers == 0 {
-		return codec.AllLayers
-	}
-	return layers
+	return everything(e.wantedOf[1].Load())
 }
 
 // wanted tells whether anybody did of late.
