@@ -217,20 +217,17 @@ type tapStream struct {
 	pos   uint64
 	fresh *stamp // what is added to every packet; nil: nothing
 
-	highest  uint64            // number sent
-	floor    uint64            // numbers up to it may have been sent before the last move
-	still    *still            // what the link begins with before what comes live; nil: nothing
-	shown    int               // how much of it was sent
-	stillAt  time.Time         // when the first of it was
-	stillSeq uint64            // the number that its first packet is sent under
-	stillOf  *Keyframe         // the last one whose still was
-	lowest   uint64            // number sent; 0: none was
-	records  []sentAs          // of the last numbers, by number; none while all went out as they are
-	want     uint32            // the layers that somebody at the far end wants
-	travels  uint32            // those that are sent whole; 0: all
-	masks    *codec.LayerMasks // the last ones
-	picture  uint32            // timestamp of the picture going on
-	begun    bool              // picture is valid
+	highest uint64            // number sent
+	floor   uint64            // numbers up to it may have been sent before the last move
+	still   *sentStill        // what the link begins with before what comes live; nil: nothing
+	stillOf *Keyframe         // the last keyframe that one was of
+	lowest  uint64            // number sent; 0: none was
+	records []sentAs          // of the last numbers, by number; none while all went out as they are
+	want    uint32            // the layers that somebody at the far end wants
+	travels uint32            // those that are sent whole; 0: all
+	masks   *codec.LayerMasks // the last ones
+	picture uint32            // timestamp of the picture going on
+	begun   bool              // picture is valid
 
 	asleep   bool // nobody wants it at the far end: it is not sent
 	reported bool // a sender report was sent

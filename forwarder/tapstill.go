@@ -7,6 +7,14 @@ import (
 	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
+// A sentStill is a still that a link begins with.
+type sentStill struct {
+	*still
+	shown int       // how much of it was sent
+	at    time.Time // when the first of it was
+	seq   uint64    // the number that its first packet is sent under
+}
+
 // pullStill appends what is left of the still that a link begins with, and tells whether
 // nothing is.
 func (t *Tap) pullStill(now time.Time, s *tapStream, out *Output) bool {
@@ -16,20 +24,21 @@ func (t *Tap) pullStill(now time.Time, s *tapStream, out *Output) bool {
 	if s.still == nil {
 		return true
 	}
-	if s.stillAt.IsZero() {
-		s.stillAt = now
+	st := s.still
+	if st.at.IsZero() {
+		st.at = now
 	}
-	for ; s.shown < len(s.still.packets); s.shown++ {
-		p := s.still.packets[s.shown]
+	for ; st.shown < len(st.packets); st.shown++ {
+		p := st.packets[st.shown]
 		if !t.pacer.Allow(now, len(p.Payload)+packetOverhead) {
 			out.due(t.pacer.Next())
 			return false
 		}
 		t.counts.Packets++
 		t.counts.Bytes += uint64(len(p.Payload))
-		t.putStill(s, s.shown, out).FirstPayload = true
+		t.putStill(s, st.shown, out).FirstPayload = true
 	}
-	if s.highest > s.stillSeq+stillReach {
+	if s.highest > st.seq+stillReach {
 		s.still = nil // other packets have its numbers soon
 	}
 	return true
@@ -39,9 +48,9 @@ func (t *Tap) pullStill(now time.Time, s *tapStream, out *Output) bool {
 // the still was first sent.
 func (t *Tap) putStill(s *tapStream, i int, out *Output) *OutPacket {
 	p := s.still.packets[i]
-	age := min(max(s.stillAt.Sub(p.At), 0), longestAge) / time.Millisecond
+	age := min(max(s.still.at.Sub(p.At), 0), longestAge) / time.Millisecond
 	more := &stamp{values: []ExtensionValue{
-		{codec.Still, appendStillPart(nil, s.still, i)},
+		{codec.Still, appendStillPart(nil, s.still.still, i)},
 		{codec.Age, binary.BigEndian.AppendUint16(nil, uint16(age))},
 	}}
 	if s.fresh != nil {
@@ -50,7 +59,7 @@ func (t *Tap) putStill(s *tapStream, i int, out *Output) *OutPacket {
 	o := out.add()
 	*o = OutPacket{
 		Packet: p, IDs: &t.ids, SSRC: s.enc.id, PayloadType: s.enc.pt,
-		Seq: uint16(s.stillSeq) + uint16(i), Timestamp: p.Timestamp, Mark: p.Marker, stamp: more,
+		Seq: uint16(s.still.seq) + uint16(i), Timestamp: p.Timestamp, Mark: p.Marker, stamp: more,
 	}
 	return o
 }
@@ -71,7 +80,7 @@ func (s *tapStream) hold(key *Keyframe) {
 	if above < below || above-below <= s.floor || s.highest > above-below+stillReach {
 		return
 	}
-	s.still, s.shown, s.stillAt, s.stillSeq = still, 0, time.Time{}, above-below
+	s.still = &sentStill{still: still, seq: above - below}
 	s.highest = max(s.highest, above-maxMisorder-1)
 }
 
@@ -80,8 +89,8 @@ func (t *Tap) resendStill(s *tapStream, seq uint16, out *Output) bool {
 	if s.still == nil {
 		return false
 	}
-	i := int(seq - uint16(s.stillSeq))
-	if i >= s.shown {
+	i := int(seq - uint16(s.still.seq))
+	if i >= s.still.shown {
 		return false
 	}
 	t.putStill(s, i, out)
