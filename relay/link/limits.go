@@ -61,8 +61,8 @@ const (
 	DefaultLinger = 5 * time.Second
 
 	// lookupInterval is how often the directory is asked for a stream that nobody
-	// publishes, besides when it says that something changed; ownInterval for one whose
-	// publisher is on this node.
+	// publishes, or that it takes to be this node's though nobody publishes it here, besides when
+	// it says that something changed; ownInterval for one whose publisher is on this node.
 	lookupInterval = 5 * time.Second
 	ownInterval    = 30 * time.Second
 
