@@ -79,6 +79,8 @@ func TestALinkGrowsNarrowAtAPicture(t *testing.T) {
 	n.want = layers(layerOf(0, 0))
 	n.packet(nil)
 	n.travel("amid a picture", 0)
+	n.packet(func(p *Packet) { p.Layering.Entry = codec.AllLayers })
+	n.travel("amid a keyframe", 0)
 	n.p.Timestamp += 3000
 	n.packet(func(p *Packet) { p.Payload = nil })
 	n.travel("with a probe", 0)
