@@ -21,8 +21,9 @@ const (
 	// descentTimeout bounds one search for a node that has room.
 	descentTimeout = 5 * time.Second
 
-	// acceptTimeout is how long an origin waits for the edge to connect.
-	acceptTimeout = 10 * time.Second
+	// acceptTimeout is how long an origin waits for the edge to connect, and keeps its place: no
+	// longer than the edge does.
+	acceptTimeout = requestTimeout + connectTimeout
 
 	// maxWaiting bounds the links of an origin that are not connected yet.
 	maxWaiting = 256
