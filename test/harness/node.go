@@ -17,9 +17,6 @@ import (
 // nodeStart is how long a node may take until it answers HTTP.
 const nodeStart = 15 * time.Second
 
-// portTries bounds the search for a number free for TCP and UDP alike.
-const portTries = 50
-
 // Node is a running whippet node.
 type Node struct {
 	*Process
@@ -121,32 +118,6 @@ func (n *Node) WHIP(stream string) string { return n.URL + "/whip/" + stream }
 
 // WHEP returns the endpoint to watch a stream at.
 func (n *Node) WHEP(stream string) string { return n.URL + "/whep/" + stream }
-
-// FreePort returns a number that is free for TCP and for UDP.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	for range portTries {
-		if port, ok := tryPort(); ok {
-			return port
-		}
-	}
-	t.Fatalf("no port is free for both TCP and UDP after %d tries", portTries)
-	return 0
-}
-
-func tryPort() (int, bool) {
-	l, err := net.Listen("tcp", ":0")
-	if err != nil {
-		return 0, false
-	}
-	defer l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
-	c, err := net.ListenPacket("udp", ":"+strconv.Itoa(port))
-	if err != nil {
-		return 0, false
-	}
-	return port, c.Close() == nil
-}
 
 // Memory returns the resident memory of a process in bytes.
 func Memory(t testing.TB, p *Process) int64 {
