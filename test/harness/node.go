@@ -143,6 +143,18 @@ func Memory(t testing.TB, p *Process) int64 {
 // link. The node must have metrics of streams.
 func (n *Node) BytesIn(t testing.TB, stream string) float64 {
 	t.Helper()
+	return n.metric(t, fmt.Sprintf("whippet_stream_bytes_total{direction=\"in\",stream=%q}", stream))
+}
+
+// Connected returns how many sessions have connected so far, of a kind: "whip" or "whep".
+func (n *Node) Connected(t testing.TB, kind string) int {
+	t.Helper()
+	return int(n.metric(t, fmt.Sprintf("whippet_session_setup_seconds_count{kind=%q,step=\"dtls\"}", kind)))
+}
+
+// metric returns the value of a series, which must be there.
+func (n *Node) metric(t testing.TB, series string) float64 {
+	t.Helper()
 	response, err := http.Get(n.Admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
@@ -152,10 +164,9 @@ func (n *Node) BytesIn(t testing.TB, stream string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("whippet_stream_bytes_total{direction=\"in\",stream=%q} ", stream)
-	_, rest, ok := strings.Cut(string(text), name)
+	_, rest, ok := strings.Cut(string(text), "\n"+series+" ")
 	if !ok {
-		t.Fatalf("no %sin the metrics:\n%s", name, text)
+		t.Fatalf("no %s in the metrics:\n%s", series, text)
 	}
 	value, _, _ := strings.Cut(rest, "\n")
 	v, err := strconv.ParseFloat(value, 64)
