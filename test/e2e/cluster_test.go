@@ -178,7 +178,7 @@ func TestTheParentOfAnEdgeDies(t *testing.T) {
 	c.publish(0, "cam")
 	c.open(1, "cam")
 	edge := c.open(2, "cam")
-	if log := c.Nodes[2].Log(); !strings.Contains(log, "node=node-1") {
+	if log := c.Nodes[2].Log(); !strings.Contains(log, "event=opened direction=in stream=cam node=node-1") {
 		t.Fatalf("the third node is not fed by the second:\n%s", log)
 	}
 	c.pages = []*watchPage{edge} // the other one's node dies

@@ -59,9 +59,7 @@ func TestDashboardQueries(t *testing.T) {
 		}
 	}
 	t.Logf("nothing to show in %q", empty)
-	if got := p.rules(t); got != len(metricstest.Rules(t)) {
-		t.Errorf("%d alerts are loaded, want %d", got, len(metricstest.Rules(t)))
-	}
+	harness.Eventually(t, startsWithin, func() error { return p.loaded(len(metricstest.Rules(t))) })
 }
 
 // mayBeEmpty tells whether a query shows what is not there in a good session that goes on: faults
@@ -164,9 +162,8 @@ func (p prometheus) await(t *testing.T, expr string) {
 	}
 }
 
-// rules returns how many alerts there are that could be evaluated.
-func (p prometheus) rules(t *testing.T) int {
-	t.Helper()
+// loaded returns nil once so many alerts are there and all were evaluated.
+func (p prometheus) loaded(want int) error {
 	var answer struct {
 		Data struct {
 			Groups []struct {
@@ -175,18 +172,21 @@ func (p prometheus) rules(t *testing.T) int {
 		}
 	}
 	if err := p.get("rules", &answer); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	n := 0
 	for _, g := range answer.Data.Groups {
 		for _, r := range g.Rules {
 			if r.Health != "ok" {
-				t.Errorf("%s: %s %s", r.Name, r.Health, r.LastError)
+				return fmt.Errorf("%s: %s %s", r.Name, r.Health, r.LastError)
 			}
 			n++
 		}
 	}
-	return n
+	if n != want {
+		return fmt.Errorf("%d alerts are loaded, want %d", n, want)
+	}
+	return nil
 }
 
 // What the node says of a browser that plays well: it has a picture at once, and none stands still.
