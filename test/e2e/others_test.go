@@ -62,9 +62,12 @@ func TestGStreamerAsOtherServer(t *testing.T) {
 	far.Await(t, startsWithin, deleted("/whep"))
 
 	far.Await(t, startsWithin, decoded)
-	l.node.Stop()
+	l.node.Ask() // first it lets requests end, and connections that a browser keeps in store count
 	far.Await(t, startsWithin, deleted("/whip"))
 	other.Await(t, startsWithin, deleted("/whip"))
+	if err := l.node.Wait(endsWithin); err != nil {
+		t.Errorf("the node ended with %v", err)
+	}
 	wantSilence(t, l.node, token, "/whip/h264")
 }
 
