@@ -8,6 +8,7 @@ const (
 	RenewEvery = renewEvery
 	NodeLife   = nodeLife
 	OpTimeout  = opTimeout
+	EpochStep  = epochStep
 
 	MaxRevocations       = maxRevocations
 	MaxRevocationPage    = maxRevocationPage

@@ -98,7 +98,7 @@ func (r *Redis) Claim(ctx context.Context, c Claim) (Lease, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	sent := time.Now()
-	a, err := r.run(ctx, r.scripts.claim, c.Stream, c.Node, c.URL, c.Last, c.Over)
+	a, err := r.run(ctx, r.scripts.claim, c.Stream, c.Node, c.URL, c.Last, c.Over, epochStep)
 	if err != nil {
 		return Lease{}, err
 	}
