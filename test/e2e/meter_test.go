@@ -39,6 +39,11 @@ func TestChecksSeeFaults(t *testing.T) {
 	if err := synchronous(t, late, 1); err == nil {
 		t.Errorf("picture and sound %v apart pass for synchronous", lateBy)
 	}
+	beside := late.Beside(t)
+	beside.AwaitFrames(t, 60, startsWithin)
+	if err := asSynchronous(t, late, beside, 3); err == nil {
+		t.Errorf("picture and sound %v further apart than without a fault pass for as synchronous", lateBy)
+	}
 }
 
 // offset returns what the meter reads in the first of several looks in which it sees and hears enough.
