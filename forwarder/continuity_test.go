@@ -330,3 +330,38 @@ func TestTheFirstReportGoesByArrival(t *testing.T) {
 		t.Errorf("the report says %v, want timestamp %d now", packets[0], out.Packets[0].Timestamp)
 	}
 }
+
+// Sound of another publisher whose packets come late begins after what was sent, whatever their
+// timestamps say of when they were made.
+func TestLateSoundDoesNotStepBack(t *testing.T) {
+	p, s, now := newPublisher(), newSubscriber(), start
+	s.SetPublisher(p)
+	var last uint32
+	send := func(to *forwarder.Publisher, i int) (sent int) {
+		to.HandleRTP(now, packet(t, 5, upAudio, uint16(i), uint32(i*960), false, []byte{1, 2}))
+		for _, o := range pull(s, now).Packets {
+			if step := int32(o.Timestamp - last); sent+i > 0 && step <= 0 {
+				t.Errorf("the timestamp moves by %d", step)
+			}
+			last = o.Timestamp
+			sent++
+		}
+		return sent
+	}
+	for i := range 3 {
+		send(p, i)
+		now = now.Add(20 * time.Millisecond)
+	}
+	other := newPublisher()
+	send(other, 100)
+	now = now.Add(25 * time.Millisecond)
+	send(p, 4)
+	s.SetPublisher(other)
+	pull(s, now)
+	now = now.Add(5 * time.Millisecond) // 10 ms late
+	if send(other, 101) != 1 {
+		t.Fatal("it is not sent")
+	}
+	now = now.Add(10 * time.Millisecond)
+	send(other, 102)
+}

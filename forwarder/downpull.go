@@ -199,8 +199,11 @@ func (d *DownTrack) sequence(p *Packet) uint64 {
 		s.out++ // all that follows moves up by one
 		return s.out - 1
 	}
-	if s.base == 0 { // audio: numbers begin with the first packet
+	if s.base == 0 { // audio: numbers begin with the first packet, and timestamps not before
 		s.base = p.Seq
+		if first := d.lastTS + s.clock/1000; d.sentAny && after(first, p.Timestamp+s.offset) {
+			s.offset = first - p.Timestamp
+		}
 	}
 	return s.sequence(p.Seq)
 }

@@ -11,7 +11,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	if d.pub == nil {
 		return
 	}
-	if d.kind == codec.Video && d.hold(now) {
+	if d.hold(now) {
 		return
 	}
 	best := d.wantedEncoding()
@@ -25,7 +25,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	case d.enc == nil:
 	case !d.again.IsZero():
 		d.restart(now, out)
-	case d.state == waiting && !d.enc.Ended():
+	case d.state == waiting:
 		d.resume(now, out)
 	case d.state == held && d.enc.Keyframe() != d.heldAt:
 		if !d.rests(now, out) {
@@ -42,8 +42,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 // sets: a segment that begins with it supplies them.
 func (d *DownTrack) lacksParameters() bool {
 	key := d.enc.Keyframe()
-	return d.state == running && d.boundary && key != nil && key != d.seg.keyframe && len(key.parameters) > 0 &&
-		key.early >= d.pos && d.atFrameStart()
+	return d.state == running && d.boundary && key != nil && len(key.parameters) > 0 && key.early >= d.pos && d.atFrameStart()
 }
 
 // want notes on the encodings that the track is on, and shall be on, that they are wanted.
@@ -92,7 +91,7 @@ func (d *DownTrack) hold(now time.Time) bool {
 			d.seg.keyframe = nil // young enough to begin with
 		}
 	}
-	return d.state == held && d.goal.paused && !d.enc.Ended()
+	return d.state == held && d.goal.paused
 }
 
 // reached tells whether the track is on its target, as far as that exists.

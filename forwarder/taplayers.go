@@ -62,7 +62,7 @@ func (s *tapStream) reach(spatial uint8, p *Packet) (layerID, bool) {
 		have = codec.AllLayers
 	}
 	l := highestOf(have&came&spatialBits(spatial, wanted), spatial)
-	if wanted == noTemporal || l == noTemporal {
+	if l == noTemporal {
 		return 0, false
 	}
 	id := layerOf(spatial, uint8(l))

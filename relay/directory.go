@@ -24,7 +24,9 @@ type Holder struct {
 	URL  string // how other nodes reach it, without a slash at the end
 
 	// Epoch is the fencing number of its lease, positive. It names one publisher: the next
-	// one of the stream has a greater one, on whatever node.
+	// one of the stream has a greater one, on whatever node. A directory gives out every
+	// 1,024th: those up to the next are for publishers that the holder's node accepts while
+	// the directory is away, so that no other node has them too.
 	Epoch int64
 }
 

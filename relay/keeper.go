@@ -63,10 +63,11 @@ type Keeper struct {
 	mu          sync.Mutex
 	closed      bool
 	holds       map[string]*Hold
-	known       memory    // what was last heard of streams
-	provisional int64     // the last epoch made without a directory
-	upSince     time.Time // the directory answers since; zero: it does not
-	tried       bool      // whether it was asked at all
+	asking      map[string]int // claims of publishers under way, by stream
+	known       memory         // what was last heard of streams
+	provisional int64          // the last epoch made without a directory
+	upSince     time.Time      // the directory answers since; zero: it does not
+	tried       bool           // whether it was asked at all
 	leasesLost  uint64
 }
 
@@ -96,7 +97,7 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	k := &Keeper{
-		cfg: cfg, log: cfg.Logger, stop: stop, done: make(chan struct{}), holds: map[string]*Hold{},
+		cfg: cfg, log: cfg.Logger, stop: stop, done: make(chan struct{}), holds: map[string]*Hold{}, asking: map[string]int{},
 	}
 	go k.run(ctx)
 	return k

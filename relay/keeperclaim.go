@@ -17,8 +17,12 @@ import (
 func (k *Keeper) Claim(ctx context.Context, stream, owner string, lost func(by Holder)) (*Hold, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimTimeout)
 	defer cancel()
+	defer k.asks(stream)()
 	h := &Hold{keeper: k, stream: stream, lost: lost}
 	err := k.compete(ctx, h, owner)
+	if errors.Is(err, ErrUnavailable) {
+		k.doubt(h)
+	}
 	if errors.Is(err, ErrUnavailable) && !errors.Is(err, context.Canceled) {
 		err = k.goAhead(ctx, h, owner)
 	}
@@ -152,6 +156,32 @@ func (k *Keeper) goAhead(ctx context.Context, h *Hold, owner string) error {
 	k.provisional++
 	h.lease.Epoch = k.provisional
 	return nil
+}
+
+// asks notes that a stream is claimed, until the result is called: what the directory gives this node
+// meanwhile is not lost.
+func (k *Keeper) asks(stream string) (done func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asking[stream]++
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.asking[stream]--; k.asking[stream] == 0 {
+			delete(k.asking, stream)
+		}
+	}
+}
+
+// doubt notes that a claim for h got no answer, so it may have been granted: also where its publisher
+// gives up, and the one that it was to replace goes on.
+func (k *Keeper) doubt(h *Hold) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h.uncertain = true
+	if now := k.holds[h.stream]; now != nil {
+		now.uncertain = true
+	}
 }
 
 // enter makes a hold the stream's. Of two claims at the same time the greater epoch stays.

@@ -93,10 +93,12 @@ func (k *Keeper) renewed(h *Hold, l Lease) {
 // has ended, unless it may still be renewed.
 func (k *Keeper) beaten(ctx context.Context, h *Hold, l Lease, held *HeldError, late func() bool) {
 	k.mu.Lock()
-	current, mine := !h.ended && h.lease.Same(l.Holder), h.uncertain && k.ours(held.Holder)
+	current, asked := !h.ended && h.lease.Same(l.Holder), k.asking[h.stream] > 0 && k.ours(held.Holder)
+	mine := h.uncertain && k.ours(held.Holder)
 	k.mu.Unlock()
 	switch {
 	case !current: // replaced or released while it was renewed
+	case asked: // given to who will take its place, or who will say that this may be so
 	case (mine || held.Left == 0) && late(): // the next round is soon
 	case mine:
 		k.claimAgain(ctx, h, held.Holder)

@@ -18,6 +18,9 @@ const (
 	// than nodeLife, after which a node that was here before is gone.
 	twinRounds = 15
 
+	// epochStep is between two epochs that a directory gives out, in microseconds of its clock.
+	epochStep = 1024
+
 	// floorLife is how long the epoch of a stream is remembered after its lease ended.
 	// Until then the directory's clock has gone on anyway; this is for clocks set back.
 	floorLife = 10 * time.Minute

@@ -74,11 +74,16 @@ func (m *Memory) Claim(ctx context.Context, c Claim) (Lease, error) {
 		m.mu.Unlock()
 		return Lease{}, &HeldError{Holder: old.holder, Left: left}
 	}
-	h := Holder{Node: c.Node, URL: c.URL, Epoch: max(old.holder.Epoch+1, c.Last+1, now.UnixMicro())}
+	h := Holder{Node: c.Node, URL: c.URL, Epoch: nextEpoch(old.holder.Epoch, c.Last, now)}
 	m.setLocked(c.Stream, record{holder: h, until: now.Add(leaseLife)}, now)
 	m.mu.Unlock()
 	m.watches.wake(c.Stream)
 	return Lease{Stream: c.Stream, Holder: h, Expires: sent.Add(leaseLife)}, nil
+}
+
+// nextEpoch is the first of the block that follows what is known, or of that of now.
+func nextEpoch(held, last int64, now time.Time) int64 {
+	return max(max(held, last)/epochStep*epochStep+epochStep, now.UnixMicro()/epochStep*epochStep)
 }
 
 // clampLocked bounds a life that a clock set back made longer: else a dead holder would

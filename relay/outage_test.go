@@ -81,3 +81,39 @@ func TestProvisionalWaitsForTheOthers(t *testing.T) {
 		w.settled("y")
 	})
 }
+
+// TestNoEpochHasTwoNodes: publishers that come to a node while the directory is away get epochs
+// of their own, though another node took the stream over since, and all of them are beaten by its.
+func TestNoEpochHasTwoNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 2)
+		defer w.close()
+		first, second := w.nodes[0], w.nodes[1]
+		// Its epochs are ahead of the directory's clock, so that each is the next one.
+		last := time.Now().Add(time.Hour).UnixMicro()
+		l, err := w.memory.Claim(t.Context(), relay.Claim{Stream: "x", Node: "n9", URL: "http://n9", Last: last})
+		if err != nil || w.memory.Release(t.Context(), []relay.Lease{l}) != nil {
+			t.Fatal(err)
+		}
+		first.publish("x")
+		w.set(func() { first.cut, first.unheard = true, true })
+		second.publish("x") // once the lease has ended
+		other, ok := second.keeper.Held("x")
+		if !ok {
+			t.Fatal("the stream was not taken over")
+		}
+		given := map[int64]bool{other.Epoch: true}
+		for range 20 {
+			first.leave("x")
+			first.publish("x")
+			h, ok := first.keeper.Held("x")
+			if !ok || given[h.Epoch] || !other.Beats(h) || h.Provisional() {
+				t.Fatalf("%+v, %v, beside %+v", h, ok, other)
+			}
+			given[h.Epoch] = true
+		}
+		w.set(func() { first.cut, first.unheard = false, false })
+		time.Sleep(2 * relay.LeaseLife)
+		w.settled("x")
+	})
+}

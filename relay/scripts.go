@@ -46,7 +46,7 @@ type leaseScripts struct{ claim, renew, release, lookup *redis.Script }
 
 func newLeaseScripts() leaseScripts {
 	return leaseScripts{
-		// ARGV[5] on: node, url, last, over.
+		// ARGV[5] on: node, url, last, over, step between epochs.
 		claim: redis.NewScript(luaRecord + luaStore + `
 if left > 0 and epoch ~= tonumber(ARGV[8]) then
 	if till - now > life then
@@ -54,7 +54,9 @@ if left > 0 and epoch ~= tonumber(ARGV[8]) then
 	end
 	return {0, now, epoch, node, url, left}
 end
-local new = math.max(epoch + 1, tonumber(ARGV[7]) + 1, now)
+local step = tonumber(ARGV[9])
+local function begins(e) return e - e % step end
+local new = math.max(begins(epoch) + step, begins(tonumber(ARGV[7])) + step, begins(now))
 store(new, ARGV[5], ARGV[6], now + life, true)
 return {1, now, new}
 `),

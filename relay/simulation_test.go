@@ -87,7 +87,7 @@ func (w *world) close() {
 func (w *world) grant(l relay.Lease) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	name := fmt.Sprintf("%s %d %s", l.Stream, l.Epoch, l.Node)
+	name := fmt.Sprintf("%s %d", l.Stream, l.Epoch)
 	if w.granted[name] && !w.back {
 		w.t.Errorf("%s was given twice", name)
 	}

@@ -59,7 +59,8 @@ func clusterTransport(d Deps) http.RoundTripper {
 // noRedirect: a node's URL is the node's, and a redirect would carry a token elsewhere.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// directory is what the registry asks. look is told of each stream that another node took.
+// directory is what the registry asks. look is told of each stream that another node took, or that
+// this one gave back.
 func (c *cluster) directory(look func(name string)) stream.Directory {
 	if c == nil {
 		return nil
@@ -87,10 +88,20 @@ func (h holds) Claim(ctx context.Context, name, owner string, lost func()) (stre
 	case err != nil:
 		return nil, fmt.Errorf("claiming %s: %w", name, err)
 	}
-	return hold{got}, nil
+	return hold{got, func() { h.look(name) }}, nil
 }
 
-type hold struct{ *relay.Hold }
+type hold struct {
+	*relay.Hold
+	released func()
+}
+
+// Release implements [stream.Hold]. The directory may have given the stream to another node already,
+// without this one knowing: then it tells nobody of the end.
+func (h hold) Release() {
+	h.Hold.Release()
+	h.released()
+}
 
 // Epoch implements [stream.Hold].
 func (h hold) Epoch() int64 { return h.Holder().Epoch }

@@ -47,6 +47,7 @@ func (c *Claim) claimThere(ctx context.Context, d Directory) error {
 	if err != nil {
 		return err
 	}
+	c.stream.succeeded()
 	c.mu.Lock()
 	ended := c.end
 	if !ended {
@@ -58,6 +59,17 @@ func (c *Claim) claimThere(ctx context.Context, d Directory) error {
 		return ErrBusy
 	}
 	return nil
+}
+
+// succeeded ends the publisher of this node that had the name: the directory has just given it to
+// another one, who may be replaced himself before he gets it here.
+func (s *stream) succeeded() {
+	s.reg.mu.Lock()
+	old := s.claim
+	s.reg.mu.Unlock()
+	if old != nil && !old.relayed {
+		old.close(ErrReplaced)
+	}
 }
 
 func (c *Claim) ended() bool {

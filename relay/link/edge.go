@@ -165,6 +165,9 @@ func (x *edge) step(ctx context.Context, changed <-chan struct{}) time.Duration 
 		return lookupInterval
 	case err == nil && holder.Node == x.edges.cfg.Node:
 		x.settle()
+		if !x.edges.own(x.name) {
+			return lookupInterval // it had, and an answer that says who has it now may have been lost
+		}
 		return ownInterval
 	case err != nil && x.last.Node == "":
 		x.unknown(err)

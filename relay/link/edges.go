@@ -170,8 +170,8 @@ func (e *Edges) Join(ctx context.Context, name string) (formats []codec.Format, 
 	return o.formats, leave, nil
 }
 
-// Look lets a stream be looked for at once: this node has just lost it to another one. The
-// directory told so before this node knew, when the answer still was the node itself.
+// Look lets a stream be looked for at once: this node has just lost it to another one, or given it
+// back. The directory told so before this node knew, when the answer still was the node itself.
 func (e *Edges) Look(name string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -21,8 +21,9 @@ const (
 	// descentTimeout bounds one search for a node that has room.
 	descentTimeout = 5 * time.Second
 
-	// acceptTimeout is how long an origin waits for the edge to connect.
-	acceptTimeout = 10 * time.Second
+	// acceptTimeout is how long an origin waits for the edge to connect, and keeps its place: no
+	// longer than the edge does.
+	acceptTimeout = requestTimeout + connectTimeout
 
 	// maxWaiting bounds the links of an origin that are not connected yet.
 	maxWaiting = 256
@@ -61,8 +62,8 @@ const (
 	DefaultLinger = 5 * time.Second
 
 	// lookupInterval is how often the directory is asked for a stream that nobody
-	// publishes, besides when it says that something changed; ownInterval for one whose
-	// publisher is on this node.
+	// publishes, or that it takes to be this node's though nobody publishes it here, besides when
+	// it says that something changed; ownInterval for one whose publisher is on this node.
 	lookupInterval = 5 * time.Second
 	ownInterval    = 30 * time.Second
 

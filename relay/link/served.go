@@ -138,11 +138,16 @@ func (s *served) mute(now time.Time) bool {
 	return heard != 0 && now.UnixNano()-heard > int64(muteAfter)
 }
 
-// setRelease notes the edge that feeds this node.
+// setRelease notes the edge that feeds this node. A link that ended while it was opened has not released
+// it.
 func (s *served) setRelease(release func()) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.release = release
+	ended := s.ended
+	s.mu.Unlock()
+	if ended {
+		release()
+	}
 }
 
 // relayed tells whether a link carries another node's stream.

@@ -32,7 +32,7 @@ func (x *edge) refused(origin relay.Holder, err error) {
 		why = ReasonShutdown
 	}
 	x.edges.failed(why)
-	x.edges.cfg.Log.Log(context.Background(), x.firstWarns(), "link", "event", "refused", "stream", x.name, "node", origin.Node,
+	x.edges.cfg.Log.Log(context.Background(), x.refusedLevel(why), "link", "event", "refused", "stream", x.name, "node", origin.Node,
 		"epoch", origin.Epoch, "reason", why, "error", err)
 }
 
@@ -43,6 +43,18 @@ func (x *edge) unknown(err error) {
 	}
 	x.edges.cfg.Log.Log(context.Background(), x.firstWarns(), "link", "event", "not-found", "stream", x.name,
 		"node", x.last.Node, "epoch", x.last.Epoch, "error", err)
+}
+
+// refusedLevel is firstWarns, but that an origin without a publisher is worth a word only when it is
+// one again: where a publisher ended, its lease is given back a moment later.
+func (x *edge) refusedLevel(why Reason) slog.Level {
+	switch {
+	case why != ReasonNotOrigin:
+		return x.firstWarns()
+	case x.failed == 1:
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }
 
 func (x *edge) firstWarns() slog.Level {

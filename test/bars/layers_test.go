@@ -15,6 +15,7 @@ const (
 	layerChoice = 2                // rounds of each of three layers, chosen by hand
 	layerWaits  = 20 * time.Second // for a layer that must come
 	layerStays  = 3 * time.Second  // how long a layer must be shown to count as chosen
+	linkSettles = 10 * time.Second // how long after a change a link is not steady: layers may come back
 	steadyFor   = time.Minute      // how long a steady link is looked at
 	lossyFor    = 20 * time.Second // how long a link that loses packets is looked at
 
@@ -127,7 +128,7 @@ func (f *layerFigures) stay(t *testing.T, w *harness.Watched, link *harness.Link
 		if rank == 0 {
 			fits = w.FitsLowest
 		}
-		wantLayer(t, "a layer that fits", w.After(t, set, fits, layerWaits, layerStays))
+		wantLayer(t, "a layer that fits", w.After(t, set, fits, layerWaits, linkSettles))
 		o := w.Look(t, steadyFor)
 		used := o.Since().Rate() / f.rates[rank]
 		t.Logf("%d kbit/s: %.0f %% of the best layer that fits\n%v", link.Capped()/1000, 100*used, o.Since())
