@@ -57,28 +57,19 @@ func TestALinkThatIsNearlyFullKeepsWhatItCarries(t *testing.T) {
 	}
 }
 
-// TestProbesMakeNoQueueOfOthers: on a link that became narrow, what a probe leaves in its queue
-// takes long to go; it is one's own, and nothing shows of more than there is.
-func TestProbesMakeNoQueueOfOthers(t *testing.T) {
-	for _, capacity := range []int64{150_000, 180_000, 240_000} {
-		e, p := onPath(over(func(c *link.Config) {
-			c.Capacity = []link.Step{{Bitrate: 4_000_000}, {At: 6 * time.Second, Bitrate: capacity}}
-		}))
-		p.run(&constant{bitrate: 1_000_000}, 6*time.Second, nil)
-		src := &constant{bitrate: 0.8 * float64(capacity), want: 1_000_000, frame: p.now}
-		p.run(src, 5*time.Second, nil)
-		told, high := 0, 0
-		p.each = func() {
-			if e.State().Contended {
-				told++
-			}
-			if e.Estimate() > capacity*6/5 {
-				high++
-			}
+// TestProbesQueuesAreNotOthers: a queue falls when a probe is over, though no less is sent. Of others
+// tells only one that was not a probe's.
+func TestProbesQueuesAreNotOthers(t *testing.T) {
+	for probed, want := range map[bool]bool{true: false, false: true} {
+		s, now := forwarder.Sawtooth{}, 20*time.Second
+		for range 3 {
+			s.Add(now, 100, probed)
+			s.Add(now+200*ms, 60, false)
+			s.Add(now+400*ms, 0, false)
+			now += 2 * time.Second
 		}
-		p.run(src, 2*time.Minute, nil)
-		if told > 0 || high > 0 {
-			t.Errorf("alone on a link of %d kbit/s: told of others for %v of two minutes, a fifth too much for %v", capacity/1000, time.Duration(told)*ms, time.Duration(high)*ms)
+		if got := s.Others(now); got != want {
+			t.Errorf("three falls, probes %v: others' %v", probed, got)
 		}
 	}
 }

@@ -196,3 +196,14 @@ var LinkStillID, LinkTravelsID = linkIDs()[codec.Still], linkIDs()[codec.Travels
 
 // StubBytes is the bound of the same name.
 const StubBytes = stubBytes
+
+// A Sawtooth looks at a queue, with 500 kbit/s sent all the time of 1,000 that are known to fit.
+type Sawtooth struct{ s sawtooth }
+
+// Add takes how long the queue was for a group sent at a point of time, in ms.
+func (s *Sawtooth) Add(at time.Duration, queue float64, probe bool) {
+	s.s.add(&packetGroup{start: int64(at / time.Microsecond), probe: probe}, &delayTrend{queue: queue, excess: queue}, 500_000, 1_000_000)
+}
+
+// Others tells whether the queue is others'.
+func (s *Sawtooth) Others(at time.Duration) bool { return s.s.others(int64(at / time.Microsecond)) }
