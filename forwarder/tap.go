@@ -222,7 +222,7 @@ type tapStream struct {
 	still   *sentStill        // what the link begins with before what comes live; nil: nothing
 	stillOf *Keyframe         // the last keyframe that one was of
 	lowest  uint64            // number sent; 0: none was
-	records []sentAs          // of the last numbers, by number; none while all went out as they are
+	records []sentAs          // of the last numbers that did not go out as they are, by number
 	want    uint32            // the layers that somebody at the far end wants
 	travels uint32            // those that are sent whole; 0: all
 	masks   *codec.LayerMasks // the last ones

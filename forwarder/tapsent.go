@@ -40,8 +40,8 @@ func (s *tapStream) mark(p *Packet, age time.Duration) {
 	if r.left == 0 && s.leaves(p) {
 		r.left = uint16(len(p.Payload))
 	}
-	if s.records == nil && r.plain() {
-		return
+	if r.plain() {
+		return // what is not in the records left as it is
 	}
 	if s.records == nil {
 		s.records = make([]sentAs, linkSent)
@@ -49,7 +49,7 @@ func (s *tapStream) mark(p *Packet, age time.Duration) {
 	s.records[p.Seq%linkSent] = r
 }
 
-// record returns how a number left; the zero sentAs if it left as it is, false if that is
+// record returns how a number left; the zero sentAs if it left as it is, false if how it did is
 // forgotten.
 func (s *tapStream) record(number uint64) (sentAs, bool) {
 	if s.records == nil {
@@ -62,7 +62,7 @@ func (s *tapStream) record(number uint64) (sentAs, bool) {
 	case r.number > number:
 		return sentAs{}, false
 	}
-	return sentAs{}, true // it left before there were records
+	return sentAs{}, true
 }
 
 // as is what leaves for p, and what is added to it.

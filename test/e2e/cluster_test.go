@@ -184,7 +184,6 @@ func TestTheParentOfAnEdgeDies(t *testing.T) {
 	c.pages = []*watchPage{edge} // the other one's node dies
 	edge.Call(t, "() => { seen.stood = 0; }", nil, nil)
 	c.Nodes[1].Kill()
-	time.Sleep(backWithin) // what is outlived
 	c.goOn("the edge's parent was killed")
 	var stood float64 // ms
 	edge.Call(t, "() => seen.stood", nil, &stood)

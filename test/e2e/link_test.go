@@ -18,7 +18,7 @@ const (
 	probeWire = probeSize + 8 + 20 + 14
 
 	probeBuffer = 4 << 20                // bytes of the socket that receives: all of a test
-	probePause  = 300 * time.Millisecond // how late the sender may be with the next one, on a busy machine
+	probePause  = 100 * time.Millisecond // how much longer than in the queue a packet may be on its way
 )
 
 // arrived is what came at the far end of a link.
@@ -71,7 +71,8 @@ func through(t *testing.T, link *harness.Link, rate float64, together int) (int,
 	far := link.Listen(t)
 	came := make(chan arrived)
 	stamped(t, far)
-	go func() { came <- count(far, link.Queue) }()
+	ended := make(chan struct{})
+	go func() { came <- count(far, link.Queue, ended) }()
 	near, err := net.DialUDP("udp4", nil, far.LocalAddr().(*net.UDPAddr))
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +87,7 @@ func through(t *testing.T, link *harness.Link, rate float64, together int) (int,
 			t.Fatal(err)
 		}
 	}
+	close(ended)
 	return sent, <-came
 }
 
@@ -125,15 +127,24 @@ func probes(n int) []byte {
 	return b
 }
 
-// count reads packets until none has come for longer than one may wait in a queue.
-func count(c *net.UDPConn, queue time.Duration) (a arrived) {
+// count reads packets until the last one was sent, and none has come for longer than it may wait in a
+// queue.
+func count(c *net.UDPConn, queue time.Duration, ended <-chan struct{}) (a arrived) {
 	var first, last time.Time
 	b, control := make([]byte, 2*probeSize), make([]byte, 64)
-	for {
+	for final := false; ; {
 		c.SetReadDeadline(time.Now().Add(queue + probePause))
 		n, told, _, _, err := c.ReadMsgUDP(b, control)
-		if err != nil {
+		if err != nil && final {
 			break
+		}
+		select {
+		case <-ended:
+			final = true
+		default:
+		}
+		if err != nil {
+			continue
 		}
 		now := stamp(control[:told])
 		if a.count++; a.count == 1 {
