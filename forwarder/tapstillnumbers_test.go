@@ -16,7 +16,7 @@ func stilled(packets int, newest uint64) (*Encoding, *Keyframe) {
 	key := &Keyframe{Index: noIndex, Seq: 5, Start: 5}
 	var all []*Packet
 	for i := range packets {
-		all = append(all, &Packet{Index: noIndex, Seq: uint64(5 + i), Payload: make([]byte, 1000), At: time.Unix(900, 0)})
+		all = append(all, &Packet{Index: noIndex, Seq: uint64(5 + i), Payload: make([]byte, 1000), At: time.Unix(995, 0)})
 	}
 	e.still.Store(newStill(key, all))
 	e.keyframe.Store(key)
@@ -92,13 +92,16 @@ func TestAStillIsPaced(t *testing.T) {
 	}
 	for i := range out.Packets {
 		p := &out.Packets[i]
-		want := []ExtensionValue{{codec.Still, appendStillPart(nil, s.still.still, i)}, {codec.Age, []byte{0xfd, 0xe8}}, {codec.RID, []byte("q")}}
+		want := []ExtensionValue{{codec.Still, appendStillPart(nil, s.still.still, i)}, {codec.Age, []byte{0x13, 0x88}}, {codec.RID, []byte("q")}}
 		if !p.FirstPayload || p.Seq != uint16(s.still.seq)+uint16(i) || !cmp.Equal(p.stamp.values, want) {
 			t.Fatalf("packet %d: number %d, %v", i, p.Seq, p.stamp.values)
 		}
 	}
 	first := s.still
-	e.keyframe.Store(&Keyframe{Index: noIndex, Seq: 6})
+	other := &Keyframe{Index: noIndex, Seq: 6}
+	e.keyframe.Store(other)
+	e.still.Store(newStill(other, []*Packet{{}}))
+	e.edge.Store(&Packet{Seq: 90000})
 	if !tap.pullStill(now, s, out) || s.still != first {
 		t.Error("another one takes the place of the one that is there")
 	}
@@ -108,11 +111,25 @@ func TestAStillIsPaced(t *testing.T) {
 	}
 	s.highest++
 	e.keyframe.Store(first.key)
+	e.still.Store(first.still)
 	if !tap.pullStill(now, s, out) || s.still != nil || tap.resendStill(s, uint16(first.seq), out) {
 		t.Error("it is remembered when others have its numbers")
 	}
 	s.highest = 0
 	if !tap.pullStill(now, s, out) || s.still != nil || len(out.Packets) != n {
 		t.Error("it is sent again")
+	}
+}
+
+// TestStillsThatAreNotSent: of a keyframe that is, or was, in the history, and where there is none.
+func TestStillsThatAreNotSent(t *testing.T) {
+	for name, key := range map[string]*Keyframe{"none": nil, "in the history": {Index: 3, Seq: 5}} {
+		e, _ := stilled(3, 70000)
+		e.still.Store(newStill(key, []*Packet{{}}))
+		e.keyframe.Store(key)
+		tap, s, out := &Tap{}, newTapStream(e), &Output{}
+		if !tap.pullStill(time.Unix(1000, 0), s, out) || len(out.Packets) > 0 {
+			t.Errorf("%s: %d packets of a still", name, len(out.Packets))
+		}
 	}
 }
