@@ -113,6 +113,20 @@ func TestAllocatorBearsLargePictures(t *testing.T) {
 	}
 }
 
+// What was too much is the least there is once what is below it vanished: it is no more reason to
+// stay there.
+func TestAllocatorLeavesTheLeastThereIs(t *testing.T) {
+	c := newChooser()
+	c.run(700_000, time.Second)
+	c.want(t, 1)
+	c.run(580_000, forwarder.StepDownHold/2)
+	c.a.Vanish()
+	c.run(580_000, time.Second)
+	c.want(t, 0)
+	c.run(2_400_000, forwarder.StepUpHold+100*time.Millisecond)
+	c.want(t, 1)
+}
+
 // A line that seems to carry more as long as less is sent must not be tried again and
 // again.
 func TestAllocatorDoesNotSwing(t *testing.T) {

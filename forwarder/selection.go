@@ -104,9 +104,7 @@ func (s *Subscriber) allocate(now time.Time) {
 		return
 	}
 	b := s.budget(d)
-	s.alloc.blind = d.cfg.RTXSSRC == 0
-	s.alloc.waits = d.waits() && s.wide.est != nil && s.wide.est.Limit() == LimitApplication && s.cap == 0
-	i, want := s.alloc.choose(now, l, d.selection.fixed(), b, d.sends())
+	i, want := s.alloc.choose(now, l, d.selection.fixed(), b)
 	s.want(want)
 	s.pace(now, d)
 	if i < 0 {
@@ -115,7 +113,7 @@ func (s *Subscriber) allocate(now time.Time) {
 	}
 	t := target{enc: l[i].enc, layer: l[i].layer}
 	full := s.full(now)
-	t.squeezed = s.alloc.squeeze(now, d.sends(), l[i].cost(), b.limit) || full > 0 && d.above(t)
+	t.squeezed = s.alloc.squeeze(now, l[i].cost(), b) || full > 0 && d.above(t)
 	t.thin = now.Sub(s.alloc.down) < thinFor
 	if t.squeezed {
 		d.rest = now.Add(full / 2) // there is room for some of it before, and it leaves evenly
@@ -162,8 +160,15 @@ func (d *DownTrack) aim(t target, pub *Publisher) {
 // budget is what there is for video.
 func (s *Subscriber) budget(d *DownTrack) budget {
 	limit, sound := s.limit(d), s.sound()
-	b := budget{limit: limit, keeps: limit, spare: limit - (limit+sound)/stepUpMargin}
-	if s.wide.est == nil || limit >= noBound {
+	b := budget{
+		limit: limit, keeps: limit, spare: limit - (limit+sound)/stepUpMargin,
+		sends: d.sends(), blind: d.cfg.RTXSSRC == 0,
+	}
+	if s.wide.est == nil {
+		return b
+	}
+	b.waits = d.waits() && s.wide.est.Limit() == LimitApplication && s.cap == 0
+	if limit >= noBound {
 		return b
 	}
 	b.keeps = max(limit, s.wide.est.Lasting()-sound)
