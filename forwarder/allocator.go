@@ -24,6 +24,13 @@ type allocator struct {
 	layer   layerID
 }
 
+// A budget is what there is for video, in bits per second.
+type budget struct {
+	limit int64 // what may be sent now
+	keeps int64 // what a rung that is sent already may take: limit, or more where that is low for a moment
+	spare int64 // what a better rung may take, with room left
+}
+
 // noLimit is a budget nobody reaches, while nothing is known; noBound is one that was measured.
 const (
 	noLimit = 1 << 40
@@ -32,7 +39,8 @@ const (
 
 // choose returns the rung to send, -1 for none, and what would be needed for the best
 // one, 0 if that is sent. l must not be empty.
-func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit, sends int64) (i int, want int64) {
+func (a *allocator) choose(now time.Time, l ladder, fixed bool, b budget, sends int64) (i int, want int64) {
+	limit := b.limit
 	i = l.find(a.enc, a.layer)
 	switch {
 	case fixed:
@@ -45,7 +53,7 @@ func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit, sends int
 		i = max(l.fit(limit), 0)
 		a.low, a.high = time.Time{}, time.Time{}
 	case !a.trying(now):
-		i = a.move(now, l, i, limit)
+		i = a.move(now, l, i, b)
 	}
 	if !fixed && !a.trying(now) {
 		a.starve(now, l, limit, sends)
@@ -64,23 +72,14 @@ func (a *allocator) choose(now time.Time, l ladder, fixed bool, limit, sends int
 }
 
 // move steps from rung i to the one that fits.
-func (a *allocator) move(now time.Time, l ladder, i int, limit int64) int {
-	cost := l[i].cost()
-	if cost > limit && i > 0 {
-		a.high = time.Time{}
-		if a.low.IsZero() {
-			a.low = now
-		}
-		if cost-cost/stepDownMargin > limit || now.Sub(a.low) >= stepDownHold {
-			a.low, a.down = time.Time{}, now
-			a.stumble(now, cost, limit)
-			return max(l.fit(limit), 0)
-		}
-		return i
+func (a *allocator) move(now time.Time, l ladder, i int, b budget) int {
+	if i > 0 && a.tooMuch(now, &l[i], b.keeps) {
+		a.low, a.high, a.down = time.Time{}, time.Time{}, now
+		a.stumble(now, l[i].cost(), b.limit)
+		return max(min(l.fit(b.limit), i-1), 0)
 	}
-	a.low = time.Time{}
-	better := l.fit(limit - limit/stepUpMargin)
-	if better <= i {
+	better := l.ample(b.spare)
+	if !a.low.IsZero() || better <= i {
 		a.high = time.Time{}
 		return i
 	}
@@ -93,6 +92,20 @@ func (a *allocator) move(now time.Time, l ladder, i int, limit int64) int {
 	a.high = time.Time{}
 	a.up = now
 	return better
+}
+
+// tooMuch tells whether a rung takes far more than there is, or for a while a little more. A
+// few large pictures are not more for a while.
+func (a *allocator) tooMuch(now time.Time, r *rung, keeps int64) bool {
+	far := r.cost()-r.cost()/stepDownMargin > keeps
+	if !far && onWire(r.usual) <= keeps {
+		a.low = time.Time{}
+		return false
+	}
+	if a.low.IsZero() {
+		a.low = now
+	}
+	return far || now.Sub(a.low) >= stepDownHold
 }
 
 // trying tells whether what was tried last is still on trial.

@@ -106,7 +106,8 @@ type Allocator struct {
 func NewAllocator(costs ...int64) *Allocator {
 	a := &Allocator{}
 	for i, c := range costs {
-		a.l = append(a.l, rung{enc: &Encoding{}, bitrate: c * videoOverhead / (videoOverhead + 1), pixels: i + 1})
+		rate := payload(c)
+		a.l = append(a.l, rung{enc: &Encoding{}, bitrate: rate, usual: rate, most: rate, pixels: i + 1})
 	}
 	return a
 }
@@ -121,8 +122,20 @@ func (a *Allocator) Choose(now time.Time, limit int64) (int, int64) {
 
 // ChooseSending is Choose while so much video is sent.
 func (a *Allocator) ChooseSending(now time.Time, limit, sends int64) (int, int64) {
-	return a.a.choose(now, a.l, false, limit, sends)
+	return a.a.choose(now, a.l, false, budget{limit, limit, limit - limit/stepUpMargin}, sends)
 }
+
+// ChooseOf is Choose where more is kept than the limit, and a better rung may take so much.
+func (a *Allocator) ChooseOf(now time.Time, limit, keeps, spare int64) (int, int64) {
+	return a.a.choose(now, a.l, false, budget{limit, keeps, spare}, 0)
+}
+
+// Most says what a rung cost where it was highest of late, Takes what it costs now.
+func (a *Allocator) Most(i int, cost int64)  { a.l[i].most = payload(cost) }
+func (a *Allocator) Takes(i int, cost int64) { a.l[i].bitrate = payload(cost) }
+
+// payload is what is left of a cost.
+func payload(cost int64) int64 { return cost * videoOverhead / (videoOverhead + 1) }
 
 // Squeeze tells whether video stops until a target is reached.
 func (a *Allocator) Squeeze(now time.Time, sends, target, limit int64) bool {

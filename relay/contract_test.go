@@ -38,11 +38,16 @@ func memoryCluster(t *testing.T) *cluster {
 }
 
 // redisCluster has a namespace of its own on the server.
+// patience is for a real Redis on a busy machine.
+const patience = 20 * time.Second
+
 func redisCluster(t *testing.T, s *relaytest.Server) *cluster {
 	c := newCluster(t)
 	a, b := open(t, s.URL(), t.Name()), open(t, s.URL(), t.Name())
 	a.SetClock(c.now)
 	b.SetClock(c.now)
+	a.SetPatience(patience)
+	b.SetPatience(patience)
 	c.a, c.b = a, b
 	c.forget = func() { s.Do("FLUSHALL"); s.Do("SCRIPT", "FLUSH") }
 	return c

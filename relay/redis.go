@@ -27,7 +27,8 @@ type Redis struct {
 	scripts  leaseScripts
 	announce *redis.Script
 	revoked  revokedScripts
-	at       func() int64 // the time scripts go by, 0: the server's
+	at       func() int64  // the time scripts go by, 0: the server's
+	within   time.Duration // bounds one exchange
 
 	clock  atomic.Pointer[reading]
 	listen *listener
@@ -54,7 +55,7 @@ func OpenRedis(url, namespace string) (*Redis, error) {
 	}
 	r := &Redis{
 		client: client, prefix: namespace + ":", scripts: newLeaseScripts(), announce: newAnnounceScript(), revoked: newRevokedScripts(),
-		at: func() int64 { return 0 },
+		at: func() int64 { return 0 }, within: opTimeout,
 	}
 	r.listen = newListener(client, r.channel)
 	return r, nil
@@ -88,14 +89,14 @@ func (r *Redis) args(stream string, more ...any) []any {
 	}, more...)
 }
 
-// bounded bounds a call by opTimeout and ctx.
-func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, opTimeout)
+// bounded bounds a call by the time for an exchange and ctx.
+func (r *Redis) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, r.within)
 }
 
 // Claim implements [Directory].
 func (r *Redis) Claim(ctx context.Context, c Claim) (Lease, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	sent := time.Now()
 	a, err := r.run(ctx, r.scripts.claim, c.Stream, c.Node, c.URL, c.Last, c.Over, epochStep)
@@ -111,7 +112,7 @@ func (r *Redis) Claim(ctx context.Context, c Claim) (Lease, error) {
 
 // Lookup implements [Directory].
 func (r *Redis) Lookup(ctx context.Context, stream string) (Holder, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	a, err := r.run(ctx, r.scripts.lookup, stream)
 	if err != nil {
@@ -244,7 +245,7 @@ func (r *Redis) Release(ctx context.Context, leases []Lease) error {
 // pipeline runs a script for each lease in one exchange. For a server that does not know
 // the script it is loaded, and what failed is tried once more.
 func (r *Redis) pipeline(ctx context.Context, s *redis.Script, leases []Lease, args func(Lease) []any) []*redis.Cmd {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	cmds := make([]*redis.Cmd, len(leases))
 	exchange := func(due func(i int) bool) {
@@ -280,7 +281,7 @@ func isUnknown(cmd *redis.Cmd) bool { return redis.HasErrorPrefix(cmd.Err(), "NO
 
 // AnnounceNode implements [Directory].
 func (r *Redis) AnnounceNode(ctx context.Context, n NodeInfo) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	text, err := json.Marshal(n)
 	if err != nil {
@@ -297,7 +298,7 @@ func (r *Redis) AnnounceNode(ctx context.Context, n NodeInfo) error {
 // Nodes implements [Directory]. What nodes of other versions wrote that cannot be read is
 // left out.
 func (r *Redis) Nodes(ctx context.Context) ([]NodeInfo, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	keys := r.nodeKeys()
 	pipe := r.client.Pipeline()

@@ -57,7 +57,7 @@ func (r *Redis) PutRevocations(ctx context.Context, all []Revocation) error {
 }
 
 func (r *Redis) putRevocations(ctx context.Context, part []Revocation) error {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	args := []any{r.at(), r.channel(revokedNews), maxRevocations, revocationsLife.Milliseconds(), maxRevocationNumbers}
 	for _, v := range part {
@@ -74,7 +74,7 @@ func (r *Redis) putRevocations(ctx context.Context, part []Revocation) error {
 
 // ReadRevocations implements [Directory]. What cannot be read is left out.
 func (r *Redis) ReadRevocations(ctx context.Context, c RevocationCursor) (RevocationPage, error) {
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	sent := time.Now()
 	v, err := r.revoked.read.Run(ctx, r.client, r.revokedKeys(), r.at(), c.after, c.within, maxRevocationPage).Slice()

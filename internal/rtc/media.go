@@ -185,8 +185,8 @@ func (p *Peer) alive(pk *packet) {
 	p.transport.mux.indicate(g.inMux, pk.from, pk.endpoint)
 }
 
-// WriteRTCP encrypts and sends one marshalled compound packet to a publisher; to
-// subscribers a [Writer] does. The slice is not kept. It does not block and does not
+// WriteRTCP encrypts and sends one marshalled compound packet: to a publisher, and to another
+// node what a link has to say beside the reports of its [Writer]. The slice is not kept. It does not block and does not
 // allocate. ErrNotConnected, ErrQueueFull and errors of the socket say that the packet
 // was not sent; ErrClosed that none will be.
 func (p *Peer) WriteRTCP(compound []byte) error {

@@ -56,9 +56,9 @@ type Peer struct {
 
 	selectedAt, securedAt time.Time // mu; see Progress
 
-	out       atomic.Pointer[outgoing] // nil before DTLS is done; used under outMu or by the Writer
+	out       atomic.Pointer[outgoing] // nil before DTLS is done; its SRTCP under outMu, its SRTP by the Writer
 	outClosed atomic.Bool
-	outMu     sync.Mutex  // held across one WriteRTCP
+	outMu     sync.Mutex  // held while RTCP is encrypted: no index may seal two packets (RFC 7714 §9.2)
 	outRTCP   rtcp.Header // outMu; scratch
 
 	inMu             sync.Mutex // the fields below; held across one callback

@@ -34,8 +34,8 @@ func (b *Batch) Flush() {
 	}
 }
 
-// A Writer sends media to one subscriber through a batch. It takes no lock and does not
-// allocate. Not safe for concurrent use, and the only one to write to its peer.
+// A Writer sends media to one subscriber through a batch. It does not allocate, and takes no lock
+// for RTP. Not safe for concurrent use, and the only one to write RTP to its peer.
 type Writer struct {
 	peer   *Peer
 	batch  *Batch
@@ -106,7 +106,8 @@ func headerSize(b []byte) (int, bool) {
 	return size, size <= len(b)
 }
 
-// WriteRTCP is SendRTP for one marshalled compound packet, which is not kept.
+// WriteRTCP is SendRTP for one marshalled compound packet, which is not kept. The peer's own WriteRTCP
+// may be called meanwhile.
 func (w *Writer) WriteRTCP(compound []byte) error {
 	if len(compound) > len(w.Room()) {
 		return errTooLarge
@@ -115,7 +116,9 @@ func (w *Writer) WriteRTCP(compound []byte) error {
 	if err != nil {
 		return err
 	}
+	w.peer.outMu.Lock() // links have more to say than what a Writer does
 	sealed, err := out.context.EncryptRTCP(w.room, compound, &w.rtcp)
+	w.peer.outMu.Unlock()
 	if err != nil {
 		return err
 	}

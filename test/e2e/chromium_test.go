@@ -62,7 +62,7 @@ func TestChromiumWatchesOverTCP(t *testing.T) {
 func TestChromiumSimulcast(t *testing.T) {
 	l := newLab(t)
 	publisher := l.open(t).Publish(t, "simulcast", harness.Publishing{
-		URL: l.node.WHIP("simulcast"), Codec: "VP8", Width: 1280, Height: 720, Noise: 0.3,
+		URL: l.node.WHIP("simulcast"), Codec: "VP8", Width: 1280, Height: 720, Noise: 0.3, KeepSize: true,
 		Encodings: []harness.Encoding{
 			{RID: "h", MaxBitrate: 1_700_000},
 			{RID: "m", MaxBitrate: 600_000, ScaleDownBy: 2},

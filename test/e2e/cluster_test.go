@@ -124,19 +124,12 @@ func (c *cinema) stand(after string) {
 	}
 }
 
-// publish publishes with FFmpeg to a node until it is accepted, as a script around it would.
+// publish publishes with FFmpeg to a node until it is accepted.
 func (c *cinema) publish(node int, stream string) *harness.Process {
 	c.t.Helper()
-	for end := time.Now().Add(startsWithin); time.Now().Before(end); {
-		p := c.FFmpegPublish(c.t, node, stream, harness.Clip{For: 5 * time.Minute})
-		select {
-		case <-p.Done():
-		case <-time.After(3 * time.Second): // longer than a refusal takes
-			return p
-		}
-	}
-	c.t.Fatalf("no publisher was accepted in %v", startsWithin)
-	return nil
+	return untilAccepted(c.t, c.Nodes[node], func() *harness.Process {
+		return c.FFmpegPublish(c.t, node, stream, harness.Clip{})
+	})
 }
 
 // Three real nodes and a real Redis, each with a network of its own. Whatever dies or is parted, the
@@ -185,13 +178,12 @@ func TestTheParentOfAnEdgeDies(t *testing.T) {
 	c.publish(0, "cam")
 	c.open(1, "cam")
 	edge := c.open(2, "cam")
-	if log := c.Nodes[2].Log(); !strings.Contains(log, "node=node-1") {
+	if log := c.Nodes[2].Log(); !strings.Contains(log, "event=opened direction=in stream=cam node=node-1") {
 		t.Fatalf("the third node is not fed by the second:\n%s", log)
 	}
 	c.pages = []*watchPage{edge} // the other one's node dies
 	edge.Call(t, "() => { seen.stood = 0; }", nil, nil)
 	c.Nodes[1].Kill()
-	time.Sleep(backWithin) // what is outlived
 	c.goOn("the edge's parent was killed")
 	var stood float64 // ms
 	edge.Call(t, "() => seen.stood", nil, &stood)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -90,9 +91,10 @@ func port(number int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa
 
 // line is what is looked at of a statistics line, of publish and of play.
 type line struct {
-	State string
-	Video trackLine
-	Audio trackLine
+	Seconds float64 // since the POST
+	State   string
+	Video   trackLine
+	Audio   trackLine
 }
 
 type trackLine struct {
@@ -100,6 +102,7 @@ type trackLine struct {
 	Bitrate                          int64
 	FPS                              float64
 	Frames, Keyframes, Packets, Lost int64
+	FirstRTPMs                       float64 // since the POST
 }
 
 func connectedLine(l line) bool {
@@ -141,42 +144,61 @@ func (l *lab) play(t *testing.T, endpoint, ending string, more ...string) writte
 	return w
 }
 
-// want checks that play ended well, what its last line said and what ffprobe finds in its files:
-// six seconds less the handshake, at 30 frames and 50 packets of sound a second.
+// Frames and packets of sound a second of what play is shown, and the share that must have come: its
+// publisher may be held up on a busy machine.
+const (
+	playedFrames  = 30
+	playedPackets = 50
+	leastPlayed   = 0.7
+)
+
+// want checks that play ended well, what its lines said and what ffprobe finds in its files.
 func (w written) want(t *testing.T, codec, name string) {
 	t.Helper()
 	if err := w.Wait(startsWithin); err != nil {
 		t.Fatalf("play: %v", err)
 	}
-	last := lastLine(t, w.Process)
+	said := lines(t, w.Process)
+	last := said[len(said)-1]
 	v, a := last.Video, last.Audio
-	if v.Codec != name || v.Frames < 100 || v.Keyframes < 1 || v.Lost != 0 || v.Bitrate < 50_000 || v.FPS < 15 || v.FPS > 45 {
-		t.Errorf("play said of the picture: %+v", v)
+	frames, packets := played(last.Seconds, v, playedFrames), played(last.Seconds, a, playedPackets)
+	if v.Codec != name || v.Frames < frames || v.Keyframes < 1 || v.Lost != 0 || v.Bitrate < 50_000 {
+		t.Errorf("play said of the picture: %+v, want %d frames", v, frames)
 	}
-	if a.Codec != "opus" || a.Frames < 150 || a.Lost != 0 {
-		t.Errorf("play said of the sound: %+v", a)
+	if a.Codec != "opus" || a.Frames < packets || a.Lost != 0 {
+		t.Errorf("play said of the sound: %+v, want %d frames", a, packets)
+	}
+	if !slices.ContainsFunc(said, func(l line) bool { return l.Video.FPS >= 15 && l.Video.FPS <= 45 }) {
+		t.Errorf("play never said that it gets about %d frames a second: %+v", playedFrames, said)
 	}
 	picture, sound := harness.Probe(t, w.video), harness.Probe(t, w.audio)
-	if picture.Codec != codec || picture.Width != 640 || picture.Height != 360 || picture.Frames < 100 {
-		t.Errorf("ffprobe finds %+v", picture)
+	if picture.Codec != codec || picture.Width != 640 || picture.Height != 360 || int64(picture.Frames) < frames {
+		t.Errorf("ffprobe finds %+v, want %d frames", picture, frames)
 	}
-	if sound.Codec != "opus" || sound.Frames < 150 {
-		t.Errorf("ffprobe finds %+v", sound)
+	if sound.Codec != "opus" || int64(sound.Frames) < packets {
+		t.Errorf("ffprobe finds %+v, want %d frames", sound, packets)
 	}
 }
 
-// lastLine reads what an ended process said last.
-func lastLine(t *testing.T, p *harness.Process) line {
+// played is how many units must have come of a track that has so many a second, as of a line.
+func played(seconds float64, of trackLine, rate float64) int64 {
+	return int64(leastPlayed * rate * (seconds - of.FirstRTPMs/1000))
+}
+
+// lines reads what an ended process said that was not read yet: one line at least.
+func lines(t *testing.T, p *harness.Process) (all []line) {
 	t.Helper()
-	var last string
 	for text, ok := p.Line(time.Second); ok; text, ok = p.Line(time.Second) {
-		last = text
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatalf("%v in %q", err, text)
+		}
+		all = append(all, l)
 	}
-	var l line
-	if err := json.Unmarshal([]byte(last), &l); err != nil {
-		t.Fatalf("%v in %q", err, last)
+	if len(all) == 0 {
+		t.Fatal("it said nothing")
 	}
-	return l
+	return all
 }
 
 // wantEnd asks a command to end and checks that it does so without an error.

@@ -16,6 +16,9 @@ import (
 const (
 	probeSize = 1200 // bytes of payload of a packet
 	probeWire = probeSize + 8 + 20 + 14
+
+	probeBuffer = 4 << 20                // bytes of the socket that receives: all of a test
+	probePause  = 100 * time.Millisecond // how much longer than in the queue a packet may be on its way
 )
 
 // arrived is what came at the far end of a link.
@@ -67,7 +70,9 @@ func through(t *testing.T, link *harness.Link, rate float64, together int) (int,
 	const during = 1500 * time.Millisecond
 	far := link.Listen(t)
 	came := make(chan arrived)
-	go func() { came <- count(far) }()
+	stamped(t, far)
+	ended := make(chan struct{})
+	go func() { came <- count(far, link.Queue, ended) }()
 	near, err := net.DialUDP("udp4", nil, far.LocalAddr().(*net.UDPAddr))
 	if err != nil {
 		t.Fatal(err)
@@ -82,13 +87,24 @@ func through(t *testing.T, link *harness.Link, rate float64, together int) (int,
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(link.Queue) // the last ones are on their way
-	far.SetReadDeadline(time.Now())
+	close(ended)
 	return sent, <-came
 }
 
 // offload lets the kernel cut what is written into packets.
 func offload(t *testing.T, c *net.UDPConn) {
+	t.Helper()
+	option(t, c, unix.IPPROTO_UDP, unix.UDP_SEGMENT, probeSize)
+}
+
+// stamped lets the kernel say when a packet came, and keep all of them, however late they are read.
+func stamped(t *testing.T, c *net.UDPConn) {
+	t.Helper()
+	option(t, c, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	option(t, c, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, probeBuffer)
+}
+
+func option(t *testing.T, c *net.UDPConn, level, name, value int) {
 	t.Helper()
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -96,7 +112,7 @@ func offload(t *testing.T, c *net.UDPConn) {
 	}
 	var failed error
 	if err := raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT, probeSize)
+		failed = unix.SetsockoptInt(int(fd), level, name, value)
 	}); err != nil || failed != nil {
 		t.Fatal(err, failed)
 	}
@@ -111,16 +127,26 @@ func probes(n int) []byte {
 	return b
 }
 
-// count reads packets until the socket's deadline.
-func count(c *net.UDPConn) (a arrived) {
+// count reads packets until the last one was sent, and none has come for longer than it may wait in a
+// queue.
+func count(c *net.UDPConn, queue time.Duration, ended <-chan struct{}) (a arrived) {
 	var first, last time.Time
-	b := make([]byte, 2*probeSize)
-	for {
-		n, err := c.Read(b)
-		if err != nil {
+	b, control := make([]byte, 2*probeSize), make([]byte, 64)
+	for final := false; ; {
+		c.SetReadDeadline(time.Now().Add(queue + probePause))
+		n, told, _, _, err := c.ReadMsgUDP(b, control)
+		if err != nil && final {
 			break
 		}
-		now := time.Now()
+		select {
+		case <-ended:
+			final = true
+		default:
+		}
+		if err != nil {
+			continue
+		}
+		now := stamp(control[:told])
 		if a.count++; a.count == 1 {
 			first = now
 		}
@@ -134,4 +160,15 @@ func count(c *net.UDPConn) (a arrived) {
 		a.rate = float64((a.count-1)*probeWire*8) / over
 	}
 	return a
+}
+
+// stamp returns when the kernel took a packet, by what it says beside it.
+func stamp(control []byte) time.Time {
+	messages, _ := unix.ParseSocketControlMessage(control)
+	for _, m := range messages {
+		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_TIMESTAMPNS {
+			return time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:])))
+		}
+	}
+	return time.Time{}
 }

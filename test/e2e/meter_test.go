@@ -26,13 +26,8 @@ func TestChecksSeeFaults(t *testing.T) {
 
 	right := open().Direct(t, "right", harness.Fault{})
 	right.AwaitFrames(t, 60, startsWithin)
-	if err := synchronous(t, right, looks); err != nil {
-		t.Errorf("without a server: %v", err)
-	}
-	share, ok := right.Synchrony(t, flashesSeen).Offset()
-	if !ok {
-		t.Error("saw fewer than three flashes with their beeps")
-	}
+	wantSync(t, right) // without a server
+	share := offset(t, right)
 	right.Stop(t)
 	late := open().Direct(t, "late", harness.Fault{Late: lateBy.Seconds()})
 	late.AwaitFrames(t, 60, startsWithin)
@@ -42,6 +37,37 @@ func TestChecksSeeFaults(t *testing.T) {
 	if err := synchronous(t, late, 1); err == nil {
 		t.Errorf("picture and sound %v apart pass for synchronous", lateBy)
 	}
+}
+
+// What is in the middle of several looks counts, and two are too few.
+func TestOffsetsWithin(t *testing.T) {
+	for name, c := range map[string]struct {
+		offsets []float64
+		ok      bool
+	}{
+		"small":           {[]float64{-90, 10, 95}, true},
+		"one is large":    {[]float64{-400, 10, 20}, true},
+		"two are large":   {[]float64{-400, -250, 20}, false},
+		"large":           {[]float64{240, 250, 250, 260}, false},
+		"two looks":       {[]float64{0, 0}, false},
+		"nothing to tell": {nil, false},
+	} {
+		if err := within("seen and heard", c.offsets); (err == nil) != c.ok {
+			t.Errorf("%s: %v of %v", name, err, c.offsets)
+		}
+	}
+}
+
+// offset returns what the meter reads in the first of several looks in which it sees and hears enough.
+func offset(t *testing.T, s *harness.Session) float64 {
+	t.Helper()
+	for range looks {
+		if offset, ok := s.Synchrony(t, flashesSeen).Offset(); ok {
+			return offset
+		}
+	}
+	t.Fatalf("saw fewer than three flashes with their beeps in each of %d looks", looks)
+	return 0
 }
 
 // lateBy is how much later than its flash a beep sounds where that is the fault.

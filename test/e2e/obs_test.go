@@ -29,23 +29,30 @@ func TestOBSSimulcast(t *testing.T) {
 	l := newLab(t)
 	files := obsFiles(t)
 	for name, test := range map[string]struct {
-		largest func(client.Source) client.Source
-		first   int // width of the largest that comes at once
-		last    int // width in the end
+		waits bool // the largest does not come at once
+		comes bool // it does later
+		first int  // width of the largest that comes at once
+		last  int  // width in the end
 	}{
-		"all":            {func(s client.Source) client.Source { return s }, 1280, 1280},
-		"largestLate":    {func(s client.Source) client.Source { return &endless{Source: s, from: 5 * time.Second} }, 640, 1280},
-		"largestMissing": {func(s client.Source) client.Source { return newSilent(s) }, 640, 640},
+		"all":            {false, false, 1280, 1280},
+		"largestLate":    {true, true, 640, 1280},
+		"largestMissing": {true, false, 640, 640},
 	} {
 		t.Run(name, func(t *testing.T) {
 			video := make([]client.Encoding, len(files))
 			for i, path := range files {
 				video[i] = client.Encoding{RID: fmt.Sprint(i), Source: open(t, path)}
 			}
-			video[0].Source = test.largest(video[0].Source)
+			begin := make(chan struct{})
+			if test.waits {
+				video[0].Source = newWaiting(video[0].Source.(*endless), begin)
+			}
 			publishAsOBS(t, l.node.WHIP(name), video)
 			subscriber := l.watch(t, name)
 			awaitWidth(t, subscriber, test.first)
+			if test.comes {
+				close(begin)
+			}
 			awaitWidth(t, subscriber, test.last)
 			wantPicture(t, subscriber)
 			wantCodec(t, subscriber, "H264")
@@ -143,24 +150,34 @@ func (e *endless) Next() (client.Frame, error) {
 	return f, err
 }
 
-// silent is an encoding that is promised and never comes.
-type silent struct {
-	client.Source
+// waiting is an encoding that is promised and does not come before it is told to.
+type waiting struct {
+	*endless
+	begin  <-chan struct{} // closed: it comes
 	closed context.Context
 	close  context.CancelFunc
+	asked  time.Time // for the first frame, which is when the media began
 }
 
-func newSilent(s client.Source) *silent {
+func newWaiting(s *endless, begin <-chan struct{}) *waiting {
 	closed, cancel := context.WithCancel(context.Background())
-	return &silent{s, closed, cancel}
+	return &waiting{endless: s, begin: begin, closed: closed, close: cancel}
 }
 
-func (s *silent) Next() (client.Frame, error) {
-	<-s.closed.Done()
-	return client.Frame{}, io.EOF
+func (w *waiting) Next() (client.Frame, error) {
+	if w.asked.IsZero() {
+		w.asked = time.Now()
+		select {
+		case <-w.begin:
+			w.from = time.Since(w.asked)
+		case <-w.closed.Done():
+			return client.Frame{}, io.EOF
+		}
+	}
+	return w.endless.Next()
 }
 
-func (s *silent) Close() error {
-	s.close()
-	return s.Source.Close()
+func (w *waiting) Close() error {
+	w.close()
+	return w.endless.Close()
 }

@@ -62,9 +62,12 @@ func TestGStreamerAsOtherServer(t *testing.T) {
 	far.Await(t, startsWithin, deleted("/whep"))
 
 	far.Await(t, startsWithin, decoded)
-	l.node.Stop()
+	l.node.Ask() // first it lets requests end, and connections that a browser keeps in store count
 	far.Await(t, startsWithin, deleted("/whip"))
 	other.Await(t, startsWithin, deleted("/whip"))
+	if err := l.node.Wait(endsWithin); err != nil {
+		t.Errorf("the node ended with %v", err)
+	}
 	wantSilence(t, l.node, token, "/whip/h264")
 }
 
@@ -72,10 +75,11 @@ func TestGStreamerAsOtherServer(t *testing.T) {
 // what it pulls in turn is the same stream.
 func TestNodeAsOtherServer(t *testing.T) {
 	data, near := t.TempDir(), harness.FreePort(t)
-	l := newLab(t, "--auth", "token", "--data", data,
+	l := newNode(t, harness.StartNode, "--auth", "token", "--data", data,
 		"--pull", fmt.Sprintf("pulled:always=http://127.0.0.1:%d/whep/camera", near))
 	token := l.mint(t, data, "publish")
 	n := harness.StartNodeAt(t, l.binary, near, "--push", "camera="+l.node.WHIP("closed"), "--push-token-file", secretFile(t, token))
+	l.withBrowser(t) // now that the pull need not wait any more
 	harness.FFmpegPublish(t, n.WHIP("camera"), "", harness.Clip{})
 	for stream, flags := range map[string][]string{"closed": nil, "pulled": {"--stream", "pulled"}} {
 		s := l.open(t).Watch(t, "watch "+stream, harness.Watching{URL: l.node.WHEP(stream), Token: l.mint(t, data, "play", flags...)})

@@ -3,8 +3,8 @@
 package e2e
 
 import (
+	"errors"
 	"testing"
-	"time"
 
 	"github.com/whippet-media/whippet/test/harness"
 )
@@ -54,20 +54,28 @@ func TestOtherCodecAfterRestart(t *testing.T) {
 	}
 }
 
-// publishUntilAccepted starts FFmpeg until the node takes it, as a script around it would: the
-// node refuses a second publisher while it heard of the first in the last two seconds.
+// publishUntilAccepted publishes with FFmpeg until the node takes it.
 func publishUntilAccepted(t *testing.T, l *lab, stream string) *harness.Process {
 	t.Helper()
-	const lasts = 3 * time.Second // longer than a refusal takes
-	deadline := time.Now().Add(startsWithin)
-	for time.Now().Before(deadline) {
-		p := harness.FFmpegPublish(t, l.node.WHIP(stream), "", harness.Clip{})
-		select {
-		case <-p.Done():
-		case <-time.After(lasts):
-			return p
+	return untilAccepted(t, l.node, func() *harness.Process {
+		return harness.FFmpegPublish(t, l.node.WHIP(stream), "", harness.Clip{})
+	})
+}
+
+// untilAccepted starts a publisher until the node takes it, as a script around it would: the node
+// refuses a second one while it heard of the first in the last two seconds, and one of a stream that
+// another node held until that one's lease has ended.
+func untilAccepted(t *testing.T, n *harness.Node, start func() *harness.Process) (p *harness.Process) {
+	t.Helper()
+	before := n.Connected(t, "whip")
+	harness.Eventually(t, startsWithin, func() error {
+		if p == nil || !p.Running() {
+			p = start()
 		}
-	}
-	t.Fatalf("no publisher was accepted in %v", startsWithin)
-	return nil
+		if n.Connected(t, "whip") == before {
+			return errors.New("no publisher was accepted")
+		}
+		return nil
+	})
+	return p
 }

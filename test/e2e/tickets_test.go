@@ -4,10 +4,8 @@ package e2e
 
 import (
 	"errors"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/whippet-media/whippet/test/harness"
 )
@@ -28,14 +26,8 @@ const watchDeaf = `async ({ url, token }) => {
 // show the token to that, where the ticket in the URL counts. What the page asks for at its session's
 // URL it asks with its token.
 func TestTickets(t *testing.T) {
-	const secret = "a-secret-that-signs-tokens-of-tests"
-	binary := harness.Binary(t, harness.Build{})
-	c := harness.NewCluster(t, binary, 2, "--drain-time", "1m", "--auth", "token", "--jwt-secret", secret)
-	out, err := exec.Command(binary, "token", "--jwt-secret", secret, "--action", "publish,play", "--stream", "*").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	token := strings.TrimSpace(string(out))
+	c := harness.NewCluster(t, harness.Binary(t, harness.Build{}), 2, "--drain-time", "1m", "--auth", "token")
+	token := c.Token(t, "--action", "publish,play", "--stream", "*")
 	browser := harness.NewBrowserAt(t, c.People())
 	logs := func(node int, want string) {
 		t.Helper()
@@ -50,7 +42,7 @@ func TestTickets(t *testing.T) {
 	stays.Call(t, watchDeaf, map[string]string{"url": c.Nodes[0].WHEP("cam"), "token": token}, nil)
 	logs(0, "event=connected")
 	page := browser.Open(t, c.Nodes[0].URL+"/publish/cam?source=test&size=320x180#token="+token, harness.View{})
-	time.Sleep(heardOf)
+	c.AwaitHeard(t)
 	c.Nodes[0].Ask()
 	logs(0, "event=leaving subscribers=1")
 	page.Call(t, "() => { whippet.start() }", nil, nil)

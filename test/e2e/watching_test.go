@@ -3,9 +3,7 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -97,69 +95,6 @@ func moves(t *testing.T, s *harness.Session) error {
 	s.AwaitFrames(t, 10, startsWithin)
 	if d := first.Difference(s.Picture(t)); d < leastMotion {
 		return fmt.Errorf("the picture changed by %d, want at least %d", d, leastMotion)
-	}
-	return nil
-}
-
-// wantSync checks that flashes and beeps are seen and heard together, and that the browser's own
-// idea of it, from the sender reports, agrees.
-func wantSync(t *testing.T, s *harness.Session) {
-	t.Helper()
-	if err := synchronous(t, s, looks); err != nil {
-		t.Error(err)
-	}
-}
-
-// synchronous looks at a session several times, until flashes and beeps were once seen and heard
-// together and the sender reports once agreed. What is wrong with the stream is wrong in every
-// look; what a busy machine does to one look is not. The two need not come in the same look.
-func synchronous(t *testing.T, s *harness.Session, looks int) error {
-	t.Helper()
-	measured, reported := errors.New("not looked at"), errors.New("not looked at")
-	for range looks {
-		if err := seenWithHeard(t, s); measured != nil {
-			measured = err
-		}
-		if err := shownWithPlayed(t, s); reported != nil {
-			reported = err
-		}
-		if measured == nil && reported == nil {
-			return nil
-		}
-		t.Log(errors.Join(measured, reported))
-	}
-	return errors.Join(measured, reported)
-}
-
-// seenWithHeard returns nil if flashes are seen when their beeps are heard.
-func seenWithHeard(t *testing.T, s *harness.Session) error {
-	t.Helper()
-	y := s.Synchrony(t, flashesSeen)
-	if y.Loudest < 0.1 {
-		return fmt.Errorf("loudest sample is %.3f, want sound", y.Loudest)
-	}
-	offset, ok := y.Offset()
-	if !ok {
-		return fmt.Errorf("saw %d flashes and heard %d beeps, %d together; want three", len(y.Flashes), len(y.Beeps), len(y.Offsets))
-	}
-	t.Logf("picture less sound: %.0f ms, seen and heard", offset)
-	if math.Abs(offset) > mostOffset {
-		return fmt.Errorf("picture and sound are %.0f ms apart, want at most %d", offset, mostOffset)
-	}
-	return nil
-}
-
-// shownWithPlayed returns nil if what is shown and what is played were made together, by the
-// publisher's clock in the sender reports.
-func shownWithPlayed(t *testing.T, s *harness.Session) error {
-	t.Helper()
-	playout, known := s.PlayoutOffset(t)
-	if !known {
-		return errors.New("the browser knows no playout time of picture and sound: no sender reports?")
-	}
-	t.Logf("picture less sound: %.0f ms, by sender reports", -playout)
-	if math.Abs(playout) > mostOffset {
-		return fmt.Errorf("picture and sound are %.0f ms apart by sender reports, want at most %d", playout, mostOffset)
 	}
 	return nil
 }

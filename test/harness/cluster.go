@@ -1,11 +1,14 @@
 package harness
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -14,8 +17,15 @@ const (
 	adminPort   = 9090
 )
 
-// clusterSecret is what the nodes of a test know each other by.
-const clusterSecret = "the-nodes-of-this-test-know-each-other"
+// clusterSecret is what the nodes of a test know each other by, tokenSecret what signs tokens for them.
+const (
+	clusterSecret = "the-nodes-of-this-test-know-each-other"
+	tokenSecret   = "a-secret-that-signs-tokens-of-tests"
+)
+
+// heardWithin is by when nodes know of one that was started. They announce themselves each second, and
+// a list of them is used for two; the rest is for a busy machine.
+const heardWithin = 15 * time.Second
 
 // A Cluster is nodes at hosts of a network and a Redis at another one, with one host more for those
 // who publish and watch. Each can be killed, started again under its old address, and parted
@@ -75,7 +85,7 @@ func (c *Cluster) StartNode(t testing.TB, i int) {
 			Args: append([]string{
 				"serve", "--http", at, "--admin", fmt.Sprintf("0.0.0.0:%d", adminPort),
 				"--announce", c.Host(i).Address().String(), "--auth", "open", "--data", t.TempDir(),
-				"--redis", "redis://" + redis.String(), "--cluster-secret", clusterSecret,
+				"--redis", "redis://" + redis.String(), "--cluster-secret", clusterSecret, "--jwt-secret", tokenSecret,
 				"--node-id", fmt.Sprint("node-", i), "--node-url", "http://" + at, "--public-url", "http://" + at, "--log-level", "info,relay=debug",
 			}, c.flags...),
 			Env: RaceEnv(),
@@ -94,4 +104,57 @@ func (c *Cluster) StartNode(t testing.TB, i int) {
 func (c *Cluster) FFmpegPublish(t testing.TB, node int, stream string, clip Clip) *Process {
 	t.Helper()
 	return Start(t, c.People().Inside(FFmpegCommand(t, c.Nodes[node].WHIP(stream), "", clip)))
+}
+
+// Token makes a token that all nodes take, with flags of the command token.
+func (c *Cluster) Token(t testing.TB, flags ...string) string {
+	t.Helper()
+	out, err := exec.Command(c.binary, append([]string{"token", "--jwt-secret", tokenSecret}, flags...)...).Output()
+	if err != nil {
+		t.Fatalf("whippet token: %v", err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// AwaitHeard waits until each node's list of nodes, by which it sends clients on, has all of them as ready,
+// by what they announced after now.
+func (c *Cluster) AwaitHeard(t testing.TB) {
+	t.Helper()
+	since, token := time.Now(), c.Token(t, "--action", "admin")
+	for _, n := range c.Nodes {
+		Eventually(t, heardWithin, func() error { return n.heardOf(token, len(c.Nodes), since) })
+	}
+}
+
+// heardOf returns nil if a node lists so many nodes as ready, by what they announced after a moment.
+func (n *Node) heardOf(token string, nodes int, since time.Time) error {
+	r, err := http.NewRequest(http.MethodGet, n.Admin+"/api/v1/nodes", nil)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	response, err := (&http.Client{Timeout: callTimeout}).Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	var list struct {
+		Items []struct {
+			ID, State   string
+			AnnouncedAt time.Time
+		}
+	}
+	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
+		return err
+	}
+	ready := 0
+	for _, other := range list.Items {
+		if other.State == "ready" && other.AnnouncedAt.After(since) {
+			ready++
+		}
+	}
+	if ready != nodes {
+		return fmt.Errorf("%s knows %d ready nodes, want %d: %+v", n.URL, ready, nodes, list.Items)
+	}
+	return nil
 }

@@ -278,7 +278,7 @@ def main():
     parser.add_argument("url")
     parser.add_argument("--codec", choices=sorted(ENCODERS), default="h264")
     parser.add_argument("--token", default="")
-    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seconds", type=int, default=3600)  # longer than any test
     options = parser.parse_args()
     Gst.init(None)
     session = Session(options.url, options.token)

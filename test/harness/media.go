@@ -27,7 +27,7 @@ func FFmpeg(t testing.TB) string {
 type Clip struct {
 	Width, Height, FPS int           // zero: 640, 360, 30
 	Keyframes          time.Duration // between keyframes; zero: one second
-	For                time.Duration // zero: a minute
+	For                time.Duration // zero: longer than any test
 }
 
 func (c Clip) withDefaults() Clip {
@@ -41,7 +41,7 @@ func (c Clip) withDefaults() Clip {
 		c.Keyframes = time.Second
 	}
 	if c.For == 0 {
-		c.For = time.Minute
+		c.For = time.Hour
 	}
 	return c
 }

@@ -17,9 +17,6 @@ import (
 // nodeStart is how long a node may take until it answers HTTP.
 const nodeStart = 15 * time.Second
 
-// portTries bounds the search for a number free for TCP and UDP alike.
-const portTries = 50
-
 // Node is a running whippet node.
 type Node struct {
 	*Process
@@ -122,32 +119,6 @@ func (n *Node) WHIP(stream string) string { return n.URL + "/whip/" + stream }
 // WHEP returns the endpoint to watch a stream at.
 func (n *Node) WHEP(stream string) string { return n.URL + "/whep/" + stream }
 
-// FreePort returns a number that is free for TCP and for UDP.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	for range portTries {
-		if port, ok := tryPort(); ok {
-			return port
-		}
-	}
-	t.Fatalf("no port is free for both TCP and UDP after %d tries", portTries)
-	return 0
-}
-
-func tryPort() (int, bool) {
-	l, err := net.Listen("tcp", ":0")
-	if err != nil {
-		return 0, false
-	}
-	defer l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
-	c, err := net.ListenPacket("udp", ":"+strconv.Itoa(port))
-	if err != nil {
-		return 0, false
-	}
-	return port, c.Close() == nil
-}
-
 // Memory returns the resident memory of a process in bytes.
 func Memory(t testing.TB, p *Process) int64 {
 	t.Helper()
@@ -172,6 +143,18 @@ func Memory(t testing.TB, p *Process) int64 {
 // link. The node must have metrics of streams.
 func (n *Node) BytesIn(t testing.TB, stream string) float64 {
 	t.Helper()
+	return n.metric(t, fmt.Sprintf("whippet_stream_bytes_total{direction=\"in\",stream=%q}", stream))
+}
+
+// Connected returns how many sessions have connected so far, of a kind: "whip" or "whep".
+func (n *Node) Connected(t testing.TB, kind string) int {
+	t.Helper()
+	return int(n.metric(t, fmt.Sprintf("whippet_session_setup_seconds_count{kind=%q,step=\"dtls\"}", kind)))
+}
+
+// metric returns the value of a series, which must be there.
+func (n *Node) metric(t testing.TB, series string) float64 {
+	t.Helper()
 	response, err := http.Get(n.Admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
@@ -181,10 +164,9 @@ func (n *Node) BytesIn(t testing.TB, stream string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("whippet_stream_bytes_total{direction=\"in\",stream=%q} ", stream)
-	_, rest, ok := strings.Cut(string(text), name)
+	_, rest, ok := strings.Cut(string(text), "\n"+series+" ")
 	if !ok {
-		t.Fatalf("no %sin the metrics:\n%s", name, text)
+		t.Fatalf("no %s in the metrics:\n%s", series, text)
 	}
 	value, _, _ := strings.Cut(rest, "\n")
 	v, err := strconv.ParseFloat(value, 64)

@@ -372,6 +372,20 @@ func (s *Session) Synchrony(t testing.TB, during time.Duration) Synchrony {
 	return v
 }
 
+// SynchronyBeside is Synchrony of this session and of another one of its page, at the same time.
+func (s *Session) SynchronyBeside(t testing.TB, other *Session, during time.Duration) (own, others Synchrony) {
+	t.Helper()
+	var v [2]Synchrony
+	s.call(t, "synchronies", map[string]any{"other": other.name, "ms": during.Milliseconds()}, &v)
+	return v[0], v[1]
+}
+
+// Beside sends the test picture within the session's page, without a server: see [Page.Direct].
+func (s *Session) Beside(t testing.TB) *Session {
+	t.Helper()
+	return s.page.Direct(t, "beside "+s.name, Fault{})
+}
+
 // PlayoutOffset returns by how many milliseconds the picture shown is ahead of the sound played
 // according to the sender reports, and whether the browser knows it yet.
 func (s *Session) PlayoutOffset(t testing.TB) (float64, bool) {

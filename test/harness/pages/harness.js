@@ -269,6 +269,11 @@ export async function synchrony({ name, ms }) {
   return meter({ video, media, ms });
 }
 
+// synchronies is synchrony of two sessions at the same time.
+export async function synchronies({ name, other, ms }) {
+  return Promise.all([synchrony({ name, ms }), synchrony({ name: other, ms })]);
+}
+
 // playoutOffset returns how far, in milliseconds, the picture being shown is ahead of the sound
 // being played, on the publisher's clock as the sender reports gave it.
 export async function playoutOffset({ name }) {
