@@ -162,3 +162,62 @@ func TestWantedLayersAreOfLate(t *testing.T) {
 
 // shows makes encodings those that the publisher has.
 func (x *tapped) shows(all ...*Encoding) { x.pub.all[codec.Video].Store(&all) }
+
+// TestATapWantsWhatItSends: this node may be fed by a link, too. It follows on what the far end has, or begins
+// at the keyframe.
+func TestATapWantsWhatItSends(t *testing.T) {
+	for name, c := range map[string]struct {
+		held   []Held
+		asleep bool
+		want   uint64 // the first number; 0: nothing
+	}{
+		"it begins":     {nil, false, 101},
+		"it follows on": {[]Held{{7, 101}}, false, 102},
+		"it is asleep":  {nil, true, 0},
+		"of another":    {[]Held{{8, 101}}, false, 101},
+	} {
+		x := &tapped{t: t, Tap: NewTap(&Publisher{}, TapConfig{Held: c.held}), now: time.Unix(1000, 0).Add(2 * historyAge)}
+		e := filled(codec.VP8, 100, 101, 102)
+		e.id, e.pt = 7, 96
+		e.keyframe.Store(&Keyframe{Index: 4, early: 4})
+		x.shows(e)
+		x.follow(x.now)
+		x.streams[0].want, x.streams[0].asleep = 3, c.asleep
+		n := x.pull()
+		sent := c.want != 0
+		if wanted := e.wantedAt.Load() != 0; wanted != sent || (e.wantedOf[0].Load() == 3) != sent || (n > 0) != sent {
+			t.Errorf("%s: wanted %v, layers %x, %d packets", name, wanted, e.wantedOf[0].Load(), n)
+		}
+		if s := x.streams[0]; sent && (s.lowest != c.want || n != int(103-c.want) || s.highest != 102) {
+			t.Errorf("%s: %d packets from %d to %d", name, n, s.lowest, s.highest)
+		}
+	}
+}
+
+// TestAnEncodingIsKeptUntilAllOfItWasSent, unless nobody wants it.
+func TestAnEncodingIsKeptUntilAllOfItWasSent(t *testing.T) {
+	for name, c := range map[string]struct {
+		pos    uint64
+		asleep bool
+		ended  bool
+		kept   int
+	}{
+		"it goes on": {6, false, false, 1}, "all was sent": {6, false, true, 0}, "some is left": {5, false, true, 1}, "nobody wants that": {5, true, true, 0},
+	} {
+		x := &tapped{t: t, Tap: NewTap(&Publisher{}, TapConfig{})}
+		e := filled(codec.VP8, 100, 101, 102)
+		if c.ended {
+			e.end()
+		}
+		s := newTapStream(e)
+		s.pos, s.asleep = c.pos, c.asleep
+		x.streams = []*tapStream{s}
+		if x.retire(); len(x.streams) != c.kept || len(x.goodbyes) != 1-c.kept {
+			t.Errorf("%s: %d are kept, %d ended", name, len(x.streams), len(x.goodbyes))
+		}
+		x.leaving, x.pulled = true, true
+		if x.Misfit() == (c.kept > 0) {
+			t.Errorf("%s: the link ends %v", name, x.Misfit())
+		}
+	}
+}
