@@ -53,7 +53,8 @@ func TestRedisOverTLS(t *testing.T) {
 		{"the system's authorities", good, "", "unknown authority"},
 		{"another name", url("rediss", "127.0.0.1", "redis.example"), ours.File(), "cannot validate certificate for 127.0.0.1"},
 		{"without TLS", strings.Replace(good, "rediss:", "redis:", 1), ours.File(), "the directory does not answer"},
-		{"it wants a certificate of ours", url("rediss", "127.0.0.1", "127.0.0.1", "--tls-auth-clients", "yes"), ours.File(), "certificate required"},
+		// In TLS 1.3 the client is done before the server says why not, and what it sends then may reset the connection first.
+		{"it wants a certificate of ours", url("rediss", "127.0.0.1", "127.0.0.1", "--tls-auth-clients", "yes"), ours.File(), "the directory does not answer"},
 	} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestUseOverTLS$", "-test.v")
 		cmd.Env = append(os.Environ(), urlOfTLS+"="+test.url)

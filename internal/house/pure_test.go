@@ -3,6 +3,7 @@ package house
 import (
 	"go/ast"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -64,4 +65,47 @@ func TestCoreHasNoLock(t *testing.T) {
 			t.Errorf("%s: imports sync", s.path)
 		}
 	}
+}
+
+// TestTestsOfTheCoreStartNoGoroutine, but for those called …NeedNoLock: `make test` runs only them
+// with the race detector. Files with a build tag are not part of it.
+func TestTestsOfTheCoreStartNoGoroutine(t *testing.T) {
+	found := 0
+	for _, s := range sources(t) {
+		if !s.test || !within(s.dir, "forwarder") || s.tagged() {
+			continue
+		}
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if n := goroutines(d); n > 0 && ok && strings.HasSuffix(f.Name.Name, "NeedNoLock") {
+				found++
+			} else if n > 0 {
+				t.Errorf("%s: a goroutine in a test of the core that is not called …NeedNoLock", s.fset.Position(d.Pos()))
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("there is no test for the race detector")
+	}
+}
+
+// goroutines counts what a declaration starts: go statements, and calls of Go as a WaitGroup has it.
+func goroutines(d ast.Decl) (n int) {
+	ast.Inspect(d, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.GoStmt:
+			n++
+		case *ast.CallExpr:
+			if s, ok := node.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Go" {
+				n++
+			}
+		}
+		return true
+	})
+	return n
+}
+
+// tagged tells whether a file is built only where a tag is set.
+func (s source) tagged() bool {
+	return slices.ContainsFunc(s.file.Comments, func(c *ast.CommentGroup) bool { return strings.HasPrefix(c.List[0].Text, "//go:build") })
 }

@@ -1,6 +1,7 @@
 package house
 
 import (
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -25,12 +27,26 @@ type source struct {
 	fset *token.FileSet
 }
 
-// sources parses all Go files of the project.
+// sources returns all Go files of the project. They are parsed once, for all tests: nobody changes them.
 func sources(t *testing.T) []source {
 	t.Helper()
-	root := projectRoot(t)
-	var all []source
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+	all, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var parsed = sync.OnceValues(func() ([]source, error) {
+	root, err := findRoot()
+	if err != nil {
+		return nil, err
+	}
+	return parseAll(root)
+})
+
+func parseAll(root string) (all []source, err error) {
+	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -41,33 +57,29 @@ func sources(t *testing.T) []source {
 			return nil
 		}
 		if strings.HasSuffix(p, ".go") {
-			all = append(all, parse(t, root, p))
+			s, err := parse(root, p)
+			all = append(all, s)
+			return err
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return all, err
 }
 
 func skipped(dir string) bool {
 	return strings.HasPrefix(dir, ".") || slices.Contains([]string{"node_modules", "testdata", "dist"}, dir)
 }
 
-func parse(t *testing.T, root, name string) source {
-	t.Helper()
+func parse(root, name string) (s source, err error) {
 	rel, err := filepath.Rel(root, name)
 	if err != nil {
-		t.Fatal(err)
+		return s, err
 	}
-	s := source{path: filepath.ToSlash(rel), fset: token.NewFileSet()}
+	s = source{path: filepath.ToSlash(rel), fset: token.NewFileSet()}
 	s.dir = path.Dir(s.path)
 	s.test = strings.HasSuffix(s.path, "_test.go") || strings.HasSuffix(s.dir, "test") || within(s.dir, "test")
-	if s.file, err = parser.ParseFile(s.fset, name, nil, parser.ParseComments); err != nil {
-		t.Fatal(err)
-	}
-	return s
+	s.file, err = parser.ParseFile(s.fset, name, nil, parser.ParseComments)
+	return s, err
 }
 
 // imports returns what the file imports.
@@ -94,18 +106,25 @@ func (s source) own() []string {
 
 func projectRoot(t *testing.T) string {
 	t.Helper()
+	dir, err := findRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func findRoot() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil {
 		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
-			return dir
+			return dir, nil
 		}
 		if filepath.Dir(dir) == dir {
-			break
+			return "", errors.New("no go.mod above the test")
 		}
 		dir = filepath.Dir(dir)
 	}
-	t.Fatal("no go.mod above the test")
-	return ""
+	return "", err
 }
 
 // within tells whether a package is one of the trees: a folder and what is below it.
