@@ -76,6 +76,57 @@ func TestAllocatorStepsUpWithRoomToSpare(t *testing.T) {
 	c.want(t, 2)
 }
 
+// What is sent already stays while the limit is low for a moment only; a better rung waits until
+// it fits with room left even where its pictures are large.
+func TestAllocatorKeepsWhatLasts(t *testing.T) {
+	c := newChooser()
+	c.run(forwarder.NoLimit, time.Second)
+	for range 20 {
+		if rung, _ := c.a.ChooseOf(c.now, 1_700_000, 2_000_000, 1_500_000); rung != 2 {
+			t.Fatalf("rung %d, though what is sent lasts", rung)
+		}
+		c.now = c.now.Add(100 * time.Millisecond)
+	}
+	if rung, _ := c.a.ChooseOf(c.now, 1_500_000, 1_600_000, 1_300_000); rung != 1 {
+		t.Errorf("rung %d, though far less lasts", rung)
+	}
+	c = newChooser()
+	c.run(700_000, time.Second)
+	c.a.Most(2, 2_400_000)
+	if at := c.run(2_500_000, 5*time.Second); at >= 0 {
+		t.Error("a rung that takes more at times than there is with room to spare")
+	}
+	if at := c.run(2_700_000, 5*time.Second); at != forwarder.StepUpHold {
+		t.Errorf("after %v", at)
+	}
+}
+
+// A rung that takes a little too much at times is no reason to leave it, one that takes far too
+// much is.
+func TestAllocatorBearsLargePictures(t *testing.T) {
+	for takes, want := range map[int64]int{2_200_000: 2, 2_600_000: 1} {
+		c := newChooser()
+		c.run(2_100_000, time.Second)
+		c.a.Takes(2, takes)
+		c.run(2_100_000, 5*time.Second)
+		c.want(t, want)
+	}
+}
+
+// What was too much is the least there is once what is below it vanished: it is no more reason to
+// stay there.
+func TestAllocatorLeavesTheLeastThereIs(t *testing.T) {
+	c := newChooser()
+	c.run(700_000, time.Second)
+	c.want(t, 1)
+	c.run(580_000, forwarder.StepDownHold/2)
+	c.a.Vanish()
+	c.run(580_000, time.Second)
+	c.want(t, 0)
+	c.run(2_400_000, forwarder.StepUpHold+100*time.Millisecond)
+	c.want(t, 1)
+}
+
 // A line that seems to carry more as long as less is sent must not be tried again and
 // again.
 func TestAllocatorDoesNotSwing(t *testing.T) {

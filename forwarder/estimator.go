@@ -223,6 +223,22 @@ func (e *Estimator) Estimate() int64 {
 	return int64(min(max(r, float64(e.cfg.Min)), float64(e.cfg.Max)))
 }
 
+// Lasting returns what the network carries in the longer run, in bits per second: the estimate,
+// or more where that was just lowered so that a queue gets shorter. What is sent already, and takes
+// no more than this, need not be given up.
+func (e *Estimator) Lasting() int64 {
+	r := &e.rate
+	since := e.now - r.fullAt
+	if r.fullAt == 0 || since > lastingTime || !e.hears() {
+		return e.Estimate()
+	}
+	carried := r.full
+	if since > ackedTime {
+		carried = max(carried, r.acked) // all of it since then
+	}
+	return max(e.Estimate(), int64(min(fullShare*carried, float64(e.cfg.Max))))
+}
+
 // Limit says what bounds the estimate.
 func (e *Estimator) Limit() Limit {
 	_, limit := e.bounded()

@@ -113,7 +113,7 @@ func (t *delayTrend) evaluate(g *packetGroups, i int, inherent float64, r *rateC
 	t.rebase(g, i)
 	noise := noiseFactor * t.noise
 	sent := g.sending(i, ackedTime)
-	t.saw.add(p.start, t, sent, r.estimate*t.drain())
+	t.saw.add(p, t, sent, r.estimate*t.drain())
 	if t.queue < shortQueue+5+noise {
 		t.contended, t.cuts = false, 0
 	}
@@ -170,6 +170,9 @@ func (t *delayTrend) stand(now int64, most int) congestion {
 		return congestionQueued
 	}
 	t.standing, t.standingAt = now, t.queue
+	if most == 0 && t.excess < t.queue/2 {
+		return congestionQueued // what was sent explains it, a probe
+	}
 	if t.cuts++; t.cuts <= most {
 		return congestionGrowing
 	}

@@ -6,6 +6,7 @@ type sawtooth struct {
 	sent        float64 // what was sent until then, bits per second
 	falls       int     // in a row
 	fell        int64   // when it did last
+	probed      int64   // when a probe was sent last; 0: its queue is gone
 }
 
 const (
@@ -15,12 +16,21 @@ const (
 	sawOwn   = 0.8        // of the estimate, at most, must that be: who sends more makes queues
 	sawFalls = 2          // that show that it is others'
 	sawTime  = 500_000    // µs from fall to fall, at least
+	sawProbe = 1_000_000  // µs, at most, that a queue is a probe's
 	sawLife  = 10_000_000 // µs from fall to fall, at most
 )
 
-// add takes what a group sent at now shows, and what was sent until then.
-func (s *sawtooth) add(now int64, t *delayTrend, sent, estimate float64) {
-	if t.excess >= s.peak {
+// add takes what a group shows, and what was sent until then.
+func (s *sawtooth) add(p *packetGroup, t *delayTrend, sent, estimate float64) {
+	now := p.start
+	if p.probe {
+		s.probed = now
+	}
+	own := now-s.probed < sawProbe // a probe's queue falls when it is over
+	if t.queue < shortQueue+noiseFactor*t.noise {
+		s.probed = 0
+	}
+	if t.excess >= s.peak || own {
 		s.peak, s.queue, s.sent = t.excess, t.queue, sent
 		return
 	}

@@ -11,13 +11,15 @@ type rateControl struct {
 	sent       float64 // what was sent in the same time
 	capacity   float64 // what arrived when the network was last seen busy; 0: it never was
 	capacityAt int64
+	full       float64    // what arrived when the estimate was last lowered
+	fullAt     int64      // when that was; 0: never
 	most       [2]float64 // that arrived in this mostTime and the one before
 	turn       int64      // when the next begins
 	narrow     float64    // what arrived when more was sent; 0: it never was
 	narrowAt   int64
 	before     float64 // the estimate before it was lowered for a queue that stays long
 	proven     int64   // when the estimate was last tried
-	full       fullQueue
+	filled     fullQueue
 	congested  int64 // when a queue last grew
 	raised     int64 // up to which groups the estimate was raised
 }
@@ -68,6 +70,10 @@ const (
 	// A queue that lowered the estimate is waited for fullMost at most.
 	fullMost = 500_000 // µs
 
+	// For lastingTime after the estimate was lowered fullShare of what arrived then is known to
+	// last: by its end the queue is short, or the estimate was lowered again.
+	lastingTime = 3_000_000 // µs
+
 	growStep = 200_000 // µs that it rises for at once, at most
 
 	// Capacities seen within sameLife and nearer than sameLow to sameHigh times
@@ -95,6 +101,9 @@ func (e *Estimator) adjust(i int, c congestion) {
 	case congestionGrowing:
 		e.lower(i)
 	case congestionNone:
+		if !e.delay.contended && e.delay.cuts == 0 {
+			r.before = 0 // the queue is short
+		}
 		e.raise(p.start)
 	case congestionQueued:
 		r.raised = p.start
@@ -120,7 +129,11 @@ func (e *Estimator) lower(i int) {
 	if e.delay.cuts <= 1 {
 		r.before = r.estimate
 	}
-	arriving, sent := e.groups.arriving(i, busyTime), e.groups.sending(i, busyTime)
+	over := int64(busyTime)
+	if e.delay.cuts > 0 {
+		over = ackedTime // the queue was as long all the while, and some pictures are large
+	}
+	arriving, sent := e.groups.arriving(i, over), e.groups.sending(i, over)
 	target := busyShare * arriving
 	if sent < fullExcess*arriving && e.delay.cuts < vainCuts {
 		target = fullShare * arriving
@@ -143,7 +156,7 @@ type fullQueue struct {
 // as long, where there is one: what is sent before that arrives no sooner, and may be lost.
 func (e *Estimator) Wait(now time.Time) time.Duration {
 	e.step(now)
-	q := &e.rate.full
+	q := &e.rate.filled
 	if q.at == 0 || e.now-q.at > q.length+fullMost {
 		return 0
 	}
@@ -165,8 +178,9 @@ func (e *Estimator) cut(target, capacity float64, limit Limit) {
 	}
 	r.busy(capacity, e.now)
 	if e.delay.queue > longQueue {
-		r.full = fullQueue{e.now + groupTime, int64(1000 * e.delay.queue)}
+		r.filled = fullQueue{e.now + groupTime, int64(1000 * e.delay.queue)}
 	}
+	r.full, r.fullAt = capacity, e.now
 	r.known, r.raised, r.proven = true, e.now, e.now
 	e.probe.lowered(e.now, r.estimate, e.delay.contended)
 }

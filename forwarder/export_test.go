@@ -98,21 +98,23 @@ const MaxCuts = maxCuts
 
 // An Allocator chooses among rungs of the given bitrates.
 type Allocator struct {
-	a allocator
-	l ladder
+	a     allocator
+	l     ladder
+	blind bool
 }
 
 // NewAllocator returns one whose rungs cost about the given bits per second each.
 func NewAllocator(costs ...int64) *Allocator {
 	a := &Allocator{}
 	for i, c := range costs {
-		a.l = append(a.l, rung{enc: &Encoding{}, bitrate: c * videoOverhead / (videoOverhead + 1), pixels: i + 1})
+		rate := payload(c)
+		a.l = append(a.l, rung{enc: &Encoding{}, bitrate: rate, usual: rate, most: rate, pixels: i + 1})
 	}
 	return a
 }
 
 // Blind says that there are no probes.
-func (a *Allocator) Blind() { a.a.blind = true }
+func (a *Allocator) Blind() { a.blind = true }
 
 // Choose returns the rung for a limit, -1 while video pauses.
 func (a *Allocator) Choose(now time.Time, limit int64) (int, int64) {
@@ -121,12 +123,28 @@ func (a *Allocator) Choose(now time.Time, limit int64) (int, int64) {
 
 // ChooseSending is Choose while so much video is sent.
 func (a *Allocator) ChooseSending(now time.Time, limit, sends int64) (int, int64) {
-	return a.a.choose(now, a.l, false, limit, sends)
+	b := budget{limit: limit, keeps: limit, spare: limit - limit/stepUpMargin, sends: sends, blind: a.blind}
+	return a.a.choose(now, a.l, false, b)
 }
+
+// ChooseOf is Choose where more is kept than the limit, and a better rung may take so much.
+func (a *Allocator) ChooseOf(now time.Time, limit, keeps, spare int64) (int, int64) {
+	return a.a.choose(now, a.l, false, budget{limit: limit, keeps: keeps, spare: spare, blind: a.blind})
+}
+
+// Vanish takes the lowest rung away.
+func (a *Allocator) Vanish() { a.l = a.l[1:] }
+
+// Most says what a rung cost where it was highest of late, Takes what it costs now.
+func (a *Allocator) Most(i int, cost int64)  { a.l[i].most = payload(cost) }
+func (a *Allocator) Takes(i int, cost int64) { a.l[i].bitrate = payload(cost) }
+
+// payload is what is left of a cost.
+func payload(cost int64) int64 { return cost * videoOverhead / (videoOverhead + 1) }
 
 // Squeeze tells whether video stops until a target is reached.
 func (a *Allocator) Squeeze(now time.Time, sends, target, limit int64) bool {
-	return a.a.squeeze(now, sends, target, limit)
+	return a.a.squeeze(now, target, budget{limit: limit, sends: sends})
 }
 
 // The allocator's times.

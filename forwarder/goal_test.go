@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -118,5 +119,40 @@ func TestParameterSetsAreSuppliedAtTheBeginningOfAKeyframe(t *testing.T) {
 		if d.lacksParameters() != c.want {
 			t.Errorf("%s: supplied %v", name, !c.want)
 		}
+	}
+}
+
+// TestASqueezedTrackGoesOnAtTheNextKeyframe of what it is on, once the network's queue is shorter: not at
+// the one it had.
+func TestASqueezedTrackGoesOnAtTheNextKeyframe(t *testing.T) {
+	now := time.Unix(1000, 0).Add(2 * historyAge)
+	e, goal, pub := filled(codec.VP8, 100, 101, 102), newEncoding(), &Publisher{}
+	pub.best[codec.Video].Store(goal)
+	had := &Keyframe{Index: 3, early: 3, Seq: 100, Start: 100, At: now}
+	e.keyframe.Store(had)
+	d := newDownTrack(SubscriberTrack{
+		Kind: codec.Video, Formats: []SubscriberFormat{{Format: codec.Format{Name: codec.VP8}, PT: 100}},
+	}, rand.New(rand.NewPCG(1, 2)))
+	d.pub, d.encOf, d.goalOf, d.enc, d.state, d.heldAt = pub, pub, pub, e, held, had
+	d.goal = target{enc: goal, squeezed: true}
+	d.rest = now.Add(time.Second)
+	follow := func(when string, at time.Time, want trackState) *Output {
+		t.Helper()
+		out := &Output{}
+		d.follow(at, out)
+		if d.state != want {
+			t.Errorf("%s: state %d, want %d", when, d.state, want)
+		}
+		return out
+	}
+	follow("at the keyframe it had", now.Add(2*time.Second), held)
+	e.keyframe.Store(&Keyframe{Index: 5, early: 5, Seq: 102, Start: 102, At: now})
+	d.wishAt = now.Add(time.Minute)
+	if out := follow("while the queue is long", now, held); !out.Deadline.Equal(d.rest) {
+		t.Errorf("it looks again at %v, want %v", out.Deadline, d.rest)
+	}
+	follow("at the next keyframe", d.rest, running)
+	if d.pos != 5 || d.counts.Keyframes != 1 {
+		t.Errorf("at %d, %d keyframes", d.pos, d.counts.Keyframes)
 	}
 }

@@ -13,6 +13,8 @@ type rung struct {
 	enc     *Encoding
 	layer   layerID
 	bitrate int64 // of what a receiver gets, in bits per second of payload
+	usual   int64 // the same over a longer time
+	most    int64 // the same where it was highest of late
 	pixels  int   // 0: unknown
 	width   int
 	height  int
@@ -71,11 +73,11 @@ func (e *Encoding) appendRungs(l ladder) ladder {
 	all := e.Layers()
 	if len(all) == 0 {
 		w, h := e.Size()
-		return append(l, rung{e, topLayer, e.Bitrate(), w * h, w, h})
+		return append(l, rung{e, topLayer, e.Bitrate(), e.Bitrate(), e.Bitrate(), w * h, w, h})
 	}
 	for _, s := range all {
 		if s.Bitrate > 0 {
-			l = append(l, rung{e, layerOf(s.Spatial, s.Temporal), s.Bitrate, s.Width * s.Height, s.Width, s.Height})
+			l = append(l, rung{e, layerOf(s.Spatial, s.Temporal), s.Bitrate, cmp.Or(s.usual, s.Bitrate), cmp.Or(s.most, s.Bitrate), s.Width * s.Height, s.Width, s.Height})
 		}
 	}
 	return l
@@ -177,8 +179,22 @@ func (l ladder) fit(limit int64) int {
 	return best
 }
 
+// ample returns the best rung that took at most limit all the time of late, -1 if none did.
+func (l ladder) ample(limit int64) int {
+	best := -1
+	for i := range l {
+		if onWire(l[i].most) <= limit {
+			best = i
+		}
+	}
+	return best
+}
+
 // cost is what the rung takes of a network: payload, and what is around it.
-func (r *rung) cost() int64 { return r.bitrate + r.bitrate/videoOverhead }
+func (r *rung) cost() int64 { return onWire(r.bitrate) }
+
+// onWire is what a bitrate of payload takes of a network.
+func onWire(bitrate int64) int64 { return bitrate + bitrate/videoOverhead }
 
 // find returns where an encoding's layer stands, -1 if nowhere.
 func (l ladder) find(e *Encoding, layer layerID) int {

@@ -17,6 +17,9 @@ type layerMeter struct {
 	stream int                     // the encoding's place among the RIDs
 	target *codec.VideoLayersValue // the publisher's; nil: there are none
 	bits   [codec.MaxSpatial * codec.MaxTemporal]int64
+	later  [codec.MaxSpatial * codec.MaxTemporal]int64 // of keyframes, to be counted in the next windows
+	keyed  bool                                        // some of this window's are a keyframe's
+	key    uint32                                      // timestamp of the last keyframe
 }
 
 // read fills in what p is to receivers of some layers only.
@@ -56,8 +59,12 @@ func (e *Encoding) measureLayers(p *Packet) {
 	}
 	if d := p.At.Sub(m.since); d >= rateWindow {
 		e.publishLayers(d)
-		m.since, m.bits = p.At, [len(m.bits)]int64{}
+		m.since, m.bits, m.keyed = p.At, [len(m.bits)]int64{}, false
 	}
+	if p.Layering.Flags&codec.LayerKeyframe != 0 {
+		m.key, m.keyed = p.Timestamp, true
+	}
+	m.keyed = m.keyed || p.Timestamp == m.key
 	n := int64(p.whole()) * 8
 	layersOf(m.set, func(l layerID) {
 		if p.Layering.Needed&l.bit() != 0 {
@@ -72,22 +79,48 @@ func (e *Encoding) publishLayers(window time.Duration) {
 	old := e.Layers()
 	var all []LayerStatus
 	layersOf(m.set, func(l layerID) {
-		s := LayerStatus{
-			Spatial: l.spatial(), Temporal: l.temporal(),
-			Bitrate: m.bits[l] * int64(time.Second) / int64(window),
-		}
+		s := LayerStatus{Spatial: l.spatial(), Temporal: l.temporal()}
 		s.Width, s.Height = int(m.set.Width[s.Spatial]), int(m.set.Height[s.Spatial])
 		s.TargetBitrate = m.aim(l)
 		if s.Width == 0 && s.Spatial == m.set.Spatial-1 {
 			s.Width, s.Height = e.Size()
 		}
 		i := slices.IndexFunc(old, func(o LayerStatus) bool { return o.Spatial == s.Spatial && o.Temporal == s.Temporal })
-		if i >= 0 && old[i].Bitrate > 0 && s.Bitrate > 0 {
-			s.Bitrate = (s.Bitrate + old[i].Bitrate) / 2
+		var was LayerStatus
+		if i >= 0 {
+			was = old[i]
 		}
+		m.rate(&s, l, &was, window)
 		all = append(all, s)
 	})
 	e.status.Store(&all)
+}
+
+// rate fills in what a receiver of a layer gets, by the window that ends and what was before.
+func (m *layerMeter) rate(s *LayerStatus, l layerID, was *LayerStatus, window time.Duration) {
+	s.Bitrate = m.spread(l, was.Bitrate*int64(window)/int64(time.Second)) * int64(time.Second) / int64(window)
+	if was.Bitrate > 0 && s.Bitrate > 0 {
+		s.Bitrate = (s.Bitrate + was.Bitrate) / 2
+	}
+	s.usual, s.most = s.Bitrate, s.Bitrate
+	if was.usual > 0 && s.Bitrate > 0 {
+		s.usual = was.usual + (s.Bitrate-was.usual)/usualWindows
+		s.most = max(s.Bitrate, was.most+(s.Bitrate-was.most)/usualWindows)
+	}
+}
+
+// spread returns the bits of a layer that count in the window that ends, where so many are
+// expected; 0: unknown. What a keyframe brings beyond these counts in the windows behind it,
+// little by little: it comes once, and the layer is no larger for it.
+func (m *layerMeter) spread(l layerID, expected int64) int64 {
+	bits := m.bits[l]
+	if m.keyed && expected > 0 && bits > expected {
+		m.later[l] += bits - expected
+		bits = expected
+	}
+	share := m.later[l] / keyframeWindows
+	m.later[l] -= share
+	return bits + share
 }
 
 // aim returns what the publisher aims at for a layer, 0 if it does not say.

@@ -96,6 +96,15 @@ const (
 	// rateWindow is what a bitrate is measured over, at least.
 	rateWindow = 500 * time.Millisecond
 
+	// What a keyframe takes beyond what a layer's windows of rateWindow brought before is shared
+	// out over about keyframeWindows of them: four seconds, so that one that was asked for makes
+	// no layer seem larger, and keyframes that come each few seconds count in full.
+	keyframeWindows = 8
+
+	// usualWindows are what a layer's usual bitrate is of, and as long its highest is remembered:
+	// about two seconds.
+	usualWindows = 4
+
 	// The publisher's media is diagnosed each diagnoseInterval. A fault is told of once it
 	// was there at every look for findingAppear, and until it was at none for
 	// findingHold, so that what comes and goes does not flicker. The words of a finding,

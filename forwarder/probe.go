@@ -58,6 +58,7 @@ const (
 	longTime    = 150_000    // µs, of one that follows a short one
 	shortQueued = 35_000     // µs that a short one may make the queue longer by
 	shortBytes  = 6000       // that a short one has at least
+	longBytes   = 14_000     // the same of a long one: of few packets, each as long as the queue that is looked for, no slope is told
 	chunkTime   = 5_000      // µs between what is sent of a cluster, at least
 	chunkBytes  = 200        // that is worth a packet
 	fillTime    = 3_000_000  // µs of steady padding
@@ -188,6 +189,9 @@ func (e *Estimator) clusterTime(short bool, goal float64) int64 {
 		d = max(min(d, clusterTime), shortBytes*8e6/goal, noiseShort*e.delay.noise)
 	case p.busy:
 		d = max(float64(int64(longTime)<<min(p.failed, 2)), noiseTime*e.delay.noise)
+		if e.delay.saw.falls == 0 { // else what a longer one tells is of others
+			d = max(d, longBytes*8e6/goal)
+		}
 	}
 	return min(int64(d)<<p.again, clusterMost)
 }
@@ -274,7 +278,7 @@ func (p *prober) repeat(now int64) {
 		return
 	}
 	p.again++
-	p.follow, p.next = !p.cluster.short, now
+	p.follow, p.next, p.goal = !p.cluster.short, now, p.cluster.bitrate
 }
 
 // carried takes that a bitrate fits.
@@ -298,7 +302,7 @@ func (e *Estimator) saturated(bitrate float64) {
 	if target := probeShare * bitrate; !r.known || p.count == 1 || target > r.estimate && !p.cluster.short {
 		e.set(target)
 	}
-	r.busy(bitrate, e.now)
+	r.busy(max(bitrate, r.acked), e.now)
 	r.known, r.limit, r.proven = true, LimitDelay, e.now
 	p.busy, p.again = true, 0
 	if p.hinted {

@@ -30,6 +30,8 @@ type LayerStatus struct {
 	Bitrate           int64 // bits per second of what a receiver of the layer gets; 0: it pauses
 	TargetBitrate     int64 // what the publisher says it is (Video Layers Allocation); 0: unknown
 	Width, Height     int   // 0: unknown
+
+	usual, most int64 // Bitrate over a longer time, and where it was highest of late; 0: unknown
 }
 
 // A Choice is what a down track sends now, for those who look on.
@@ -101,10 +103,8 @@ func (s *Subscriber) allocate(now time.Time) {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
-	limit := s.limit(d)
-	s.alloc.blind = d.cfg.RTXSSRC == 0
-	s.alloc.waits = d.waits() && s.wide.est != nil && s.wide.est.Limit() == LimitApplication && s.cap == 0
-	i, want := s.alloc.choose(now, l, d.selection.fixed(), limit, d.sends())
+	b := s.budget(d)
+	i, want := s.alloc.choose(now, l, d.selection.fixed(), b)
 	s.want(want)
 	s.pace(now, d)
 	if i < 0 {
@@ -113,7 +113,7 @@ func (s *Subscriber) allocate(now time.Time) {
 	}
 	t := target{enc: l[i].enc, layer: l[i].layer}
 	full := s.full(now)
-	t.squeezed = s.alloc.squeeze(now, d.sends(), l[i].cost(), limit) || full > 0 && d.above(t)
+	t.squeezed = s.alloc.squeeze(now, l[i].cost(), b) || full > 0 && d.above(t)
 	t.thin = now.Sub(s.alloc.down) < thinFor
 	if t.squeezed {
 		d.rest = now.Add(full / 2) // there is room for some of it before, and it leaves evenly
@@ -155,6 +155,27 @@ func (d *DownTrack) waits() bool { return d.enc != nil && (d.state == showing ||
 func (d *DownTrack) aim(t target, pub *Publisher) {
 	d.countSwitch(t, pub)
 	d.goal, d.goalOf = t, pub
+}
+
+// budget is what there is for video.
+func (s *Subscriber) budget(d *DownTrack) budget {
+	limit, sound := s.limit(d), s.sound()
+	b := budget{
+		limit: limit, keeps: limit, spare: limit - (limit+sound)/stepUpMargin,
+		sends: d.sends(), blind: d.cfg.RTXSSRC == 0,
+	}
+	if s.wide.est == nil {
+		return b
+	}
+	b.waits = d.waits() && s.wide.est.Limit() == LimitApplication && s.cap == 0
+	if limit >= noBound {
+		return b
+	}
+	b.keeps = max(limit, s.wide.est.Lasting()-sound)
+	if s.cap > 0 {
+		b.keeps = min(b.keeps, max(s.cap-sound, limit))
+	}
+	return b
 }
 
 // limit is what the network carries beside sound. An estimate that only says how little

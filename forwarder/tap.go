@@ -221,6 +221,7 @@ type tapStream struct {
 	floor   uint64            // numbers up to it may have been sent before the last move
 	still   *sentStill        // what the link begins with before what comes live; nil: nothing
 	stillOf *Keyframe         // the last keyframe that one was of
+	stilled uint64            // numbers up to it may have been those of stills
 	lowest  uint64            // number sent; 0: none was
 	records []sentAs          // of the last numbers that did not go out as they are, by number
 	want    uint32            // the layers that somebody at the far end wants

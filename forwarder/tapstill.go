@@ -77,10 +77,11 @@ func (s *tapStream) hold(key *Keyframe) {
 		above = s.lowest
 	}
 	below := uint64(maxMisorder + len(still.packets))
-	if above < below || above-below <= s.floor || s.highest > above-below+stillReach {
+	if above < below || above-below <= max(s.floor, s.stilled) || s.highest > above-below+stillReach {
 		return
 	}
 	s.still = &sentStill{still: still, seq: above - below}
+	s.stilled = above - maxMisorder - 1
 	s.highest = max(s.highest, above-maxMisorder-1)
 }
 

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"time"
 
 	"github.com/pion/rtp"
@@ -47,6 +48,7 @@ type source struct {
 	sizes  Sizes
 	newKey int   // the picture of the last keyframe
 	refs   []int // of each picture, the one that it needs; -1: none
+	rnd    *rand.Rand
 }
 
 // Sizes are how often pictures come, and how the bytes of a layer are shared out between them.
@@ -54,6 +56,8 @@ type Sizes struct {
 	Interval time.Duration
 	Key      float64    // a keyframe, in mean pictures of its layer
 	Temporal [3]float64 // the same of other pictures, by temporal layer
+	Uneven   float64    // share of it that a picture is larger or smaller by at most, by chance
+	Seed     uint64     // of that
 }
 
 // evenSizes are those of pictures 30 times a second.
@@ -70,7 +74,7 @@ type video struct {
 }
 
 func newSource(encodings []Encoding, audioOnly bool, svc SVC, sizes Sizes) *source {
-	s := &source{svc: svc, sizes: sizes}
+	s := &source{svc: svc, sizes: sizes, rnd: rand.New(rand.NewPCG(sizes.Seed, 0x73697a65))}
 	tracks := []forwarder.PublisherTrack{{Kind: codec.Audio, MID: "0", Formats: map[uint8]codec.Format{upAudio: {Name: codec.Opus}}}}
 	if !audioOnly {
 		t := forwarder.PublisherTrack{
@@ -147,6 +151,9 @@ func temporalLayer(n int, key bool) uint8 {
 // frameBytes is the size of a frame of a temporal layer.
 func (s *source) frameBytes(v *video, key bool, temporal uint8) int {
 	size := float64(v.Bitrate) / 8 * s.sizes.Interval.Seconds()
+	if s.sizes.Uneven > 0 {
+		size *= 1 + s.sizes.Uneven*(2*s.rnd.Float64()-1)
+	}
 	if key {
 		return int(size * s.sizes.Key)
 	}
