@@ -170,8 +170,8 @@ func (t *delayTrend) stand(now int64, most int) congestion {
 		return congestionQueued
 	}
 	t.standing, t.standingAt = now, t.queue
-	if most == 0 && t.excess < t.queue/2 {
-		return congestionQueued // what was sent explains it, a probe
+	if most == 0 && t.explained() {
+		return congestionQueued // a probe
 	}
 	if t.cuts++; t.cuts <= most {
 		return congestionGrowing
@@ -179,6 +179,9 @@ func (t *delayTrend) stand(now int64, most int) congestion {
 	t.contended, t.cuts = true, 0
 	return congestionVain
 }
+
+// explained tells whether most of the queue is what was sent.
+func (t *delayTrend) explained() bool { return t.excess < t.queue/2 }
 
 // trend measures how much the excess grew up to the group at i, and the noise.
 func (t *delayTrend) trend(g *packetGroups, i int, inherent float64) {

@@ -17,6 +17,7 @@ type rateControl struct {
 	turn       int64      // when the next begins
 	narrow     float64    // what arrived when more was sent; 0: it never was
 	narrowAt   int64
+	aloneAt    int64   // when a probe showed that nobody else uses the bottleneck; 0: never
 	before     float64 // the estimate before it was lowered for a queue that stays long
 	proven     int64   // when the estimate was last tried
 	filled     fullQueue
@@ -67,6 +68,12 @@ const (
 	narrowShare = 0.9
 	narrowLife  = 5_000_000 // µs
 
+	// A probe of more than aloneMore times what arrived before, of which no more than aloneGain
+	// times that arrives, shows for aloneLife that nobody else uses the bottleneck.
+	aloneMore = 1.3
+	aloneGain = 1.25
+	aloneLife = 15_000_000 // µs
+
 	// A queue that lowered the estimate is waited for fullMost at most.
 	fullMost = 500_000 // µs
 
@@ -108,7 +115,7 @@ func (e *Estimator) adjust(i int, c congestion) {
 	case congestionQueued:
 		r.raised = p.start
 	case congestionVain:
-		e.set(max(r.estimate, r.before, r.light()))
+		e.set(max(r.estimate, r.regain(e.now)))
 	}
 }
 
@@ -229,12 +236,32 @@ func (e *Estimator) growth() float64 {
 // through less was not seen just before.
 func (r *rateControl) cutsFor(sent float64, now int64) int {
 	switch {
-	case sent == 0 || sent >= r.light():
+	case sent == 0 || sent >= r.light() || r.alone(now):
 		return vainCuts
 	case r.narrow > 0 && now-r.narrowAt < narrowLife && sent > narrowShare*r.narrow:
 		return narrowCuts
 	}
 	return 0
+}
+
+// tried takes what came of a probe. A bottleneck that is ours alone lets through what it did
+// before, one that others use too a larger share of more.
+func (r *rateControl) tried(sent, arrived float64, now int64) {
+	if sent > aloneMore*r.acked && arrived < aloneGain*r.acked {
+		r.aloneAt = now
+	}
+}
+
+// alone tells whether nobody else is known to use the bottleneck.
+func (r *rateControl) alone(now int64) bool { return r.aloneAt > 0 && now-r.aloneAt < aloneLife }
+
+// regain is what the estimate was before it was lowered in vain. What arrived before the
+// bottleneck became ours alone, and far narrower, says nothing.
+func (r *rateControl) regain(now int64) float64 {
+	if r.alone(now) {
+		return r.before
+	}
+	return max(r.before, r.light())
 }
 
 // overfilled notes that less arrives than is sent, if so.

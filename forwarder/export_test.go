@@ -207,3 +207,13 @@ func (s *Sawtooth) Add(at time.Duration, queue float64, probe bool) {
 
 // Others tells whether the queue is others'.
 func (s *Sawtooth) Others(at time.Duration) bool { return s.s.others(int64(at / time.Microsecond)) }
+
+// Regain returns what an estimate that was lowered in vain becomes some time after a probe, and how
+// many decreases in vain show that a queue is others'. Bits per second: the most that arrived of
+// late, what arrives, the estimate before; what was sent of the probe and what arrived.
+func Regain(most, acked, before, sent, arrived float64, later time.Duration) (bitrate float64, cuts int) {
+	r := rateControl{acked: acked, before: before, most: [2]float64{most}}
+	r.tried(sent, arrived, 1)
+	now := 1 + later.Microseconds()
+	return r.regain(now), r.cutsFor(acked, now)
+}

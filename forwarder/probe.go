@@ -247,6 +247,7 @@ func (e *Estimator) conclude() {
 	if e.delay.contended {
 		arrived *= carried / yielded
 	}
+	e.rate.tried(sent, arrived, e.now)
 	doubtful := doubt > muchDoubt && (carried-doubt)*sent < arrived && arrived < (carried+doubt)*sent
 	switch {
 	case doubtful && p.again < repeats:
