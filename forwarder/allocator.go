@@ -97,6 +97,9 @@ func (a *allocator) move(now time.Time, l ladder, i int, b budget) int {
 		return max(min(l.fit(b.limit), i-1), 0)
 	}
 	better := l.ample(b.spare)
+	if better > i && now.Sub(a.down) < leftFor && l[better].onlyFaster(&l[i]) && l.ample(b.spare-b.limit/leftMargin) < better {
+		better = i // it was just given up, and would be again
+	}
 	if a.high.of(now, better > i && a.low == spell{}) < stepUpHold+a.penalty {
 		return i
 	}

@@ -241,3 +241,22 @@ func TestAllocatorTriesWithoutProbes(t *testing.T) {
 		t.Error("a pause does not end")
 	}
 }
+
+// More pictures of the same size that were just given up come back only with an eighth more to spare:
+// a link that is nearly full with them carries them for a while, and then does not.
+func TestAllocatorLeavesWhatBarelyFits(t *testing.T) {
+	back := func(limit int64) time.Duration {
+		c := newChooser()
+		c.a.Layered()
+		c.run(2_500_000, 10*time.Second)
+		c.run(1_500_000, time.Second)
+		c.want(t, 1)
+		return c.run(limit, 2*time.Minute)
+	}
+	if at := back(2_300_000); at < 50*time.Second || at > 70*time.Second {
+		t.Errorf("what barely fits comes back after %v", at)
+	}
+	if at := back(2_700_000); at < 0 || at > 10*time.Second {
+		t.Errorf("what fits with much to spare comes back after %v", at)
+	}
+}

@@ -113,6 +113,13 @@ func NewAllocator(costs ...int64) *Allocator {
 	return a
 }
 
+// Layered makes all rungs temporal layers of one encoding.
+func (a *Allocator) Layered() {
+	for i := range a.l {
+		a.l[i].enc, a.l[i].layer = a.l[0].enc, layerOf(0, uint8(i))
+	}
+}
+
 // Blind says that there are no probes.
 func (a *Allocator) Blind() { a.blind = true }
 

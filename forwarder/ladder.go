@@ -190,6 +190,11 @@ func (l ladder) ample(limit int64) int {
 	return best
 }
 
+// onlyFaster tells whether the rung is another one's picture, more often.
+func (r *rung) onlyFaster(than *rung) bool {
+	return r.enc == than.enc && r.layer.spatial() == than.layer.spatial()
+}
+
 // cost is what the rung takes of a network: payload, and what is around it.
 func (r *rung) cost() int64 { return onWire(r.bitrate) }
 

@@ -333,6 +333,12 @@ const (
 	// the network is busy with what came too fast.
 	congestedFor = 4 * time.Second
 
+	// leftFor after a step down more is left free, one part in leftMargin of all, for a step up
+	// to more pictures of the same size: a link that is nearly full with them carries them for a
+	// while, until the next large one.
+	leftFor    = time.Minute
+	leftMargin = 8
+
 	// fullPace tenths of the estimate is the pace while the queue that a step down was made
 	// for is long: faster, and the target's keyframe is lost in it.
 	fullPace = 11
