@@ -39,6 +39,7 @@ type Encoding struct {
 	ignores  atomic.Bool  // keyframe requests
 	ended    atomic.Bool
 	status   atomic.Pointer[[]LayerStatus]
+	lately   atomic.Pointer[latelyRates] // nil: unknown
 
 	// of one that comes over a link, nanoseconds since its beginning; see sleep
 	wantedAt atomic.Int64     // when somebody last wanted it

@@ -75,9 +75,15 @@ func (e *Encoding) appendRungs(l ladder) ladder {
 		w, h := e.Size()
 		return append(l, rung{e, topLayer, e.Bitrate(), e.Bitrate(), e.Bitrate(), w * h, w, h})
 	}
+	lately := e.lately.Load()
 	for _, s := range all {
 		if s.Bitrate > 0 {
-			l = append(l, rung{e, layerOf(s.Spatial, s.Temporal), s.Bitrate, cmp.Or(s.usual, s.Bitrate), cmp.Or(s.most, s.Bitrate), s.Width * s.Height, s.Width, s.Height})
+			r := rung{e, layerOf(s.Spatial, s.Temporal), s.Bitrate, s.Bitrate, s.Bitrate, s.Width * s.Height, s.Width, s.Height}
+			if lately != nil {
+				of := lately[r.layer]
+				r.usual, r.most = cmp.Or(of.usual, r.usual), cmp.Or(of.most, r.most)
+			}
+			l = append(l, r)
 		}
 	}
 	return l

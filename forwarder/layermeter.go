@@ -76,7 +76,11 @@ func (e *Encoding) measureLayers(p *Packet) {
 // publishLayers makes the rates of the last window known to readers.
 func (e *Encoding) publishLayers(window time.Duration) {
 	m := &e.layers
-	old := e.Layers()
+	old, lately := e.Layers(), e.lately.Load()
+	if lately == nil {
+		lately = &latelyRates{}
+	}
+	next := *lately
 	var all []LayerStatus
 	layersOf(m.set, func(l layerID) {
 		s := LayerStatus{Spatial: l.spatial(), Temporal: l.temporal()}
@@ -86,27 +90,42 @@ func (e *Encoding) publishLayers(window time.Duration) {
 			s.Width, s.Height = e.Size()
 		}
 		i := slices.IndexFunc(old, func(o LayerStatus) bool { return o.Spatial == s.Spatial && o.Temporal == s.Temporal })
-		var was LayerStatus
+		was := int64(0)
 		if i >= 0 {
-			was = old[i]
+			was = old[i].Bitrate
 		}
-		m.rate(&s, l, &was, window)
+		s.Bitrate = m.rate(l, was, window)
+		next[l].add(s.Bitrate)
 		all = append(all, s)
 	})
+	e.lately.Store(&next)
 	e.status.Store(&all)
 }
 
-// rate fills in what a receiver of a layer gets, by the window that ends and what was before.
-func (m *layerMeter) rate(s *LayerStatus, l layerID, was *LayerStatus, window time.Duration) {
-	s.Bitrate = m.spread(l, was.Bitrate*int64(window)/int64(time.Second)) * int64(time.Second) / int64(window)
-	if was.Bitrate > 0 && s.Bitrate > 0 {
-		s.Bitrate = (s.Bitrate + was.Bitrate) / 2
+// latelyRates are how the layers' bitrates were of late.
+type latelyRates [codec.MaxSpatial * codec.MaxTemporal]latelyRate
+
+type latelyRate struct {
+	usual int64 // over a longer time; 0: unknown
+	most  int64 // where it was highest
+}
+
+func (r *latelyRate) add(bitrate int64) {
+	if r.usual == 0 || bitrate == 0 {
+		r.usual, r.most = bitrate, bitrate
+		return
 	}
-	s.usual, s.most = s.Bitrate, s.Bitrate
-	if was.usual > 0 && s.Bitrate > 0 {
-		s.usual = was.usual + (s.Bitrate-was.usual)/usualWindows
-		s.most = max(s.Bitrate, was.most+(s.Bitrate-was.most)/usualWindows)
+	r.usual += (bitrate - r.usual) / usualWindows
+	r.most = max(bitrate, r.most+(bitrate-r.most)/usualWindows)
+}
+
+// rate is what a receiver of a layer gets, by the window that ends and what was before.
+func (m *layerMeter) rate(l layerID, was int64, window time.Duration) int64 {
+	bitrate := m.spread(l, was*int64(window)/int64(time.Second)) * int64(time.Second) / int64(window)
+	if was > 0 && bitrate > 0 {
+		bitrate = (bitrate + was) / 2
 	}
+	return bitrate
 }
 
 // spread returns the bits of a layer that count in the window that ends, where so many are

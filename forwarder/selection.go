@@ -30,8 +30,6 @@ type LayerStatus struct {
 	Bitrate           int64 // bits per second of what a receiver of the layer gets; 0: it pauses
 	TargetBitrate     int64 // what the publisher says it is (Video Layers Allocation); 0: unknown
 	Width, Height     int   // 0: unknown
-
-	usual, most int64 // Bitrate over a longer time, and where it was highest of late; 0: unknown
 }
 
 // A Choice is what a down track sends now, for those who look on.

@@ -31,7 +31,7 @@ func about(stream string, all []relaytest.Command) (o operations) {
 			o.lookups++
 		case len(c) == 11:
 			o.renewals++
-		case len(c) == 12:
+		case len(c) == 13:
 			o.claims++
 		default:
 			o.others++
