@@ -228,11 +228,11 @@ func (e *Estimator) Estimate() int64 {
 // no more than this, need not be given up.
 func (e *Estimator) Lasting() int64 {
 	r := &e.rate
-	since := e.now - r.fullAt
-	if r.fullAt == 0 || since > lastingTime || !e.hears() {
+	since := e.now - r.carriedAt
+	if r.carriedAt == 0 || since > lastingTime || !e.hears() {
 		return e.Estimate()
 	}
-	carried := r.full
+	carried := r.carried
 	if since > ackedTime {
 		carried = max(carried, r.acked) // all of it since then
 	}

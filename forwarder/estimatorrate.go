@@ -11,8 +11,8 @@ type rateControl struct {
 	sent       float64 // what was sent in the same time
 	capacity   float64 // what arrived when the network was last seen busy; 0: it never was
 	capacityAt int64
-	full       float64    // what arrived when the estimate was last lowered
-	fullAt     int64      // when that was; 0: never
+	carried    float64    // what arrived when the estimate was last lowered
+	carriedAt  int64      // when that was; 0: never
 	most       [2]float64 // that arrived in this mostTime and the one before
 	turn       int64      // when the next begins
 	narrow     float64    // what arrived when more was sent; 0: it never was
@@ -20,7 +20,7 @@ type rateControl struct {
 	aloneAt    int64   // when a probe showed that nobody else uses the bottleneck; 0: never
 	before     float64 // the estimate before it was lowered for a queue that stays long
 	proven     int64   // when the estimate was last tried
-	filled     fullQueue
+	full       fullQueue
 	congested  int64 // when a queue last grew
 	raised     int64 // up to which groups the estimate was raised
 }
@@ -163,7 +163,7 @@ type fullQueue struct {
 // as long, where there is one: what is sent before that arrives no sooner, and may be lost.
 func (e *Estimator) Wait(now time.Time) time.Duration {
 	e.step(now)
-	q := &e.rate.filled
+	q := &e.rate.full
 	if q.at == 0 || e.now-q.at > q.length+fullMost {
 		return 0
 	}
@@ -185,9 +185,9 @@ func (e *Estimator) cut(target, capacity float64, limit Limit) {
 	}
 	r.busy(capacity, e.now)
 	if e.delay.queue > longQueue {
-		r.filled = fullQueue{e.now + groupTime, int64(1000 * e.delay.queue)}
+		r.full = fullQueue{e.now + groupTime, int64(1000 * e.delay.queue)}
 	}
-	r.full, r.fullAt = capacity, e.now
+	r.carried, r.carriedAt = capacity, e.now
 	r.known, r.raised, r.proven = true, e.now, e.now
 	e.probe.lowered(e.now, r.estimate, e.delay.contended)
 }
