@@ -13,7 +13,7 @@ import (
 )
 
 // Shares of what comes over a link while the top layer of three is wanted that come while a lower
-// one is: of SVC for 100, 260 and 880 kbit/s beside sound of some 50. What is left of the layers
+// one is: of SVC for 150, 400 and 1500 kbit/s beside sound of some 50. What is left of the layers
 // that nobody wants is about a twentieth of them.
 const (
 	mostForMiddle = 0.50
