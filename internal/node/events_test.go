@@ -26,7 +26,7 @@ func TestHostEndsEventStreams(t *testing.T) {
 	}
 	made.Body.Close()
 	r, err := client.Do(&http.Request{
-		Method: "GET", URL: must(made.Location()).JoinPath("events"), Header: http.Header{"Accept": {"text/event-stream"}},
+		Method: "GET", URL: must(made.Location()).JoinPath("events"), Header: http.Header{"Accept": {"text/event-stream"}, "Accept-Encoding": {"gzip"}},
 	})
 	if err != nil {
 		t.Fatal(err)
