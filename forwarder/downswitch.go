@@ -141,7 +141,7 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 		}
 		d.wish(now, best, out)
 	case d.rests(now, out):
-	case d.state == waiting, d.boundary && d.atFrameStart(), now.Sub(key.At) > d.patience():
+	case d.stands(), d.boundary && d.atFrameStart(), now.Sub(key.At) > d.patience():
 		d.begin(now, best, format, out)
 	}
 }
@@ -156,6 +156,9 @@ func (d *DownTrack) fresh() bool {
 func (d *DownTrack) mayResume(wanted *Encoding) bool {
 	return wanted == nil || wanted == d.enc || d.enc.pixels() < wanted.pixels()
 }
+
+// stands tells whether nothing of a frame is to be sent any more.
+func (d *DownTrack) stands() bool { return d.state == waiting || d.state == held }
 
 // patience is how long a switch waits for the end of a frame: of one that another publisher
 // sent not for long, who catches up may be far from it.

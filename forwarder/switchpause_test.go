@@ -83,3 +83,31 @@ func TestAnInterruptionEndsAtOnceWhereNothingElseComes(t *testing.T) {
 		t.Errorf("on encoding %d, asked %d times", c.on(), c.wishes)
 	}
 }
+
+// squeezed returns a pair whose subscriber was sent so much more of encoding "1" than there is
+// that it stopped at once, amid a frame, until there is a keyframe of "0".
+func squeezed(t *testing.T) *pair {
+	c := newPair(t)
+	c.more[1] = 800
+	c.frame(0, true)
+	c.frame(1, true)
+	c.pass(3*time.Second, 0, 1)
+	if c.on() != 1 {
+		t.Fatalf("on encoding %d", c.on())
+	}
+	c.send(1, false, true, false)
+	c.s.SetCap(105_000)
+	c.pull()
+	c.clear()
+	c.pass(10 * time.Millisecond)
+	c.send(1, false, false, true)
+	c.want("squeezed", 0, 0)
+	return c
+}
+
+// TestASqueezedTrackGoesToItsTargetAtOnce: it has no frame to finish.
+func TestASqueezedTrackGoesToItsTargetAtOnce(t *testing.T) {
+	c := squeezed(t)
+	c.frame(0, true)
+	c.want("the target's keyframe", 1, 0)
+}
