@@ -12,7 +12,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		return
 	}
 	if d.hold(now) {
-		d.wanted = nil
+		d.wanted, d.again = nil, time.Time{} // both were before
 		return
 	}
 	best := d.wantedEncoding()
@@ -24,12 +24,11 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	}
 	switch {
 	case d.enc == nil:
+	case d.stands() && !d.mayGoOn(best): // its target alone will do
 	case !d.again.IsZero():
 		d.restart(now, out)
 	case d.state == waiting:
-		if d.mayResume(best) {
-			d.resume(now, out)
-		}
+		d.resume(now, out)
 	case d.state == held && d.enc.Keyframe() != d.heldAt:
 		if !d.rests(now, out) {
 			d.begin(now, d.enc, d.format, out)
@@ -151,10 +150,10 @@ func (d *DownTrack) fresh() bool {
 	return d.enc == nil || d.state == waiting && (d.encOf != d.pub || d.lastKey == 0)
 }
 
-// mayResume tells whether a track that waits may go on with what it is on, though another
-// encoding is wanted: that is no less.
-func (d *DownTrack) mayResume(wanted *Encoding) bool {
-	return wanted == nil || wanted == d.enc || d.enc.pixels() < wanted.pixels()
+// mayGoOn tells whether a track that stands may go on with what it is on, though another
+// encoding is wanted: it waits for any picture, and that one is no more.
+func (d *DownTrack) mayGoOn(wanted *Encoding) bool {
+	return wanted == nil || wanted == d.enc || d.state == waiting && d.enc.pixels() < wanted.pixels()
 }
 
 // stands tells whether nothing of a frame is to be sent any more.

@@ -111,3 +111,14 @@ func TestASqueezedTrackGoesToItsTargetAtOnce(t *testing.T) {
 	c.frame(0, true)
 	c.want("the target's keyframe", 1, 0)
 }
+
+// TestASqueezedTrackGoesOnWithItsTargetOnly: what it was on is too much, a keyframe of it
+// most of all.
+func TestASqueezedTrackGoesOnWithItsTargetOnly(t *testing.T) {
+	c := squeezed(t)
+	c.frame(1, true)
+	c.pass(100*time.Millisecond, 1)
+	c.want("a keyframe of what it is on", 0, 0)
+	c.frame(0, true)
+	c.want("the target's", 1, 0)
+}
