@@ -157,8 +157,8 @@ func (e *Estimator) evaluate() {
 	}
 	switch c := &e.probe.cluster; {
 	case !c.waiting:
-	case e.highest > c.last || e.now-c.end > max(2*e.rtt, resultTime):
-		e.conclude()
+	case e.highest > c.last || e.highest == c.last && e.sent.next == c.last+1 || e.now-c.end > max(2*e.rtt, resultTime):
+		e.conclude() // all of it was heard of, whether something was sent behind it or not
 	case !e.rate.known && c.burst():
 		e.anticipate()
 	}

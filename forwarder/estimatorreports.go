@@ -97,9 +97,12 @@ func (e *Estimator) reported() (float64, Limit) {
 	return m, LimitReceiver
 }
 
+// pauses tells whether nothing was sent for a while.
+func (e *Estimator) pauses() bool { return e.now-e.lastSent > pauseTime }
+
 // listen lowers the estimate when feedback does not come although packets are sent.
 func (e *Estimator) listen() {
-	if e.now-e.lastSent > pauseTime {
+	if e.pauses() {
 		e.resumed = e.now
 	}
 	e.lastSent = e.now

@@ -1,0 +1,51 @@
+package scenario
+
+import (
+	"testing"
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
+)
+
+// dip is a link that is narrow from 20 s on, for so long.
+func dip(low int64, length time.Duration) func(*link.Config) {
+	return func(c *link.Config) {
+		c.Capacity = []link.Step{{Bitrate: 2_000_000}, {At: 20 * time.Second, Bitrate: low}, {At: 20*time.Second + length, Bitrate: 2_000_000}}
+	}
+}
+
+// pausedIn is how long video paused in a span.
+func (r *Run) pausedIn(from, to time.Duration) (sum time.Duration) {
+	for i := range r.Samples {
+		if x := &r.Samples[i]; x.At >= from && x.At < to && x.Choice.Paused {
+			sum += 100 * time.Millisecond
+		}
+	}
+	return sum
+}
+
+// Video that paused comes back by itself where nothing but video tells what arrives: then
+// nothing is told while it pauses.
+func TestAPauseEndsWhereOnlyVideoIsHeardOf(t *testing.T) {
+	one := []Encoding{{"f", 1280, 720, 1_500_000}}
+	for name, s := range map[string]Scenario{
+		"no sound":              {Player: Player{NoSound: true}},
+		"no sound, one layer":   {Player: Player{NoSound: true}, Encodings: one},
+		"sound is not heard of": {Player: Player{Deaf: true}},
+	} {
+		for _, low := range []int64{40_000, 60_000} {
+			for _, length := range []time.Duration{4 * time.Second, 20 * time.Second} {
+				p := path(name, 100*time.Second, dip(low, length))
+				p.Player, p.Encodings = s.Player, s.Encodings
+				r := Play(p)
+				end := 20*time.Second + length
+				if r.pausedIn(0, end) == 0 {
+					t.Errorf("%s, %d kbit/s for %v: it did not pause", name, low/1000, length)
+				}
+				if paused := r.pausedIn(end, p.Length); paused > 12*time.Second || r.Samples[len(r.Samples)-1].Choice.Paused {
+					t.Errorf("%s, %d kbit/s for %v: paused for %v after that", name, low/1000, length, paused)
+				}
+			}
+		}
+	}
+}
