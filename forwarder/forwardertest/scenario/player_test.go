@@ -49,3 +49,27 @@ func TestAPauseEndsWhereOnlyVideoIsHeardOf(t *testing.T) {
 		}
 	}
 }
+
+// A receiver that estimates itself is not flooded to find out whether it would estimate more:
+// what is sent beside video is half of what it says at most, and less and less often.
+func TestProbesOfAReceiverThatEstimatesAreBounded(t *testing.T) {
+	const remb = 400_000
+	s := path("REMB of 400 kbit/s", time.Minute)
+	s.Player.REMB = remb
+	r := Play(s)
+	sum := 0
+	for second, probes := range r.probes {
+		if second >= 20 {
+			sum += probes
+		}
+		if second > 1 && r.bytes[second]*8 > remb*17/10 {
+			t.Errorf("second %d: %d kbit/s, of it %d in probes, where the receiver says %d", second, r.bytes[second]*8/1000, probes*8/1000, remb/1000)
+		}
+	}
+	if mean := sum * 8 / 40; mean > remb/4 || sum == 0 {
+		t.Errorf("%d kbit/s of probes in the mean from 20 s on", mean/1000)
+	}
+	if got := r.sub.Estimate(); got < remb*9/10 || got > remb {
+		t.Errorf("the estimate is %d", got)
+	}
+}
