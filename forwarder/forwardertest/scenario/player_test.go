@@ -73,3 +73,24 @@ func TestProbesOfAReceiverThatEstimatesAreBounded(t *testing.T) {
 		t.Errorf("the estimate is %d", got)
 	}
 }
+
+// Without a stream of retransmissions there are no probes, and the estimate is known as soon.
+func TestTheEstimateIsKnownWithoutProbes(t *testing.T) {
+	for _, capacity := range []int64{600_000, 2_000_000, 0} {
+		s := path("no RTX", 30*time.Second, func(c *link.Config) { c.Capacity = []link.Step{{Bitrate: capacity}} })
+		s.Player.NoRTX = true
+		r := Play(s)
+		known := time.Duration(-1)
+		for i := range r.Samples {
+			if x := &r.Samples[i]; known < 0 && x.Estimate > 0 {
+				known = x.At
+			}
+		}
+		if known < 0 || known > 1500*time.Millisecond {
+			t.Errorf("%d kbit/s: known at %v", capacity/1000, known)
+		}
+		if got := r.Score(); got.Longest > 1.5 { // the first two seconds are a try
+			t.Errorf("%d kbit/s: a freeze of %.1f s", capacity/1000, got.Longest)
+		}
+	}
+}
