@@ -186,10 +186,10 @@ func (s *Subscriber) limit(d *DownTrack) int64 {
 	return limit
 }
 
-// bounded tells whether the estimate is low because the network is full.
+// bounded tells whether the estimate is low because the network is full, or silent.
 func (s *Subscriber) bounded() bool {
 	switch s.wide.est.Limit() {
-	case LimitDelay, LimitLoss, LimitReceiver:
+	case LimitDelay, LimitLoss, LimitReceiver, LimitSilence:
 		return true
 	}
 	return false

@@ -94,3 +94,18 @@ func TestTheEstimateIsKnownWithoutProbes(t *testing.T) {
 		}
 	}
 }
+
+// Into a link that died less and less is sent, and what it carried comes back with it.
+func TestLittleIsSentIntoADeadLink(t *testing.T) {
+	const dies, back = 20, 40
+	s := path("dead link", time.Minute, func(c *link.Config) {
+		c.Capacity = []link.Step{{}, {At: dies * time.Second, Bitrate: 100}, {At: back * time.Second}}
+	})
+	r := Play(s)
+	if was, is := r.bytes[dies-2], r.bytes[dies+8]; is > was/10 {
+		t.Errorf("%d bytes in a second, %d in the eighth after the link died", was, is)
+	}
+	if got := r.reached(back*time.Second, s.Length); got < 0 || got > 10*time.Second {
+		t.Errorf("the top layer is back %v after the link is", got)
+	}
+}
