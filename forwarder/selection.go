@@ -8,8 +8,9 @@ import (
 
 // A Selection is what a subscriber wants of a video track beside the automatic choice:
 // one layer, or bounds within which the server goes on choosing by bandwidth. The zero
-// Selection is the automatic choice without bounds. What does not exist any more is
-// passed over: the track never stays without a picture for it.
+// Selection is the automatic choice without bounds. The track never stays without a picture
+// for it: a layer that does not exist any more, or not within the bounds, is passed over, and
+// where nothing is within the bounds, the smallest picture is sent.
 type Selection struct {
 	RID      string // one encoding; "": any
 	Exact    bool   // stay on Spatial and Temporal even where the estimate is too low
@@ -53,6 +54,13 @@ func (s *Subscriber) SetCap(bitrate int64) {
 	if s.cap != bitrate {
 		s.cap, s.alloc.next = bitrate, time.Time{}
 	}
+}
+
+// Described tells whether the subscriber has negotiated the Dependency Descriptor for its
+// video, see [Plays]. It never changes.
+func (s *Subscriber) Described() bool {
+	d := s.Track(codec.Video)
+	return d != nil && d.ids[codec.DependencyDescriptor] != 0
 }
 
 // Choice returns what the video track sends now; the zero Choice if there is none.
