@@ -101,16 +101,13 @@ func (s *Subscriber) allocate(now time.Time) {
 		return
 	}
 	s.alloc.next = now.Add(allocateInterval)
-	var l ladder
-	if all := s.pub.ladders.Load(); all != nil {
-		l = all.within(&d.selection, described)
-	}
+	l, fixed := s.within(s.pub.ladders.Load(), d, described)
 	if len(l) == 0 {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
 	b := s.budget(d)
-	i, want := s.alloc.choose(now, l, d.selection.fixed(), b)
+	i, want := s.alloc.choose(now, l, fixed, b)
 	s.want(want)
 	s.pace(now, d)
 	if i < 0 {
@@ -197,10 +194,10 @@ func (s *Subscriber) limit(d *DownTrack) int64 {
 	return limit
 }
 
-// bounded tells whether the estimate is low because the network is full.
+// bounded tells whether the estimate is low because the network is full, or silent.
 func (s *Subscriber) bounded() bool {
 	switch s.wide.est.Limit() {
-	case LimitDelay, LimitLoss, LimitReceiver:
+	case LimitDelay, LimitLoss, LimitReceiver, LimitSilence:
 		return true
 	}
 	return false
