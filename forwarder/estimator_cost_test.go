@@ -78,7 +78,7 @@ func TestEstimatorIsSmall(t *testing.T) {
 	}
 	least, most := size(estimatedLeast, groupLeast), size(estimatedMost, groupMost)
 	t.Logf("from %d to %d bytes", least, most)
-	if least > 4<<10 || most > 40<<10 { // at 2 Mbit/s it is 6
+	if least > 4<<10 || most > 40<<10 {
 		t.Errorf("from %d to %d bytes", least, most)
 	}
 }

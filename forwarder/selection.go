@@ -154,7 +154,7 @@ func (d *DownTrack) aim(t target, pub *Publisher) {
 
 // budget is what there is for video.
 func (s *Subscriber) budget(d *DownTrack) budget {
-	limit, sound := s.limit(d), s.sound()
+	limit, sound := s.limit(d), s.estimatedSound()
 	b := budget{
 		limit: limit, keeps: limit, spare: limit - (limit+sound)/stepUpMargin,
 		sends: d.sends(), blind: d.cfg.RTXSSRC == 0,
@@ -168,7 +168,7 @@ func (s *Subscriber) budget(d *DownTrack) budget {
 	}
 	b.keeps = max(limit, s.wide.est.Lasting()-sound)
 	if s.cap > 0 {
-		b.keeps = min(b.keeps, max(s.cap-sound, limit))
+		b.keeps = min(b.keeps, max(s.cap-s.sound(), limit))
 	}
 	return b
 }
@@ -203,6 +203,15 @@ func (s *Subscriber) sound() int64 {
 	return 0
 }
 
+// estimatedSound is sound's part of the estimate: none where only video has transport-wide
+// numbers.
+func (s *Subscriber) estimatedSound() int64 {
+	if a := s.Track(codec.Audio); a != nil && a.ids[codec.TransportCC] == 0 && !s.wide.plain {
+		return 0
+	}
+	return s.sound()
+}
+
 // carries is the estimate without sound's part; noLimit: it is not known, noBound: it is the
 // greatest there is, which more than that may fit.
 func (s *Subscriber) carries() int64 {
@@ -213,7 +222,7 @@ func (s *Subscriber) carries() int64 {
 	case s.wide.est.Limit() == LimitNone:
 		return noBound
 	}
-	return max(e-s.sound(), 0)
+	return max(e-s.estimatedSound(), 0)
 }
 
 // want tells the estimator what the next step up would take, all of it.
@@ -222,7 +231,7 @@ func (s *Subscriber) want(video int64) {
 		return
 	}
 	if video > 0 {
-		video += video/stepUpMargin*2 + s.sound()
+		video += video/stepUpMargin*2 + s.estimatedSound()
 	}
 	s.wide.est.Want(video)
 }

@@ -125,3 +125,18 @@ func TestMuchOnItsWay(t *testing.T) {
 		}
 	}
 }
+
+// Where only video has transport-wide numbers the estimate is video's alone: sound is not taken
+// off it again, nor added to what is wanted of it.
+func TestSoundThatIsNotHeardOfIsNotTakenOff(t *testing.T) {
+	for _, capacity := range []int64{280_000, 300_000} {
+		s := path("sound is not heard of", time.Minute, func(c *link.Config) {
+			c.Capacity = []link.Step{{Bitrate: 2_000_000}, {At: 20 * time.Second, Bitrate: capacity}}
+		})
+		both := Rate(s)
+		s.Player.Deaf = true
+		if got := Rate(s); got.Utilisation < both.Utilisation-0.02 {
+			t.Errorf("%d kbit/s: utilisation %.2f, with numbers on sound %.2f", capacity/1000, got.Utilisation, both.Utilisation)
+		}
+	}
+}
