@@ -197,7 +197,7 @@ func (s *Subscriber) bounded() bool {
 
 // sound is what the session's sound takes.
 func (s *Subscriber) sound() int64 {
-	if a := s.Track(codec.Audio); a != nil && a.enc != nil {
+	if a := s.Track(codec.Audio); a != nil && a.enc != nil && a.enc.Active(s.wide.now) {
 		return a.enc.Bitrate() + audioOverhead
 	}
 	return 0
