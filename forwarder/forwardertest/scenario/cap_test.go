@@ -38,3 +38,18 @@ func TestACapBoundsWhatIsSent(t *testing.T) {
 		}
 	}
 }
+
+// What a cap leaves out is not looked for by probes.
+func TestNoProbesForWhatACapLeavesOut(t *testing.T) {
+	s := path("cap", 40*time.Second)
+	s.Cap = 900_000
+	probes := 0
+	for second, bytes := range Play(s).probes {
+		if second >= 15 {
+			probes += bytes
+		}
+	}
+	if probes > 0 {
+		t.Errorf("%d bytes of probes from 15 s on", probes)
+	}
+}
