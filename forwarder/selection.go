@@ -92,15 +92,15 @@ func (s *Subscriber) allocate(now time.Time) {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
-	s.alloc.next = now.Add(allocateInterval)
 	var l ladder
 	if all := s.pub.ladders.Load(); all != nil {
 		l = all.within(&d.selection, described)
 	}
 	if len(l) == 0 {
-		d.aim(target{enc: best, layer: topLayer}, s.pub)
+		d.aim(target{enc: best, layer: topLayer, paused: s.alloc.paused}, s.pub)
 		return
 	}
+	s.alloc.next = now.Add(allocateInterval)
 	b := s.budget(d)
 	i, want := s.alloc.choose(now, l, d.selection.fixed(), b)
 	s.want(want)
