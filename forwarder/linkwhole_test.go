@@ -265,6 +265,22 @@ func TestOnlyALinkIsBelieved(t *testing.T) {
 	}
 }
 
+// TestUnknownWordsArePassedOver: a node of a later version may say more.
+func TestUnknownWordsArePassedOver(t *testing.T) {
+	x := newTold(t)
+	for subtype := range uint8(32) {
+		if subtype > 0 && subtype <= linkFinding {
+			continue
+		}
+		b := appendLinkMessage(nil, subtype, 1, 0)
+		x.edge.HandleRTCP(x.now, b)
+		x.tap.HandleRTCP(x.now, b, &Output{})
+	}
+	if n := x.edge.Counts().Malformed + x.tap.Counts().Malformed; n != 0 {
+		t.Errorf("%d are malformed", n)
+	}
+}
+
 // TestFindingsOfAnotherList are passed over: they were late.
 func TestFindingsOfAnotherList(t *testing.T) {
 	x := newTold(t)
