@@ -300,6 +300,17 @@ const (
 	wantStep       = 100 * time.Millisecond
 	asleepInterval = 500 * time.Millisecond
 
+	// Of the findings of a publisher that comes over a link maxFindings are taken, twice
+	// as many as there are, with codes of maxFindingCode bytes and texts of maxFindingText: one
+	// fits a packet. They are told findingSpacing apart, all again each findingInterval.
+	// maxAudience subscribers are believed: sums of them stay far from any end of numbers.
+	maxFindings     = 32
+	maxFindingCode  = 40
+	maxFindingText  = 1000
+	findingSpacing  = 10 * time.Millisecond
+	findingInterval = time.Second
+	maxAudience     = 1_000_000_000
+
 	// maxBegun encodings' names are remembered, for none to be given twice: a publisher
 	// that begins a new one each second has them for a quarter of an hour.
 	maxBegun = 1024
