@@ -14,7 +14,7 @@
  * @module whep
  */
 import { Client } from './client.js';
-import { backoff, offerCaptureTime, sleep } from './connection.js';
+import { backoff, offerExtensions, sleep } from './connection.js';
 import { EventChannel, readEvent } from './events.js';
 import { Problem } from './problem.js';
 import { sections, withStereo } from './signal.js';
@@ -184,7 +184,7 @@ export class WHEPClient extends Client {
     pc.addEventListener('track', ({ track }) => stream.addTrack(track));
     for (const kind of [video && 'video', audio && 'audio'].filter(Boolean)) {
       const transceiver = pc.addTransceiver(kind, { direction: 'recvonly' });
-      offerCaptureTime(transceiver);
+      offerExtensions(transceiver);
       if (jitterBufferTarget !== undefined) transceiver.receiver.jitterBufferTarget = jitterBufferTarget;
     }
   }
