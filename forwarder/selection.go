@@ -8,8 +8,9 @@ import (
 
 // A Selection is what a subscriber wants of a video track beside the automatic choice:
 // one layer, or bounds within which the server goes on choosing by bandwidth. The zero
-// Selection is the automatic choice without bounds. What does not exist any more is
-// passed over: the track never stays without a picture for it.
+// Selection is the automatic choice without bounds. The track never stays without a picture
+// for it: a layer that does not exist any more, or not within the bounds, is passed over, and
+// where nothing is within the bounds, the smallest picture is sent.
 type Selection struct {
 	RID      string // one encoding; "": any
 	Exact    bool   // stay on Spatial and Temporal even where the estimate is too low
@@ -55,6 +56,13 @@ func (s *Subscriber) SetCap(bitrate int64) {
 	}
 }
 
+// Described tells whether the subscriber has negotiated the Dependency Descriptor for its
+// video, see [Plays]. It never changes.
+func (s *Subscriber) Described() bool {
+	d := s.Track(codec.Video)
+	return d != nil && d.ids[codec.DependencyDescriptor] != 0
+}
+
 // Choice returns what the video track sends now; the zero Choice if there is none.
 func (s *Subscriber) Choice() Choice {
 	d := s.Track(codec.Video)
@@ -93,16 +101,13 @@ func (s *Subscriber) allocate(now time.Time) {
 		return
 	}
 	s.alloc.next = now.Add(allocateInterval)
-	var l ladder
-	if all := s.pub.ladders.Load(); all != nil {
-		l = all.within(&d.selection, described)
-	}
+	l, fixed := s.within(s.pub.ladders.Load(), d, described)
 	if len(l) == 0 {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
 	b := s.budget(d)
-	i, want := s.alloc.choose(now, l, d.selection.fixed(), b)
+	i, want := s.alloc.choose(now, l, fixed, b)
 	s.want(want)
 	s.pace(now, d)
 	if i < 0 {
@@ -189,10 +194,10 @@ func (s *Subscriber) limit(d *DownTrack) int64 {
 	return limit
 }
 
-// bounded tells whether the estimate is low because the network is full.
+// bounded tells whether the estimate is low because the network is full, or silent.
 func (s *Subscriber) bounded() bool {
 	switch s.wide.est.Limit() {
-	case LimitDelay, LimitLoss, LimitReceiver:
+	case LimitDelay, LimitLoss, LimitReceiver, LimitSilence:
 		return true
 	}
 	return false

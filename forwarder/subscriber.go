@@ -58,6 +58,7 @@ func NewSubscriber(cfg SubscriberConfig) *Subscriber {
 			s.wide.est = NewEstimator(EstimatorConfig{})
 		}
 	}
+	s.wide.plain = s.wide.est == nil
 	return s
 }
 
@@ -267,11 +268,12 @@ func (s *Subscriber) reports(now time.Time, blocks []byte) {
 // transportFeedback notes how far transport-wide feedback reaches: all tracks'
 // packets up to the highest number reported are no longer ahead of feedback.
 func (s *Subscriber) transportFeedback(now time.Time, r *rtcpReader) {
-	if s.wide.est != nil {
-		before := s.wide.est.Estimate()
-		s.wide.est.Feedback(now, r.body)
-		s.estimated(before)
+	if s.wide.plain {
+		return // nobody negotiated it
 	}
+	before := s.wide.est.Estimate()
+	s.wide.est.Feedback(now, r.body)
+	s.estimated(before)
 	base, count := r.transportRange()
 	if count == 0 {
 		return
