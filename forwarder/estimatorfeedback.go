@@ -15,8 +15,8 @@ func (e *Estimator) Feedback(now time.Time, body []byte) bool {
 	}
 	e.step(now)
 	number, ok := e.sent.extend(f.base)
-	if !ok {
-		return true
+	if !ok || number+uint64(f.count) <= e.sent.oldest() {
+		return true // all of it is forgotten: it says nothing, not even that somebody hears what is sent now
 	}
 	e.hear()
 	e.report(&f, number)

@@ -226,13 +226,13 @@ func Regain(most, acked, before, sent, arrived float64, later time.Duration) (bi
 	return r.regain(now), r.cutsFor(acked, now)
 }
 
-// Rungs names what a selection leaves of three encodings of two temporal layers each: a of
-// 180 lines, m of 360 and x of 720.
-func Rungs(sel Selection) []string {
+// Rungs names what a selection leaves of three encodings of two temporal layers each, from
+// lowest on: a of 180 lines, m of 360 and x of 720.
+func Rungs(sel Selection, lowest uint8) []string {
 	var l ladder
 	for i, rid := range []string{"a", "m", "x"} {
 		e, height := &Encoding{rid: rid, format: codec.Format{Name: codec.VP8}}, 180<<i
-		for temporal := range uint8(2) {
+		for temporal := lowest; temporal < lowest+2; temporal++ {
 			l = append(l, rung{
 				enc: e, layer: layerOf(0, temporal), bitrate: int64(height * (1 + int(temporal))),
 				pixels: height * height, width: height * 16 / 9, height: height,

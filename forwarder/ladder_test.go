@@ -1,6 +1,7 @@
 package forwarder_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,8 +41,11 @@ func TestBoundsHold(t *testing.T) {
 		{"no such spatial layer", forwarder.Selection{Exact: true, Spatial: &one}, "a0 a1 m1 x1"},
 		{"no such temporal layer", forwarder.Selection{Exact: true, RID: "m", Temporal: &two}, "a0 a1 m1 x1"},
 	} {
-		if got := strings.Join(forwarder.Rungs(c.sel), " "); got != c.want {
+		if got := strings.Join(forwarder.Rungs(c.sel, 0), " "); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
+	}
+	if got := forwarder.Rungs(forwarder.Selection{MaxTemporal: &zero}, 1); !slices.Equal(got, []string{"a1"}) {
+		t.Errorf("where no layer is so low: %s", got)
 	}
 }

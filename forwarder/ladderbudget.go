@@ -11,7 +11,7 @@ func (s *Subscriber) within(all *ladders, d *DownTrack, described bool) (l ladde
 		all = all.capped(max(s.cap-s.sound(), 0), &s.alloc)
 	}
 	l = all.within(sel, described)
-	fixed = sel.fixed() && len(l) > 0 && sel.allows(&l[0])
+	fixed = sel.fixed() && len(l) > 0 && sel.is(&l[0])
 	if fixed && s.cap > 0 && l[0].cost() > s.cap {
 		fixed = false // not even the least may be sent
 	}

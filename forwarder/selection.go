@@ -162,7 +162,7 @@ func (d *DownTrack) aim(t target, pub *Publisher) {
 
 // budget is what there is for video.
 func (s *Subscriber) budget(d *DownTrack) budget {
-	limit, sound := s.limit(d), s.sound()
+	limit, sound := s.limit(d), s.estimatedSound()
 	b := budget{
 		limit: limit, keeps: limit, spare: limit - (limit+sound)/stepUpMargin,
 		sends: d.sends(), blind: d.cfg.RTXSSRC == 0,
@@ -176,7 +176,7 @@ func (s *Subscriber) budget(d *DownTrack) budget {
 	}
 	b.keeps = max(limit, s.wide.est.Lasting()-sound)
 	if s.cap > 0 {
-		b.keeps = min(b.keeps, max(s.cap-sound, limit))
+		b.keeps = min(b.keeps, max(s.cap-s.sound(), limit))
 	}
 	return b
 }
@@ -205,10 +205,19 @@ func (s *Subscriber) bounded() bool {
 
 // sound is what the session's sound takes.
 func (s *Subscriber) sound() int64 {
-	if a := s.Track(codec.Audio); a != nil && a.enc != nil {
+	if a := s.Track(codec.Audio); a != nil && a.enc != nil && a.enc.Active(s.wide.now) {
 		return a.enc.Bitrate() + audioOverhead
 	}
 	return 0
+}
+
+// estimatedSound is sound's part of the estimate: none where only video has transport-wide
+// numbers.
+func (s *Subscriber) estimatedSound() int64 {
+	if a := s.Track(codec.Audio); a != nil && a.ids[codec.TransportCC] == 0 && !s.wide.plain {
+		return 0
+	}
+	return s.sound()
 }
 
 // carries is the estimate without sound's part; noLimit: it is not known, noBound: it is the
@@ -221,7 +230,7 @@ func (s *Subscriber) carries() int64 {
 	case s.wide.est.Limit() == LimitNone:
 		return noBound
 	}
-	return max(e-s.sound(), 0)
+	return max(e-s.estimatedSound(), 0)
 }
 
 // want tells the estimator what the next step up would take, all of it.
@@ -230,7 +239,7 @@ func (s *Subscriber) want(video int64) {
 		return
 	}
 	if video > 0 {
-		video += video/stepUpMargin*2 + s.sound()
+		video += video/stepUpMargin*2 + s.estimatedSound()
 	}
 	s.wide.est.Want(video)
 }

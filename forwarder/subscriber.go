@@ -141,11 +141,12 @@ func (d *DownTrack) Counts() DownCounts { return d.counts }
 // Encoding returns the encoding the track is on; nil if none.
 func (d *DownTrack) Encoding() *Encoding { return d.enc }
 
-// Blocked says that packets of the given SSRC could not be sent because the
-// subscriber's queue is full.
-func (s *Subscriber) Blocked(ssrc uint32, out *Output) {
+// Blocked says that a packet of the last output could not be sent because the subscriber's
+// queue is full. out may be that output.
+func (s *Subscriber) Blocked(p *OutPacket, out *Output) {
 	for _, d := range s.tracks {
-		if d.ssrc == ssrc || d.cfg.RTXSSRC == ssrc {
+		if d.ssrc == p.SSRC || d.cfg.RTXSSRC == p.SSRC {
+			s.wide.refused(d, p.TransportSeq)
 			d.blocked(out)
 		}
 	}

@@ -36,6 +36,13 @@ func (w *wide) take(payload int, probe bool) uint16 {
 	return n
 }
 
+// refused says that a packet of a track could not be sent under its number.
+func (w *wide) refused(d *DownTrack, number uint16) {
+	if w.est != nil && (w.plain || d.ids[codec.TransportCC] != 0) {
+		w.est.NotSent(number)
+	}
+}
+
 // again says that a packet is sent again under its number.
 func (w *wide) again(number uint16) {
 	if w.est != nil {

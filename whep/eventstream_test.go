@@ -13,6 +13,7 @@ func TestE73_ResumeBehindALostWrite(t *testing.T) {
 	for id, want := range map[string]string{
 		"": "1 2 3", "1": "2 3", "2": "3",
 		"3": "1 2 3", "99": "1 2 3", "x": "1 2 3", // 3 was not given to anybody
+		"2-replaced": "3",
 	} {
 		e := &eventStream{wants: allKinds}
 		first, second := &reader{wake: make(chan struct{}, 1)}, &reader{wake: make(chan struct{}, 1)}
@@ -33,6 +34,11 @@ func TestE73_ResumeBehindALostWrite(t *testing.T) {
 		e.push(inactive, []byte("{}"))
 		if got, _ := given(e, second); got != "4" || second.has != 3 {
 			t.Errorf("behind %q: then %q behind %d", id, got, second.has)
+		}
+		e.detach(second)
+		attach(t, e, first, "4")
+		if got, _ := given(e, first); got != "" {
+			t.Errorf("behind all: %q", got)
 		}
 	}
 }

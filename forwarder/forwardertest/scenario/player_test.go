@@ -109,3 +109,34 @@ func TestLittleIsSentIntoADeadLink(t *testing.T) {
 		t.Errorf("the top layer is back %v after the link is", got)
 	}
 }
+
+// A link that was fast and far away is known to be narrow however much is on its way by then.
+func TestMuchOnItsWay(t *testing.T) {
+	for bitrate, way := range map[int64]time.Duration{20_000_000: 250 * time.Millisecond, 16_000_000: 300 * time.Millisecond, 12_000_000: 400 * time.Millisecond} {
+		s := path("50M 2M", time.Minute, func(c *link.Config) {
+			c.Capacity = []link.Step{{Bitrate: 50_000_000}, {At: 30 * time.Second, Bitrate: 2_000_000}}
+			c.Delay, c.Back = []link.Shift{{Delay: way}}, way
+		})
+		s.Encodings = Encodings()
+		s.Encodings[2].Bitrate = bitrate
+		r := Play(s)
+		if still := r.still(30*time.Second, s.Length); still > 5*time.Second || r.sub.Estimate() > 2_500_000 {
+			t.Errorf("%d Mbit/s, %v away: still for %v, the estimate is %d kbit/s in the end", bitrate/1_000_000, way, still, r.sub.Estimate()/1000)
+		}
+	}
+}
+
+// Where only video has transport-wide numbers the estimate is video's alone: sound is not taken
+// off it again, nor added to what is wanted of it.
+func TestSoundThatIsNotHeardOfIsNotTakenOff(t *testing.T) {
+	for _, capacity := range []int64{280_000, 300_000} {
+		s := path("sound is not heard of", time.Minute, func(c *link.Config) {
+			c.Capacity = []link.Step{{Bitrate: 2_000_000}, {At: 20 * time.Second, Bitrate: capacity}}
+		})
+		both := Rate(s)
+		s.Player.Deaf = true
+		if got := Rate(s); got.Utilisation < both.Utilisation-0.02 {
+			t.Errorf("%d kbit/s: utilisation %.2f, with numbers on sound %.2f", capacity/1000, got.Utilisation, both.Utilisation)
+		}
+	}
+}
