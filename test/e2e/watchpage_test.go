@@ -40,9 +40,10 @@ func TestWatchPageLayers(t *testing.T) {
 	harness.Eventually(t, layersWithin, func() error { return offersLayers(watch) })
 	pick(t, watch, "320 × 180")
 	harness.Eventually(t, startsWithin, func() error { return showsHeight(watch, 180) })
+	harness.Eventually(t, startsWithin, func() error { return plots(watch, "180p") })
 	pick(t, watch, "Automatic")
 	harness.Eventually(t, layersWithin, func() error { return showsHeight(watch, 720) })
-	harness.Eventually(t, startsWithin, func() error { return plots(watch) })
+	harness.Eventually(t, startsWithin, func() error { return plots(watch, "180p", "720p") })
 
 	publish.Call(t, "() => whippet.pc.getSenders().find(s => s.track.kind === 'audio').replaceTrack(null)", nil, nil)
 	for name, page := range map[string]*harness.Page{"watch": watch, "publish": publish} {
@@ -132,11 +133,13 @@ func showsHeight(watch *harness.Page, want int) error {
 	return nil
 }
 
-// plots returns nil if the plot has its lines, each of several points, and three layers.
-func plots(watch *harness.Page) error {
+// plots returns nil if the plot has its lines, each of several points, and bars in the rows of
+// layers: of the last one until now.
+func plots(watch *harness.Page, layers ...string) error {
 	var got struct {
 		Estimate, Sent, Received, Steps int
-		Layers                          []string
+		Rows                            []string // with those that only temporal layers tell apart
+		Last                            string
 	}
 	if err := watch.Try(`() => {
 		const points = name => [...document.querySelectorAll('#plot:not([hidden]) path.curve.' + name)]
@@ -144,16 +147,19 @@ func plots(watch *harness.Page) error {
 		return {
 			estimate: points('estimate'), sent: points('sent'), received: points('received'),
 			steps: document.querySelectorAll('#plot .layers rect.step').length,
-			layers: [...document.querySelectorAll('#plot .layers text')].map(text => text.textContent),
+			rows: [...document.querySelectorAll('#plot .layers text')].map(text => text.textContent),
+			last: document.querySelector('#plot .legend .layer b')?.textContent ?? '',
 		};
 	}`, nil, &got, 5*time.Second); err != nil {
 		return err
 	}
-	named := func(size string) bool {
-		return slices.ContainsFunc(got.Layers, func(l string) bool { return strings.HasPrefix(l, size) })
+	for _, layer := range layers {
+		if !slices.ContainsFunc(got.Rows, func(row string) bool { return strings.HasPrefix(row, layer) }) {
+			return fmt.Errorf("the plot has %+v, want a row of %s", got, layer)
+		}
 	}
-	if min(got.Estimate, got.Sent, got.Received) < 3 || got.Steps < 3 || !named("720p") || !named("180p") {
-		return fmt.Errorf("the plot has %+v, want three points of each line, and 720p, 180p and 720p again", got)
+	if min(got.Estimate, got.Sent, got.Received) < 3 || got.Steps < len(layers) || got.Last != layers[len(layers)-1] {
+		return fmt.Errorf("the plot has %+v, want three points of each line and bars of %q", got, layers)
 	}
 	return nil
 }
