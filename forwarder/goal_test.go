@@ -122,19 +122,20 @@ func TestParameterSetsAreSuppliedAtTheBeginningOfAKeyframe(t *testing.T) {
 	}
 }
 
-// TestASqueezedTrackGoesOnAtTheNextKeyframe of what it is on, once the network's queue is shorter: not at
-// the one it had.
+// TestASqueezedTrackGoesOnAtTheNextKeyframe where its target is a lower layer of what it is on, once the
+// network's queue is shorter: not at the one it had.
 func TestASqueezedTrackGoesOnAtTheNextKeyframe(t *testing.T) {
 	now := time.Unix(1000, 0).Add(2 * historyAge)
-	e, goal, pub := filled(codec.VP8, 100, 101, 102), newEncoding(), &Publisher{}
-	pub.best[codec.Video].Store(goal)
+	e, pub := filled(codec.VP8, 100, 101, 102), &Publisher{}
+	pub.best[codec.Video].Store(e)
+	e.status.Store(&[]LayerStatus{{}, {Spatial: 1}})
 	had := &Keyframe{Index: 3, early: 3, Seq: 100, Start: 100, At: now}
 	e.keyframe.Store(had)
 	d := newDownTrack(SubscriberTrack{
 		Kind: codec.Video, Formats: []SubscriberFormat{{Format: codec.Format{Name: codec.VP8}, PT: 100}},
 	}, rand.New(rand.NewPCG(1, 2)))
 	d.pub, d.encOf, d.goalOf, d.enc, d.state, d.heldAt = pub, pub, pub, e, held, had
-	d.goal = target{enc: goal, squeezed: true}
+	d.goal, d.seg.id = target{enc: e, squeezed: true}, layerOf(1, 0)
 	d.rest = now.Add(time.Second)
 	follow := func(when string, at time.Time, want trackState) *Output {
 		t.Helper()

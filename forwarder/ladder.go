@@ -100,24 +100,21 @@ func (l ladder) topTemporal(r *rung) uint8 {
 	return top
 }
 
-// within returns the rungs that a selection allows a subscriber, who has negotiated the
+// within returns the rungs that a selection leaves a subscriber, who has negotiated the
 // Dependency Descriptor or not: of those it fixes all there are, else the sensible ones.
-// Where it allows none it counts for nothing, since what does not exist any more must not
-// leave a subscriber without a picture.
+// Bounds hold in any case: where nothing is within them, the least there is. A layer it
+// fixes that is not there, or not within them, counts for nothing, since what does not exist
+// any more must not leave a subscriber without a picture.
 func (l *ladders) within(sel *Selection, described bool) ladder {
-	all, sensible := l.all.playable(described).limited(sel), l.sensible
+	all, sensible := l.all.playable(described), l.sensible
+	all = all.noLarger(sel.LimitWidth, sel.LimitHeight).noLarger(sel.MaxWidth, sel.MaxHeight).upTo(sel)
 	if len(all) < len(l.all) {
 		sensible = all.sensible()
 	}
-	if *sel == (Selection{}) {
+	if !sel.names() {
 		return sensible
 	}
-	var some ladder
-	for _, r := range all {
-		if sel.allows(&r) {
-			some = append(some, r)
-		}
-	}
+	some := all.where(sel.is)
 	switch {
 	case some == nil:
 		return sensible
@@ -127,42 +124,67 @@ func (l *ladders) within(sel *Selection, described bool) ladder {
 	return some.sensible()
 }
 
-// limited leaves out what a subscriber may not have, but for the least there is.
-func (l ladder) limited(sel *Selection) ladder {
-	if sel.LimitWidth == 0 && sel.LimitHeight == 0 || len(l) == 0 {
+// noLarger leaves out pictures that are larger, 0 for any size: all but the smallest, where
+// none is so small.
+func (l ladder) noLarger(width, height int) ladder {
+	if width == 0 && height == 0 || len(l) == 0 {
 		return l
 	}
-	var some ladder
-	for _, r := range l {
-		if (sel.LimitWidth == 0 || r.width <= sel.LimitWidth) && (sel.LimitHeight == 0 || r.height <= sel.LimitHeight) {
-			some = append(some, r)
-		}
-	}
+	some := l.where(func(r *rung) bool {
+		return (width == 0 || r.width <= width) && (height == 0 || r.height <= height)
+	})
 	if some == nil {
-		return l[:1]
+		return l.where(func(r *rung) bool { return r.pixels == l[0].pixels })
 	}
 	return some
 }
 
-func (s *Selection) allows(r *rung) bool {
-	spatial, temporal := r.layer.spatial(), r.layer.temporal()
-	over := func(v uint8, most *uint8) bool { return most != nil && v > *most }
-	switch {
-	case s.RID != "" && r.enc.rid != s.RID:
-	case s.Spatial != nil && *s.Spatial != spatial, s.Temporal != nil && *s.Temporal != temporal:
-	case over(spatial, s.MaxSpatial), over(temporal, s.MaxTemporal):
-	case s.MaxWidth > 0 && r.width > s.MaxWidth, s.MaxHeight > 0 && r.height > s.MaxHeight:
-	default:
-		return true
+// upTo leaves out layers above the highest a subscriber wants: all but the least there is,
+// where none is so low.
+func (l ladder) upTo(sel *Selection) ladder {
+	if sel.MaxSpatial == nil && sel.MaxTemporal == nil || len(l) == 0 {
+		return l
 	}
-	return false
+	over := func(v uint8, most *uint8) bool { return most != nil && v > *most }
+	some := l.where(func(r *rung) bool {
+		return !over(r.layer.spatial(), sel.MaxSpatial) && !over(r.layer.temporal(), sel.MaxTemporal)
+	})
+	if some == nil {
+		return l[:1:1]
+	}
+	return some
 }
 
-// exact tells whether the subscriber fixed a layer, whatever its network carries.
+// where returns the rungs for which f is true, nil: there are none.
+func (l ladder) where(f func(*rung) bool) (some ladder) {
+	for i := range l {
+		if f(&l[i]) {
+			some = append(some, l[i])
+		}
+	}
+	return some
+}
+
+// names tells whether the subscriber wants one encoding or layer.
+func (s *Selection) names() bool { return s.RID != "" || s.Spatial != nil || s.Temporal != nil }
+
+// is tells whether the rung is what the subscriber names.
+func (s *Selection) is(r *rung) bool {
+	named := func(v uint8, id *uint8) bool { return id == nil || v == *id }
+	return (s.RID == "" || r.enc.rid == s.RID) && named(r.layer.spatial(), s.Spatial) && named(r.layer.temporal(), s.Temporal)
+}
+
+// fixed tells whether the subscriber fixed a layer, whatever its network carries.
 func (s *Selection) fixed() bool { return s.Exact || s.Spatial != nil || s.Temporal != nil }
 
-// playable leaves out what a subscriber cannot decode: without the Dependency Descriptor
-// nothing tells it where the frame of an AV1 spatial layer ends.
+// Plays tells whether a subscriber, who has negotiated the Dependency Descriptor or not, can
+// decode a spatial layer of a codec: without it nothing tells where the frame of one of AV1
+// ends.
+func Plays(name codec.Name, spatial uint8, described bool) bool {
+	return described || name != codec.AV1 || spatial == 0
+}
+
+// playable leaves out what a subscriber cannot decode.
 func (l ladder) playable(described bool) ladder {
 	if described || !slices.ContainsFunc(l, needsDescriptor) {
 		return l
@@ -171,7 +193,7 @@ func (l ladder) playable(described bool) ladder {
 }
 
 func needsDescriptor(r rung) bool {
-	return r.enc.format.Name == codec.AV1 && r.layer.spatial() > 0 && r.layer != topLayer
+	return r.layer != topLayer && !Plays(r.enc.format.Name, r.layer.spatial(), false)
 }
 
 // fit returns the best rung that takes at most limit, -1 if none does.

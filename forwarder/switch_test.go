@@ -21,6 +21,7 @@ type pair struct {
 	ts     [2]uint32
 	got    []forwarder.OutPacket // since the last clear
 	wishes int                   // the same
+	more   [2]int                // bytes of each encoding's packets beyond those of a small picture
 }
 
 func newPair(t *testing.T) *pair {
@@ -33,7 +34,7 @@ func newPair(t *testing.T) *pair {
 // send sends a packet of a frame: the first of one begins it, a marker ends it.
 func (c *pair) send(encoding int, key, first, marker bool) {
 	c.t.Helper()
-	frame := vp8Frame(key)
+	frame := append(vp8Frame(key), make([]byte, c.more[encoding])...)
 	frame[7], frame[8] = 0x40, byte(1+encoding)
 	if !first {
 		frame[0] = 0
