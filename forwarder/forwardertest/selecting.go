@@ -17,6 +17,7 @@ type layer struct {
 // selecting is what a subscriber wants and what it got.
 type selecting struct {
 	want forwarder.Selection
+	cap  int64 // of the session, which may hold video back or exclude what is wanted; 0: none
 	last forwarder.Choice
 }
 
@@ -49,6 +50,7 @@ func (s *subscriber) limit() {
 	if w.rnd.IntN(3) > 0 {
 		bitrate = int64(w.opt.Bitrate)/16 + w.rnd.Int64N(int64(w.opt.Bitrate)*3/2)
 	}
+	s.picks.cap = bitrate
 	s.core.SetCap(bitrate)
 }
 
@@ -157,7 +159,7 @@ func (s *subscriber) seenSince(since time.Time) *layer {
 // network's estimate or caps have a say in it. exact tells that no other one will do.
 func (s *subscriber) expected() (want *layer, exact bool) {
 	o, sel := &s.w.opt, &s.picks.want
-	if sel.RID != "" && s.w.pub.named(sel.RID).paused || (o.TransportCC || o.Caps) && !sel.Exact {
+	if sel.RID != "" && s.w.pub.named(sel.RID).paused || s.picks.cap > 0 || o.TransportCC && !sel.Exact {
 		return nil, false
 	}
 	for i := range o.Encodings {
