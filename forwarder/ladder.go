@@ -36,26 +36,50 @@ func newLadders(now time.Time, encodings []*Encoding) *ladders {
 			l = e.appendRungs(now, l)
 		}
 	}
-	slices.SortStableFunc(l, func(a, b rung) int {
-		return cmp.Or(cmp.Compare(a.pixels, b.pixels), cmp.Compare(a.layer.temporal(), b.layer.temporal()), cmp.Compare(a.bitrate, b.bitrate))
-	})
+	slices.SortStableFunc(l, byQuality)
 	return &ladders{l, l.sensible()}
 }
 
-// sensible returns what to choose from by bandwidth. Pictures are left out of the
-// smallest only: a small picture that moves is better than a large one that stutters. No
-// rung takes as much as a better one.
+// byQuality tells which of two rungs is worse, as [cmp.Compare] does.
+func byQuality(a, b rung) int {
+	return cmp.Or(cmp.Compare(a.pixels, b.pixels), cmp.Compare(a.layer.temporal(), b.layer.temporal()), cmp.Compare(a.bitrate, b.bitrate))
+}
+
+// sensible returns what to choose from by bandwidth: of what moves no rung takes as much as
+// a better one.
 func (l ladder) sensible() ladder {
 	if len(l) == 0 {
 		return nil
 	}
+	return l.moving().withoutDominated()
+}
+
+// moving leaves pictures out of the smallest only: a small picture that moves is better than
+// a large one that stutters. What it returns is a copy.
+func (l ladder) moving() ladder {
 	var some ladder
 	for i := range l {
 		if l[i].pixels == l[0].pixels || l[i].layer.temporal() == l.topTemporal(&l[i]) {
 			some = append(some, l[i])
 		}
 	}
-	return some.withoutDominated()
+	return some
+}
+
+// standing returns the rungs of within with that of e's layer, which a subscriber is on, where
+// only that something better takes no more at the moment leaves it out: in the next it may, as
+// when a picture stands still and moves again.
+func (l *ladders) standing(some ladder, e *Encoding, layer layerID, sel *Selection, described bool) ladder {
+	if e == nil || sel.fixed() || some.find(e, layer) >= 0 {
+		return some
+	}
+	may := l.all.playable(described).limited(sel).moving()
+	i := may.find(e, layer)
+	if i < 0 || !sel.allows(&may[i]) {
+		return some
+	}
+	at, _ := slices.BinarySearchFunc(some, may[i], byQuality)
+	return slices.Insert(slices.Clip(some), at, may[i]) // some is everybody's
 }
 
 // withoutDominated leaves out what takes as much as something better, as far as that is known.

@@ -44,7 +44,7 @@ type Choice struct {
 func (s *Subscriber) Select(sel Selection) {
 	if d := s.Track(codec.Video); d != nil {
 		d.selection = sel
-		s.alloc.next = time.Time{}
+		s.alloc.next, s.alloc.pixels = time.Time{}, 0
 	}
 }
 
@@ -95,6 +95,7 @@ func (s *Subscriber) allocate(now time.Time) {
 	var l ladder
 	if all := s.pub.ladders.Load(); all != nil {
 		l = all.within(&d.selection, described)
+		l = all.standing(l, s.alloc.enc, s.alloc.layer, &d.selection, described)
 	}
 	if len(l) == 0 {
 		d.aim(target{enc: best, layer: topLayer, paused: s.alloc.paused}, s.pub)
