@@ -20,6 +20,7 @@ type allocator struct {
 	paused  bool
 	enc     *Encoding // the current rung's
 	layer   layerID
+	pixels  int // the current rung's; 0: unknown, or no bound for the next
 }
 
 // A spell is for how long something has held on end. The zero spell: it does not hold.
@@ -56,17 +57,13 @@ const (
 // choose returns the rung to send, -1 for none, and what would be needed for the best
 // one, 0 if that is sent. l must not be empty.
 func (a *allocator) choose(now time.Time, l ladder, fixed bool, b budget) (i int, want int64) {
-	limit := b.limit
 	i = l.find(a.enc, a.layer)
 	switch {
 	case fixed:
 		i = len(l) - 1
 		a.paused = false
 	case i < 0:
-		if limit == noLimit && l[len(l)-1].bitrate > 0 {
-			limit = firstEstimate
-		}
-		i = max(l.fit(limit), 0)
+		i = a.begin(l, b.limit)
 		a.low, a.high = spell{}, spell{}
 	case !a.trying(now, b):
 		i = a.move(now, l, i, b)
@@ -77,7 +74,7 @@ func (a *allocator) choose(now time.Time, l ladder, fixed bool, b budget) (i int
 	if b.blind && !fixed {
 		i = a.try(now, l, i)
 	}
-	a.enc, a.layer = l[i].enc, l[i].layer
+	a.enc, a.layer, a.pixels = l[i].enc, l[i].layer, l[i].pixels
 	switch {
 	case a.paused:
 		return -1, l[0].cost()
@@ -85,6 +82,19 @@ func (a *allocator) choose(now time.Time, l ladder, fixed bool, b budget) (i int
 		return i, l[len(l)-1].cost()
 	}
 	return i, 0
+}
+
+// begin returns the rung that fits at first, or where the current one is none any more: then
+// one with no more pixels, since something better must fit for a while.
+func (a *allocator) begin(l ladder, limit int64) int {
+	if limit == noLimit && l[len(l)-1].bitrate > 0 {
+		limit = firstEstimate
+	}
+	i := max(l.fit(limit), 0)
+	for i > 0 && a.pixels > 0 && l[i].pixels > a.pixels {
+		i--
+	}
+	return i
 }
 
 // move steps from rung i to the one that fits.
@@ -194,5 +204,5 @@ func (a *allocator) squeeze(now time.Time, target int64, b budget) bool {
 
 // forget lets go of what the last publisher sent.
 func (a *allocator) forget() {
-	a.enc, a.low, a.high, a.next = nil, spell{}, spell{}, time.Time{}
+	a.enc, a.pixels, a.low, a.high, a.next = nil, 0, spell{}, spell{}, time.Time{}
 }

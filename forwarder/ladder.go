@@ -36,26 +36,50 @@ func newLadders(now time.Time, encodings []*Encoding) *ladders {
 			l = e.appendRungs(now, l)
 		}
 	}
-	slices.SortStableFunc(l, func(a, b rung) int {
-		return cmp.Or(cmp.Compare(a.pixels, b.pixels), cmp.Compare(a.layer.temporal(), b.layer.temporal()), cmp.Compare(a.bitrate, b.bitrate))
-	})
+	slices.SortStableFunc(l, byQuality)
 	return &ladders{l, l.sensible()}
 }
 
-// sensible returns what to choose from by bandwidth. Pictures are left out of the
-// smallest only: a small picture that moves is better than a large one that stutters. No
-// rung takes as much as a better one.
+// byQuality tells which of two rungs is worse, as [cmp.Compare] does.
+func byQuality(a, b rung) int {
+	return cmp.Or(cmp.Compare(a.pixels, b.pixels), cmp.Compare(a.layer.temporal(), b.layer.temporal()), cmp.Compare(a.bitrate, b.bitrate))
+}
+
+// sensible returns what to choose from by bandwidth: of what moves no rung takes as much as
+// a better one.
 func (l ladder) sensible() ladder {
 	if len(l) == 0 {
 		return nil
 	}
+	return l.moving().withoutDominated()
+}
+
+// moving leaves pictures out of the smallest only: a small picture that moves is better than
+// a large one that stutters. What it returns is a copy.
+func (l ladder) moving() ladder {
 	var some ladder
 	for i := range l {
 		if l[i].pixels == l[0].pixels || l[i].layer.temporal() == l.topTemporal(&l[i]) {
 			some = append(some, l[i])
 		}
 	}
-	return some.withoutDominated()
+	return some
+}
+
+// standing returns the rungs of within with that of e's layer, which a subscriber is on, where
+// only that something better takes no more at the moment leaves it out: in the next it may, as
+// when a picture stands still and moves again.
+func (l *ladders) standing(some ladder, e *Encoding, layer layerID, sel *Selection, described bool) ladder {
+	if e == nil || sel.fixed() || some.find(e, layer) >= 0 {
+		return some
+	}
+	may := l.bounded(sel, described).moving()
+	i := may.find(e, layer)
+	if i < 0 || sel.names() && !sel.is(&may[i]) {
+		return some
+	}
+	at, _ := slices.BinarySearchFunc(some, may[i], byQuality)
+	return slices.Insert(slices.Clip(some), at, may[i]) // some is everybody's
 }
 
 // withoutDominated leaves out what takes as much as something better, as far as that is known.
@@ -126,8 +150,7 @@ func (l ladder) topTemporal(r *rung) uint8 {
 // fixes that is not there, or not within them, counts for nothing, since what does not exist
 // any more must not leave a subscriber without a picture.
 func (l *ladders) within(sel *Selection, described bool) ladder {
-	all, sensible := l.all.playable(described), l.sensible
-	all = all.noLarger(sel.LimitWidth, sel.LimitHeight).noLarger(sel.MaxWidth, sel.MaxHeight).upTo(sel)
+	all, sensible := l.bounded(sel, described), l.sensible
 	if len(all) < len(l.all) {
 		sensible = all.sensible()
 	}
@@ -142,6 +165,11 @@ func (l *ladders) within(sel *Selection, described bool) ladder {
 		return some
 	}
 	return some.sensible()
+}
+
+// bounded returns the rungs that a subscriber can decode and that are within a selection's bounds.
+func (l *ladders) bounded(sel *Selection, described bool) ladder {
+	return l.all.playable(described).noLarger(sel.LimitWidth, sel.LimitHeight).noLarger(sel.MaxWidth, sel.MaxHeight).upTo(sel)
 }
 
 // noLarger leaves out pictures that are larger, 0 for any size: all but the smallest, where

@@ -10,7 +10,7 @@ func (s *Subscriber) within(all *ladders, d *DownTrack, described bool) (l ladde
 	if s.cap > 0 {
 		all = all.capped(max(s.cap-s.sound(), 0), &s.alloc)
 	}
-	l = all.within(sel, described)
+	l = all.standing(all.within(sel, described), s.alloc.enc, s.alloc.layer, sel, described)
 	fixed = sel.fixed() && len(l) > 0 && sel.is(&l[0])
 	if fixed && s.cap > 0 && l[0].cost() > s.cap {
 		fixed = false // not even the least may be sent

@@ -45,7 +45,7 @@ type Choice struct {
 func (s *Subscriber) Select(sel Selection) {
 	if d := s.Track(codec.Video); d != nil {
 		d.selection = sel
-		s.alloc.next = time.Time{}
+		s.alloc.next, s.alloc.pixels = time.Time{}, 0
 	}
 }
 
