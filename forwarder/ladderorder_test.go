@@ -47,38 +47,46 @@ func TestTheOrderOfALadder(t *testing.T) {
 	}{
 		"pixels": {
 			[]*Encoding{sized(now, "0", 1280, 720, rate(900)), sized(now, "2", 320, 180, rate(100)), sized(now, "1", 640, 360, rate(400))},
-			[]string{"20", "10", "00"}, []string{"20", "10", "00"},
+			[]string{"20", "10", "00"},
+			[]string{"20", "10", "00"},
 		},
 		"the same size": {
 			[]*Encoding{sized(now, "a", 640, 360, rate(900)), sized(now, "b", 640, 360, rate(100))},
-			[]string{"b0", "a0"}, []string{"b0", "a0"},
+			[]string{"b0", "a0"},
+			[]string{"b0", "a0"},
 		},
 		"pictures a second before bitrate": {
 			[]*Encoding{sized(now, "a", 640, 360, rate(900)), sized(now, "b", 640, 360, rate(100), LayerStatus{Temporal: 1, Bitrate: 200})},
-			[]string{"b0", "a0", "b1"}, []string{"b0", "b1"},
+			[]string{"b0", "a0", "b1"},
+			[]string{"b0", "b1"},
 		},
 		"unknown sizes": {
 			[]*Encoding{sized(now, "a", 0, 0, rate(900)), sized(now, "b", 0, 0, rate(100)), sized(now, "c", 320, 180, rate(1000))},
-			[]string{"b0", "a0", "c0"}, []string{"b0", "a0", "c0"},
+			[]string{"b0", "a0", "c0"},
+			[]string{"b0", "a0", "c0"},
 		},
 		"fewer pictures of the smallest only": {
 			[]*Encoding{
 				sized(now, "q", 320, 180, rate(50), LayerStatus{Temporal: 1, Bitrate: 100}),
 				sized(now, "f", 640, 360, rate(200), LayerStatus{Temporal: 1, Bitrate: 400}),
 			},
-			[]string{"q0", "q1", "f0", "f1"}, []string{"q0", "q1", "f1"},
+			[]string{"q0", "q1", "f0", "f1"},
+			[]string{"q0", "q1", "f1"},
 		},
 		"better and no more": {
 			[]*Encoding{sized(now, "q", 320, 180, rate(400)), sized(now, "h", 640, 360, rate(400)), sized(now, "f", 1280, 720, rate(900))},
-			[]string{"q0", "h0", "f0"}, []string{"h0", "f0"},
+			[]string{"q0", "h0", "f0"},
+			[]string{"h0", "f0"},
 		},
 		"what is not known yet takes neither more nor less": {
 			[]*Encoding{sized(now, "q", 320, 180, rate(100)), sized(now, "h", 640, 360), sized(now, "f", 1280, 720, rate(100)), sized(now, "x", 1920, 1080)},
-			[]string{"q0", "h", "f0", "x"}, []string{"h", "f0", "x"},
+			[]string{"q0", "h", "f0", "x"},
+			[]string{"h", "f0", "x"},
 		},
 		"layers that pause": {
 			[]*Encoding{sized(now, "q", 320, 180, rate(50), LayerStatus{Temporal: 1})},
-			[]string{"q0"}, []string{"q0"},
+			[]string{"q0"},
+			[]string{"q0"},
 		},
 		"none": {},
 	} {
