@@ -262,7 +262,7 @@ func (d *DownTrack) judgeLate(p *Packet) verdict {
 	}
 	for i := uint64(1); i <= lateFrame; i++ {
 		for _, q := range [2]*Packet{d.enc.hist.BySeq(p.Seq - i), d.enc.hist.BySeq(p.Seq + i)} {
-			if q == nil || len(q.Payload) == 0 || q.Timestamp != p.Timestamp || q.Layering.Spatial != p.Layering.Spatial {
+			if q == nil || !p.ofFrame(q) {
 				continue
 			}
 			if s.wasCut(q.Seq) {

@@ -33,6 +33,19 @@ const (
 // whole is how long the payload was when it left the publisher, bytes.
 func (p *Packet) whole() int { return max(len(p.Payload), int(p.Left)) }
 
+// ofFrame tells whether p and q are of one layer frame. Where both have frame numbers these
+// tell: of a late packet whose structure is forgotten the layer is not known.
+func (p *Packet) ofFrame(q *Packet) bool {
+	a, b := &p.Layering, &q.Layering
+	if len(q.Payload) == 0 || p.Timestamp != q.Timestamp {
+		return false
+	}
+	if a.Flags&b.Flags&codec.HasFrameNumber != 0 {
+		return a.FrameNumber == b.FrameNumber
+	}
+	return a.Spatial == b.Spatial
+}
+
 // size is the memory p takes in a history.
 func (p *Packet) size() int64 {
 	n := packetBytes + len(p.Payload)

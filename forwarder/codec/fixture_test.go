@@ -195,6 +195,9 @@ func TestFixtureSPS(t *testing.T) {
 	}
 	h264("h264", codec.H264SPS{Profile: 100, Level: 10, Width: 162, Height: 98, HasReorder: true, MaxBuffering: 3})
 	h264("h264-opengop", codec.H264SPS{Profile: 100, Level: 10, Width: 160, Height: 96, HasReorder: true, MaxReorder: 2, MaxBuffering: 4})
+	// Chromium's encoder.
+	h264("h264-chromium-l1t2", codec.H264SPS{Profile: 66, Constraints: 0xc0, Level: 12, Width: 160, Height: 90, HasReorder: true, MaxBuffering: 1})
+	h264("h264-chromium-l1t3", codec.H264SPS{Profile: 66, Constraints: 0xc0, Level: 12, Width: 160, Height: 90, HasReorder: true, MaxBuffering: 2})
 	h265("h265", codec.H265SPS{Profile: 1, Level: 30, Width: 162, Height: 98, Layers: 1, MaxBuffering: 4})
 	h265("h265-cra", codec.H265SPS{Profile: 1, Level: 30, Width: 160, Height: 96, Layers: 1, MaxReorder: 2, MaxBuffering: 5})
 }

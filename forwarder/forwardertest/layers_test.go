@@ -93,7 +93,7 @@ func TestSwitches(t *testing.T) {
 // TestSeedsOfSweeps plays what sweeps found faults with.
 func TestSeedsOfSweeps(t *testing.T) {
 	for name, seeds := range map[string][]uint64{
-		"av1 mixed": {54, 507, 527, 615, 1289}, "h264": {607, 873}, "vp9 described": {748},
+		"av1 mixed": {54, 507, 527, 615, 1289}, "av1 full": {25}, "h264": {607, 873}, "vp9 described": {748},
 	} {
 		for _, seed := range seeds {
 			o := rough(layered()[name])
