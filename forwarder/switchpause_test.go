@@ -17,7 +17,7 @@ func interrupted(t *testing.T, how string) *pair {
 		c.pass(3*time.Second, 0, 1)
 		c.s.SetCap(0)
 	} else {
-		c.s.Blocked(2, &forwarder.Output{})
+		c.s.Blocked(&forwarder.OutPacket{SSRC: 2}, &forwarder.Output{})
 	}
 	c.clear()
 	return c
@@ -45,7 +45,7 @@ func TestAfterAnInterruptionNothingOfThePast(t *testing.T) {
 // still follow.
 func TestAnInterruptionEndsWithWhatIsLess(t *testing.T) {
 	c := began(t, "0")
-	c.s.Blocked(2, &forwarder.Output{})
+	c.s.Blocked(&forwarder.OutPacket{SSRC: 2}, &forwarder.Output{})
 	c.choose("1")
 	c.pass(100*time.Millisecond, 0, 1)
 	c.want("before a keyframe", 0, 0)
