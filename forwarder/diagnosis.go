@@ -88,14 +88,17 @@ type diagnosis struct {
 // Diagnose returns what is wrong with the publisher's media now, the gravest first, at
 // most one finding of each code. Call it about once a second: it looks at a bounded
 // number of the packets that came since it looked last, and no more than each second.
-// It may wish for keyframes, to learn whether requests are ignored.
+// It may wish for keyframes, to learn whether requests are ignored. Of a publisher that comes
+// over a link it is what the origin found.
 // While nothing changes it returns the same slice, which must not be changed. After End
 // there are none.
 func (p *Publisher) Diagnose(now time.Time) []Finding {
 	d := &p.diagnosis
 	switch {
-	case p.Ended(), p.cfg.Relayed: // the origin says what is wrong
+	case p.Ended():
 		return nil
+	case p.cfg.Relayed: // the origin says what is wrong
+		return p.diagnosed(now)
 	case now.Before(d.next):
 		return d.found
 	}
@@ -115,6 +118,7 @@ func (p *Publisher) Diagnose(now time.Time) []Finding {
 	}
 	if changed {
 		d.collect()
+		p.found.Store(newFoundList(d.found))
 	}
 	return d.found
 }

@@ -77,8 +77,9 @@ func (d *DownTrack) wantedEncoding() *Encoding {
 
 // hold stops at the end of a frame while the target is paused, at once while it is squeezed:
 // what is left of a large picture would fill the queue before the target's keyframe. A pause
-// ends at a keyframe; a squeezed track goes on as soon as it can reach its target. It tells
-// whether the track stays where it is.
+// ends at a keyframe; a squeezed track goes on as soon as it can reach its target. A track that
+// sends nothing does not begin while its target is paused. It tells whether the track stays
+// where it is.
 func (d *DownTrack) hold(now time.Time) bool {
 	still := d.goal.paused || d.goal.squeezed && !d.reached()
 	switch {
@@ -93,7 +94,7 @@ func (d *DownTrack) hold(now time.Time) bool {
 			d.seg.keyframe = nil // young enough to begin with
 		}
 	}
-	return d.state == held && d.goal.paused
+	return d.goal.paused && (d.state == held || d.state == idle)
 }
 
 // reached tells whether the track is on its target, as far as that exists.

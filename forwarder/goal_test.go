@@ -157,3 +157,19 @@ func TestASqueezedTrackGoesOnAtTheNextKeyframe(t *testing.T) {
 		t.Errorf("at %d, %d keyframes", d.pos, d.counts.Keyframes)
 	}
 }
+
+// TestAPauseLastsWhileNoLadderIsKnown of the publisher: its best encoding is known a moment before.
+func TestAPauseLastsWhileNoLadderIsKnown(t *testing.T) {
+	for _, paused := range []bool{true, false} {
+		s := NewSubscriber(SubscriberConfig{Tracks: []SubscriberTrack{{Kind: codec.Video}}})
+		s.pub = &Publisher{}
+		best := newEncoding()
+		s.pub.best[codec.Video].Store(best)
+		s.SetCap(1)
+		s.alloc.paused = paused
+		s.allocate(time.Unix(100, 0))
+		if goal := s.tracks[0].goal; goal.paused != paused || goal.enc != best || !s.alloc.next.IsZero() {
+			t.Errorf("paused %v: goal %+v, looks again at %v", paused, goal, s.alloc.next)
+		}
+	}
+}

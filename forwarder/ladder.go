@@ -12,9 +12,10 @@ import (
 type rung struct {
 	enc     *Encoding
 	layer   layerID
-	bitrate int64 // of what a receiver gets, in bits per second of payload
+	bitrate int64 // of what a receiver gets, in bits per second of payload; 0: nothing is known yet
 	usual   int64 // the same over a longer time
 	most    int64 // the same where it was highest of late
+	begins  bool  // its first keyframe is all there was, or most: it seems larger than it is
 	pixels  int   // 0: unknown
 	width   int
 	height  int
@@ -32,7 +33,7 @@ func newLadders(now time.Time, encodings []*Encoding) *ladders {
 	var l ladder
 	for _, e := range encodings {
 		if e.Active(now) && e.decodable() {
-			l = e.appendRungs(l)
+			l = e.appendRungs(now, l)
 		}
 	}
 	slices.SortStableFunc(l, func(a, b rung) int {
@@ -57,28 +58,36 @@ func (l ladder) sensible() ladder {
 	return some.withoutDominated()
 }
 
-// withoutDominated leaves out what takes as much as something better.
+// withoutDominated leaves out what takes as much as something better, as far as that is known.
 func (l ladder) withoutDominated() ladder {
-	kept := len(l) - 1
-	for i := len(l) - 2; i >= 0; i-- {
-		if l[i].bitrate < l[kept].bitrate {
+	kept, least := len(l), int64(noLimit)
+	for i := len(l) - 1; i >= 0; i-- {
+		if rate := l[i].bitrate; rate < least {
 			kept--
 			l[kept] = l[i]
+			if rate > 0 {
+				least = rate
+			}
 		}
 	}
 	return l[kept:]
 }
 
-func (e *Encoding) appendRungs(l ladder) ladder {
+// newRung makes one of a layer that takes the same all the time.
+func newRung(e *Encoding, l layerID, bitrate int64, width, height int) rung {
+	return rung{enc: e, layer: l, bitrate: bitrate, usual: bitrate, most: bitrate, pixels: width * height, width: width, height: height}
+}
+
+// appendRungs appends the encoding's. Only its writer may call it.
+func (e *Encoding) appendRungs(now time.Time, l ladder) ladder {
 	all := e.Layers()
 	if len(all) == 0 {
-		w, h := e.Size()
-		return append(l, rung{e, topLayer, e.Bitrate(), e.Bitrate(), e.Bitrate(), w * h, w, h})
+		return append(l, e.whole(now))
 	}
 	lately := e.lately.Load()
 	for _, s := range all {
 		if s.Bitrate > 0 {
-			r := rung{e, layerOf(s.Spatial, s.Temporal), s.Bitrate, s.Bitrate, s.Bitrate, s.Width * s.Height, s.Width, s.Height}
+			r := newRung(e, layerOf(s.Spatial, s.Temporal), s.Bitrate, s.Width, s.Height)
 			if lately != nil {
 				of := lately[r.layer]
 				r.usual, r.most = cmp.Or(of.usual, r.usual), cmp.Or(of.most, r.most)
@@ -87,6 +96,17 @@ func (e *Encoding) appendRungs(l ladder) ladder {
 		}
 	}
 	return l
+}
+
+// whole is all of an encoding whose layers are not known yet.
+func (e *Encoding) whole(now time.Time) rung {
+	w, h := e.Size()
+	if e.Bitrate() > 0 {
+		return newRung(e, topLayer, e.Bitrate(), w, h)
+	}
+	r := newRung(e, topLayer, e.rate.soFar(now), w, h)
+	r.begins = true
+	return r
 }
 
 // topTemporal is the highest temporal layer there is of r's encoding and spatial layer.
@@ -196,11 +216,12 @@ func needsDescriptor(r rung) bool {
 	return r.layer != topLayer && !Plays(r.enc.format.Name, r.layer.spatial(), false)
 }
 
-// fit returns the best rung that takes at most limit, -1 if none does.
+// fit returns the best rung that takes at most limit, -1 if none does. What it takes is not
+// known yet: it fits where nothing is known of the network either.
 func (l ladder) fit(limit int64) int {
 	best := -1
 	for i := range l {
-		if l[i].cost() <= limit {
+		if l[i].bitrate > 0 && l[i].cost() <= limit || limit == noLimit {
 			best = i
 		}
 	}
@@ -211,7 +232,7 @@ func (l ladder) fit(limit int64) int {
 func (l ladder) ample(limit int64) int {
 	best := -1
 	for i := range l {
-		if onWire(l[i].most) <= limit {
+		if l[i].bitrate > 0 && onWire(l[i].most) <= limit {
 			best = i
 		}
 	}
@@ -229,9 +250,16 @@ func (r *rung) cost() int64 { return onWire(r.bitrate) }
 // onWire is what a bitrate of payload takes of a network.
 func onWire(bitrate int64) int64 { return bitrate + bitrate/videoOverhead }
 
-// find returns where an encoding's layer stands, -1 if nowhere.
+// find returns where an encoding's layer stands, -1 if nowhere. All of an encoding is its best
+// rung once its layers are known.
 func (l ladder) find(e *Encoding, layer layerID) int {
-	return slices.IndexFunc(l, func(r rung) bool { return r.enc == e && r.layer == layer })
+	found := -1
+	for i := range l {
+		if l[i].enc == e && (l[i].layer == layer || layer == topLayer) {
+			found = i
+		}
+	}
+	return found
 }
 
 // climb renews the ladders of video.

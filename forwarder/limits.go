@@ -96,6 +96,10 @@ const (
 	// rateWindow is what a bitrate is measured over, at least.
 	rateWindow = 500 * time.Millisecond
 
+	// rateLeast is after how long a bitrate is guessed before the first window has ended: the
+	// first keyframe has come by then, and makes it seem larger rather than smaller.
+	rateLeast = 100 * time.Millisecond
+
 	// What a keyframe takes beyond what a layer's windows of rateWindow brought before is shared
 	// out over about keyframeWindows of them: four seconds, so that one that was asked for makes
 	// no layer seem larger, and keyframes that come each few seconds count in full.
@@ -295,6 +299,17 @@ const (
 	stubBytes      = 24
 	wantStep       = 100 * time.Millisecond
 	asleepInterval = 500 * time.Millisecond
+
+	// Of the findings of a publisher that comes over a link maxFindings are taken, twice
+	// as many as there are, with codes of maxFindingCode bytes and texts of maxFindingText: one
+	// fits a packet. They are told findingSpacing apart, all again each findingInterval.
+	// maxAudience subscribers are believed: sums of them stay far from any end of numbers.
+	maxFindings     = 32
+	maxFindingCode  = 40
+	maxFindingText  = 1000
+	findingSpacing  = 10 * time.Millisecond
+	findingInterval = time.Second
+	maxAudience     = 1_000_000_000
 
 	// maxBegun encodings' names are remembered, for none to be given twice: a publisher
 	// that begins a new one each second has them for a quarter of an hour.

@@ -47,13 +47,17 @@ type PublisherConfig struct {
 	MaxREMB  int64             // bits per second told to publishers that know only REMB; 0: 20 Mbit/s
 	Budget   *Budget           // of all histories; nil: endless
 	Relayed  bool              // the packets come over a link, see Description
+
+	// Audience is how many subscribers the stream has on this node and those below it, kept
+	// up to date by others; nil: none.
+	Audience *atomic.Int64
 }
 
 const defaultREMB = 20_000_000
 
 // A Publisher is one publisher session. It sorts packets to encodings, reports
 // reception, asks for lost packets and for keyframes. It is not safe for
-// concurrent use but for Best, Encodings and Ended.
+// concurrent use but for Best, Encodings, Ended, Findings and Audience.
 type Publisher struct {
 	cfg    PublisherConfig
 	tracks []*upTrack
@@ -71,6 +75,10 @@ type Publisher struct {
 	all     [codec.Video + 1]atomic.Pointer[[]*Encoding]
 	ladders atomic.Pointer[ladders] // of video
 	ended   atomic.Bool
+
+	found    atomic.Pointer[foundList]    // nil: nothing is wrong
+	audience atomic.Pointer[audienceTold] // nil: the origin has not said it
+	coming   findingsComing
 
 	nextChoice                         [codec.Video + 1]time.Time
 	nextReport, nextREMB, nextFeedback time.Time

@@ -101,12 +101,12 @@ func (s *Subscriber) allocate(now time.Time) {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
-	s.alloc.next = now.Add(allocateInterval)
 	l, fixed := s.within(s.pub.ladders.Load(), d, described)
 	if len(l) == 0 {
-		d.aim(target{enc: best, layer: topLayer}, s.pub)
+		d.aim(target{enc: best, layer: topLayer, paused: s.alloc.paused}, s.pub)
 		return
 	}
+	s.alloc.next = now.Add(allocateInterval)
 	b := s.budget(d)
 	i, want := s.alloc.choose(now, l, fixed, b)
 	s.want(want)

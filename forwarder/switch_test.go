@@ -87,7 +87,11 @@ func (c *pair) clear() { c.got, c.wishes = nil, 0 }
 func (c *pair) on() int {
 	for i := len(c.got) - 1; i >= 0; i-- {
 		if p := c.got[i].Packet; len(p.Payload) > 8 {
-			return map[bool]int{true: 0, false: 1}[p == c.p.Encodings(codec.Video)[0].History().BySeq(p.Seq)]
+			for _, e := range c.p.Encodings(codec.Video) {
+				if p == e.History().BySeq(p.Seq) {
+					return int(e.RID()[0] - '0')
+				}
+			}
 		}
 	}
 	return -1

@@ -45,7 +45,9 @@ type Tap struct {
 	probeAt  time.Time
 	reportAt time.Time
 	tellAt   time.Time // of the encodings that are not sent
-	goodbyes []uint32  // encodings that have ended and all of which was sent
+	telling  findingsTold
+	below    int      // subscribers at the far end and below it
+	goodbyes []uint32 // encodings that have ended and all of which was sent
 	counts   TapCounts
 	pulled   bool
 	silent   bool // the far end has said nothing for linkSilence
@@ -91,6 +93,7 @@ func (t *Tap) Pull(now time.Time, out *Output) {
 	t.retire()
 	t.report(now, out)
 	t.tell(now, out)
+	t.tellFindings(now, out)
 }
 
 // follow begins with the encodings that are new.

@@ -21,6 +21,8 @@ func (t *Tap) HandleRTCP(now time.Time, b []byte, out *Output) {
 				t.sleep(b)
 			} else if b, ok := r.linkMessage(linkLayers); ok {
 				t.wantedLayers(b)
+			} else if b, ok := r.linkMessage(linkAudience); ok {
+				t.audience(b)
 			}
 		case r.is(rtcpPSFB, formatFIR):
 			for b := r.fci(); len(b) > 0; b = b[firBytes:] {
@@ -141,6 +143,7 @@ func (t *Tap) report(now time.Time, out *Output) {
 	t.probeAt = now.Add(linkProbe)
 	out.due(t.probeAt)
 	out.RTCP = appendReceiverReport(out.RTCP, t.ssrc, 0)
+	out.RTCP = appendWhole(out.RTCP, t.ssrc, t.pub.Audience(now), t.pub.found.Load())
 	t.senderReports(now, out)
 	for _, ssrc := range t.goodbyes {
 		out.RTCP = appendHeader(out.RTCP, 1, rtcpBye, 2)

@@ -34,35 +34,38 @@ func (x *tapped) saysAt(at time.Duration, want ...int) {
 	}
 }
 
+// saysWhole is the message that goes with each report.
+const saysWhole = 1000*linkWhole + rtcpApp
+
 // TestWhatATapSays: that it is there, each linkProbe; the publisher's clock each second, of an encoding that is
 // new as soon as it is known; and that one has ended, at once and once.
 func TestWhatATapSays(t *testing.T) {
 	x := newTapped(t, 3)
 	e := x.up.Best(codec.Video)
-	x.saysAt(0, rtcpRR)
+	x.saysAt(0, rtcpRR, saysWhole)
 	x.saysAt(linkProbe - 1)
 	if want := x.now.Add(linkProbe); !x.out.Deadline.Equal(want) {
 		t.Errorf("it speaks next at %v, want %v", x.out.Deadline, want)
 	}
-	x.saysAt(linkProbe, rtcpRR)
+	x.saysAt(linkProbe, rtcpRR, saysWhole)
 	if want := x.now.Add(2 * linkProbe); !x.out.Deadline.Equal(want) {
 		t.Errorf("it speaks next at %v, want %v", x.out.Deadline, want)
 	}
 	e.clock.Store(&clockPoint{at: x.now, timestamp: 5})
-	x.saysAt(2*linkProbe, rtcpRR, rtcpSR) // it is new
-	x.saysAt(3*linkProbe, rtcpRR)
-	x.saysAt(reportInterval, rtcpRR, rtcpSR)
-	x.saysAt(reportInterval+linkProbe, rtcpRR)
+	x.saysAt(2*linkProbe, rtcpRR, saysWhole, rtcpSR) // it is new
+	x.saysAt(3*linkProbe, rtcpRR, saysWhole)
+	x.saysAt(reportInterval, rtcpRR, saysWhole, rtcpSR)
+	x.saysAt(reportInterval+linkProbe, rtcpRR, saysWhole)
 	x.stream(e.id).pos = 0 // nothing was sent
 	x.pub = &Publisher{}
 	x.streams[0].asleep = true
 	x.tellAt = x.now.Add(time.Hour)
-	x.saysAt(2*reportInterval, rtcpRR)
+	x.saysAt(2*reportInterval, rtcpRR, saysWhole)
 	x.streams[0].asleep = false
 	e.end()
-	x.saysAt(2*reportInterval+1, rtcpRR, rtcpBye)
+	x.saysAt(2*reportInterval+1, rtcpRR, saysWhole, rtcpBye)
 	x.saysAt(2*reportInterval + 2)
-	x.saysAt(3*reportInterval, rtcpRR)
+	x.saysAt(3*reportInterval, rtcpRR, saysWhole)
 	if len(x.streams) != 0 {
 		t.Error("it is kept")
 	}
@@ -72,18 +75,18 @@ func TestWhatATapSays(t *testing.T) {
 func TestWhatIsNotSentIsToldOf(t *testing.T) {
 	x := newTapped(t, 3)
 	e, asleep := x.up.Best(codec.Video), 1000*linkAsleep+rtcpApp
-	x.saysAt(0, rtcpRR)
+	x.saysAt(0, rtcpRR, saysWhole)
 	x.sleep([]byte{byte(e.id >> 24), byte(e.id >> 16), byte(e.id >> 8), byte(e.id)})
 	x.saysAt(1, rtcpRR, asleep)
 	x.saysAt(2)
-	x.saysAt(linkProbe, rtcpRR)
-	x.saysAt(1+asleepInterval-1, rtcpRR)
+	x.saysAt(linkProbe, rtcpRR, saysWhole)
+	x.saysAt(1+asleepInterval-1, rtcpRR, saysWhole)
 	if !x.out.Deadline.Equal(x.now.Add(1 + asleepInterval)) {
 		t.Errorf("it tells next at %v", x.out.Deadline)
 	}
 	x.saysAt(1+asleepInterval, rtcpRR, asleep)
 	x.sleep(nil)
-	x.saysAt(1+3*asleepInterval, rtcpRR)
+	x.saysAt(1+3*asleepInterval, rtcpRR, saysWhole)
 }
 
 // TestAnEncodingThatFellAsleepAboveGoesOn: another one takes its place, which is the same to the far end.

@@ -16,13 +16,25 @@ func (p *Publisher) HandleRTCP(now time.Time, b []byte) {
 		case rtcpBye:
 			p.goodbye(r.body[:4*int(r.count)])
 		case rtcpApp:
-			if b, ok := r.linkMessage(linkAsleep); ok {
-				p.asleep(now, b)
-			}
+			p.linkMessage(now, &r)
 		}
 	}
 	if len(r.rest) > 0 || len(b) == 0 {
 		p.counts.Malformed++
+	}
+}
+
+// linkMessage takes what the origin says over a link.
+func (p *Publisher) linkMessage(now time.Time, r *rtcpReader) {
+	if !p.cfg.Relayed {
+		return
+	}
+	if b, ok := r.linkMessage(linkAsleep); ok {
+		p.asleep(now, b)
+	} else if b, ok := r.linkMessage(linkWhole); ok {
+		p.whole(now, b)
+	} else if b, ok := r.linkMessage(linkFinding); ok {
+		p.finding(b)
 	}
 }
 

@@ -85,6 +85,7 @@ func (p *Publisher) wants(now time.Time, c *compound) {
 	p.nextWants = now.Add(linkProbe)
 	p.unwanted = append(p.unwanted[:0], all...)
 	c.begin()
+	c.b = appendAudience(c.b, c.ssrc, p.audienceHere())
 	c.b = appendLinkMessage(c.b, linkUnwanted, c.ssrc, sleeping)
 	for _, ssrc := range all[:sleeping] {
 		c.b = binary.BigEndian.AppendUint32(c.b, ssrc)
@@ -126,7 +127,7 @@ func (p *Publisher) asleep(now time.Time, b []byte) {
 		return
 	}
 	s := p.ssrcs[a.ssrc]
-	if !p.cfg.Relayed || s == nil || s.enc == nil || s.track.Kind != codec.Video {
+	if s == nil || s.enc == nil || s.track.Kind != codec.Video {
 		return
 	}
 	if !s.enc.sleeps {

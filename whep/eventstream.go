@@ -167,6 +167,7 @@ func (e *eventStream) resumeLocked(last uint64) {
 	if i := slices.IndexFunc(e.queue, func(q event) bool { return q.number > last }); i >= 0 {
 		e.sent = i
 	}
+	e.trimLocked()
 }
 
 func (e *eventStream) detach(r *reader) {
@@ -206,6 +207,11 @@ func (e *eventStream) written(r *reader, events int) {
 		return
 	}
 	e.sent += events
+	e.trimLocked()
+}
+
+// trimLocked forgets events that were sent, but for those that are kept.
+func (e *eventStream) trimLocked() {
 	if spare := e.sent - maxKept; spare > 0 {
 		e.queue = append(e.queue[:0], e.queue[spare:]...)
 		clear(e.queue[len(e.queue):cap(e.queue)])

@@ -44,6 +44,9 @@ func (n *Node) snapshot() metrics.Snapshot {
 		if info.Live() {
 			s.Streams++
 		}
+		if info.Relayed {
+			continue // the publisher's node counts them, so that the cluster's sum is right
+		}
 		for _, f := range info.Diagnosis {
 			s.Findings[f.Code]++
 		}

@@ -59,7 +59,7 @@ type StreamCounts struct {
 	Subscribers int
 	Received    forwarder.PublisherCounts
 	Sent        Totals
-	Findings    int // what is wrong with its publisher's media
+	Findings    int // what is wrong with its publisher's media; 0 where that is on another node, which counts it
 }
 
 // An account is what a stream's numbers are added to: its own, or that of all the
@@ -100,12 +100,16 @@ func (r *Registry) StreamCounts() []StreamCounts {
 	r.mu.Lock()
 	for _, s := range r.streams {
 		info := s.infoLocked()
+		findings := len(info.Diagnosis)
+		if info.Relayed {
+			findings = 0
+		}
 		if !s.apart {
 			others.Subscribers += info.Subscribers
-			others.Findings += len(info.Diagnosis)
+			others.Findings += findings
 			continue
 		}
-		list = append(list, StreamCounts{Name: s.name, Subscribers: info.Subscribers, Findings: len(info.Diagnosis)})
+		list = append(list, StreamCounts{Name: s.name, Subscribers: info.Subscribers, Findings: findings})
 		accounts = append(accounts, s.account)
 	}
 	r.mu.Unlock()

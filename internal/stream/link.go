@@ -63,6 +63,21 @@ func (r *Registry) feed(name string, relayed bool, sink Sink, id uint64, held []
 	return sub, d, nil
 }
 
+// hear counts the subscribers that the far end of a link says it has. Only the shard calls it.
+func (s *Subscription) hear() {
+	if s.tap != nil {
+		s.counted(s.tap.Audience())
+	}
+}
+
+// counted sets how many subscribers of a link's far end are counted.
+func (s *Subscription) counted(n int) {
+	if n != s.below {
+		s.stream.audience.Add(int64(n - s.below))
+		s.below = n
+	}
+}
+
 // misfit is why a subscriber or a link that cannot go on is closed.
 func (s *Subscription) misfit() error {
 	if s.tap != nil {

@@ -85,8 +85,7 @@ type Publication struct {
 
 	due deadline[*Publication] // when it is to be told something; reporter.mu
 
-	found atomic.Pointer[[]forwarder.Finding] // see Diagnosis
-	told  []string                            // codes that were logged; reporter.running
+	told []string // codes that were logged; reporter.running
 
 	mu    sync.Mutex // guards up's steps and the fields below; never held across a write
 	up    *forwarder.Publisher
@@ -100,7 +99,7 @@ type Publication struct {
 // from its first keyframe on. It returns nil if the claim was lost meanwhile.
 // The Source must then be closed by its owner.
 func (c *Claim) Start(src Source, cfg forwarder.PublisherConfig) *Publication {
-	cfg.Budget = c.stream.reg.budget
+	cfg.Budget, cfg.Audience = c.stream.reg.budget, &c.stream.audience
 	p := &Publication{
 		stream: c.stream, src: src, relayed: c.relayed, number: c.stream.reg.publications.Add(1), up: forwarder.NewPublisher(cfg),
 	}

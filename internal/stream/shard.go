@@ -167,6 +167,7 @@ func (s *shard) handle(m *message) {
 		if sub.joined {
 			s.out.Reset()
 			sub.core.HandleRTCP(m.at, m.data, &s.out)
+			sub.hear()
 			s.emit(sub)
 			s.serve(sub)
 		}
@@ -193,6 +194,7 @@ func (s *shard) leave(sub *Subscription) {
 		return
 	}
 	sub.joined = false
+	sub.counted(0)
 	s.closeCounts(sub)
 	m := sub.member
 	if i := slices.Index(m.subs, sub); i >= 0 {

@@ -17,6 +17,9 @@ type stream struct {
 
 	share share // of Caps.Stream, or of Settings.MaxBitrate
 
+	// audience is how many subscribers there are on this node, and on those that it feeds and below.
+	audience atomic.Int64
+
 	// own are the stream's settings; nil: it had none so far.
 	own atomic.Pointer[Settings]
 
@@ -31,7 +34,7 @@ type stream struct {
 	// turn has room for one: who asks the directory. Publishers of this node do so one after
 	// the other, or the one that it heard last would not be the one that stays.
 	turn  chan struct{}
-	subs  int
+	subs  int // of this node
 	links int // to other nodes
 }
 

@@ -41,6 +41,7 @@ type Subscription struct {
 	told   bool // the sink was closed because of a misfit
 	sent   bool // the sink knows that the first packet was sent
 	shown  bool // the same of the first keyframe
+	below  int  // subscribers at the far end of a link and below it, as they are in stream.audience
 
 	meter meter
 }
@@ -103,6 +104,7 @@ func (r *Registry) SubscribeWithin(name string, most int, sink Sink, tracks []fo
 	}
 	s := r.getLocked(name)
 	s.subs++
+	s.audience.Add(1)
 	r.subs++
 	r.shareOutLocked(s)
 	r.placeLocked(s, sub)
@@ -177,6 +179,7 @@ func (s *Subscription) Close() {
 		s.stream.links--
 	} else {
 		s.stream.subs--
+		s.stream.audience.Add(-1)
 		r.subs--
 		r.shareOutLocked(s.stream)
 	}

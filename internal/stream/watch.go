@@ -19,8 +19,8 @@ type Snapshot struct {
 	At      time.Time
 	Regular bool // one of those that come once a second
 
-	Publication uint64 // the number of the one that sends, another one for each; 0: nobody sends
-	Subscribers int
+	Publication uint64              // the number of the one that sends, another one for each; 0: nobody sends
+	Subscribers int                 // of all nodes, as far as is known here; more for a moment where nodes change their parents
 	Layers      []Layer             // of the video, by encoding in order of appearance, the lowest first
 	Findings    []forwarder.Finding // what is wrong with what the publisher sends, or that it sends nothing
 }
@@ -164,10 +164,16 @@ func (s *stream) snapshot(regular bool) *Snapshot {
 	if p := s.live.Load(); p != nil {
 		shot.Findings = p.Diagnosis()
 	}
-	s.reg.mu.Lock()
-	defer s.reg.mu.Unlock()
-	shot.Subscribers = s.subs
+	shot.Subscribers = s.everywhere(shot.At)
 	return shot
+}
+
+// everywhere returns how many subscribers the stream has on all nodes, as far as is known here.
+func (s *stream) everywhere(now time.Time) int {
+	if p := s.live.Load(); p != nil {
+		return p.up.Audience(now)
+	}
+	return int(s.audience.Load())
 }
 
 // layers lists the layers of the video. Those of an encoding that sends nothing have no

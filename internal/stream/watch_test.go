@@ -1,6 +1,9 @@
 package stream
 
 import (
+	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -253,6 +256,42 @@ func TestRefreshCounts(t *testing.T) {
 			if at := s.Counts().At; !at.Equal(time.Now()) {
 				t.Errorf("counted at %v, now is %v", at, time.Now())
 			}
+		}
+	})
+}
+
+// TestFindingsOfARelayedStream are the origin's: they are not logged or counted again.
+func TestFindingsOfARelayedStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		r := NewRegistry(Config{Logger: slog.New(slog.NewTextHandler(&log, nil)), CountApart: 1})
+		defer r.Close()
+		origin, edge := forwarder.NewPublisher(publisherConfig()), publisherConfig()
+		tap := forwarder.NewTap(origin, forwarder.TapConfig{})
+		edge.Relayed = true
+		c, err := r.ClaimLink("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := c.Start(&source{}, edge)
+		for range 200 { // nothing is sent
+			var out forwarder.Output
+			origin.Diagnose(time.Now())
+			if tap.Pull(time.Now(), &out); len(out.RTCP) > 0 {
+				p.PushRTCP(out.RTCP)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		info, _ := r.Lookup("a")
+		if d := p.Diagnosis(); len(d) != 1 || d[0].Code != forwarder.FindingNoMedia || !slices.Equal(d, info.Diagnosis) {
+			t.Errorf("%v; of the stream %v", d, info.Diagnosis)
+		}
+		if counts := r.StreamCounts(); log.Len() != 0 || counts[0].Findings != 0 {
+			t.Errorf("%d are counted, the log says %q", counts[0].Findings, log.String())
+		}
+		c.Release()
+		if info, _ := r.Lookup("a"); len(info.Diagnosis) != 0 {
+			t.Errorf("after the end %v", info.Diagnosis)
 		}
 	})
 }
