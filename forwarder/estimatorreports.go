@@ -98,6 +98,13 @@ func (e *Estimator) reported() (float64, Limit) {
 	return m, LimitReceiver
 }
 
+// silent tells whether nothing is heard of what is sent. While nothing is sent, nothing can be:
+// a probe ends that.
+func (e *Estimator) silent() bool {
+	long := e.reports.before > 0 || e.now-max(e.heard, e.resumed) > silentTime+e.rtt
+	return e.hears() && !e.pauses() && long
+}
+
 // pauses tells whether nothing was sent for a while.
 func (e *Estimator) pauses() bool { return e.now-e.lastSent > pauseTime }
 

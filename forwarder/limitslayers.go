@@ -84,7 +84,8 @@ const (
 	// there is a choice: most carry that, and the next better layer is a second away.
 	firstEstimate = 1_000_000
 
-	// firstPace is how fast video leaves until then: the largest keyframes in 50 ms.
+	// firstPace is how fast video leaves until then: a keyframe of 100 kB in 40 ms. A larger one
+	// leaves in that time too.
 	firstPace = 20_000_000
 
 	// An estimator remembers this many sent packets, at first, until there is

@@ -161,13 +161,6 @@ func (e *Estimator) tryProbe() {
 	p.follow = false
 }
 
-// silent tells whether nothing is heard of what is sent. While nothing is sent, nothing can be:
-// a probe ends that.
-func (e *Estimator) silent() bool {
-	long := e.reports.before > 0 || e.now-max(e.heard, e.resumed) > silentTime+e.rtt
-	return e.hears() && !e.pauses() && long
-}
-
 // queues tells whether there is a queue. That of a pause is gone when it had the time to go.
 func (e *Estimator) queues() bool {
 	gone := e.pauses() && float64(e.now-e.lastSent-pauseTime) > 1000*e.delay.queue

@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
@@ -109,11 +110,12 @@ func (s *Subscriber) allocate(now time.Time) {
 	b := s.budget(d)
 	i, want := s.alloc.choose(now, l, fixed, b)
 	s.want(want)
-	s.pace(now, d)
 	if i < 0 {
+		s.pace(now, d, nil)
 		d.goal.paused = true
 		return
 	}
+	s.pace(now, d, l[i].enc)
 	t := target{enc: l[i].enc, layer: l[i].layer}
 	full := s.full(now)
 	t.squeezed = s.alloc.squeeze(now, l[i].cost(), b) || full > 0 && d.above(t)
@@ -244,20 +246,29 @@ func (s *Subscriber) want(video int64) {
 	s.wide.est.Want(video)
 }
 
-// pace sets how fast video may leave.
-func (s *Subscriber) pace(now time.Time, d *DownTrack) {
-	if s.wide.est == nil || d.enc == nil {
+// keyframeBytes is the payload of its last whole keyframe, 0 if unknown. What is around it leaves at
+// once: the pacer lets some do so.
+func (e *Encoding) keyframeBytes() int {
+	if e == nil {
+		return 0
+	}
+	if still := e.still.Load(); still != nil {
+		return still.bytes
+	}
+	return 0
+}
+
+// pace sets how fast video may leave that goes, or comes, to an encoding; nil: it stays where it is.
+func (s *Subscriber) pace(now time.Time, d *DownTrack, to *Encoding) {
+	if s.wide.est == nil {
 		return
 	}
+	keyframe := cmp.Or(to.keyframeBytes(), d.enc.keyframeBytes())
 	if s.wide.est.Estimate() == 0 {
-		s.wide.pacer.Set(now, firstPace)
+		s.wide.pacer.Set(now, max(firstPace, int64(float64(keyframe)*8/keyframeTime.Seconds())))
 		return
 	}
-	bytes := 0
-	if still := d.enc.still.Load(); still != nil {
-		bytes = still.bytes
-	}
-	pace := s.wide.est.Pace(bytes)
+	pace := s.wide.est.Pace(keyframe)
 	if now.Sub(s.alloc.down) < congestedFor && s.full(now) > 0 {
 		s.wide.pacer.SetEven(now, min(pace, s.wide.est.Estimate()*fullPace/10))
 		return

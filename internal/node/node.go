@@ -130,6 +130,11 @@ func New(cfg config.Config, d Deps) (*Node, error) {
 	return n, nil
 }
 
+// caps are the bitrates that settings bound.
+func caps(cfg *config.Config) stream.Caps {
+	return stream.Caps{Session: cfg.MaxSessionBitrate, Stream: cfg.MaxStreamBitrate, Node: cfg.MaxBitrate}
+}
+
 // start makes the parts from the bottom up; Close takes what there is from the top down.
 func (n *Node) start() error {
 	var err error
@@ -138,7 +143,7 @@ func (n *Node) start() error {
 		Takeover:       n.cfg.Takeover,
 		MaxNode:        n.cfg.MaxSessions,
 		MaxSubscribers: n.cfg.MaxSubscribers,
-		Caps:           stream.Caps{Session: n.cfg.MaxSessionBitrate, Stream: n.cfg.MaxStreamBitrate, Node: n.cfg.MaxBitrate},
+		Caps:           caps(&n.cfg),
 		CountApart:     n.cfg.MetricsStreams,
 		Left:           n.left,
 		Logger:         n.deps.Logs.For("stream"),

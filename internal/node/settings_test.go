@@ -9,6 +9,7 @@ import (
 
 	"github.com/whippet-media/whippet/internal/config"
 	"github.com/whippet-media/whippet/internal/node"
+	"github.com/whippet-media/whippet/internal/stream"
 )
 
 // settings reads flags as the command does.
@@ -109,5 +110,22 @@ func TestW76_W85_E48_E55_Settings(t *testing.T) {
 	}
 	if _, err := settings(t, "--lenient=all"); err == nil {
 		t.Error("--lenient=all is taken")
+	}
+}
+
+// TestCapsOfSettings: each of the three flags bounds what it says.
+func TestCapsOfSettings(t *testing.T) {
+	for flag, want := range map[string]stream.Caps{
+		"--max-session-bitrate=2500k": {Session: 2_500_000},
+		"--max-stream-bitrate=80M":    {Stream: 80_000_000},
+		"--max-bitrate=900M":          {Node: 900_000_000},
+	} {
+		cfg, err := settings(t, flag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := node.Caps(&cfg); got != want {
+			t.Errorf("%s: %+v, want %+v", flag, got, want)
+		}
 	}
 }

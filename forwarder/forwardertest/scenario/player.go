@@ -49,13 +49,13 @@ func (p *Player) tracks(format codec.Format) []forwarder.SubscriberTrack {
 }
 
 // A localEstimate is a receiver's own: half more than what arrives at most, less than it while
-// packets wait.
+// all packets wait.
 type localEstimate struct {
 	rate  float64
 	bits  int // that arrived since at
 	at    time.Duration
 	least time.Duration // of a packet on its way
-	last  time.Duration
+	here  time.Duration // the least of them since at
 }
 
 const (
@@ -72,7 +72,10 @@ func (l *localEstimate) receive(at, way time.Duration, bytes int) {
 	if l.bits == 0 && l.at == 0 {
 		l.rate, l.at, l.least = rembFirst, at, way
 	}
-	l.least, l.last = min(l.least, way), way
+	if l.bits == 0 {
+		l.here = way
+	}
+	l.least, l.here = min(l.least, way), min(l.here, way)
 	l.bits += bytes * 8
 }
 
@@ -83,7 +86,7 @@ func (l *localEstimate) renew(at time.Duration) int64 {
 		return 0
 	}
 	arriving := float64(l.bits) / span
-	if l.last-l.least > rembQueue {
+	if l.here-l.least > rembQueue {
 		l.rate = min(l.rate, rembLower*arriving)
 	} else {
 		l.rate = min(l.rate*math.Pow(rembGrowth, span), max(rembFactor*arriving, l.rate))

@@ -27,6 +27,9 @@ type Scenario struct {
 	Player    Player
 	Select    *forwarder.Selection // what the subscriber wants; nil: the automatic choice
 
+	// Choose is what the subscriber wants from a time on; nil, or nil returned: nothing else.
+	Choose func(at time.Duration) *forwarder.Selection
+
 	// Active tells whether an encoding is sent at a time; nil: all are.
 	Active func(i int, at time.Duration) bool
 
@@ -63,6 +66,7 @@ type Run struct {
 	sound   int             // packets sent
 	bytes   []int           // put out in each second
 	probes  []int           // of them as retransmissions and probes
+	keys    []keyframe      // put out
 
 	nextPicture, nextSound, nextFeedback, nextREMB, due time.Duration
 
@@ -105,6 +109,11 @@ func Play(s Scenario) *Run {
 	r.warmUp()
 	r.join()
 	for ; r.at < r.s.Length; r.at += step {
+		if r.s.Choose != nil {
+			if sel := r.s.Choose(r.at); sel != nil {
+				r.sub.Select(*sel)
+			}
+		}
 		r.publish()
 		r.deliver()
 		r.report()
@@ -206,6 +215,26 @@ func (r *Run) count(p *forwarder.OutPacket, size int) {
 		r.sound++
 	case subRTXSSRC:
 		r.probes[second] += size
+	case subVideoSSRC:
+		r.key(p, size)
+	}
+}
+
+// A keyframe is when one left, and how much it was.
+type keyframe struct {
+	timestamp   uint32
+	first, last time.Duration
+	bytes       int
+}
+
+func (r *Run) key(p *forwarder.OutPacket, size int) {
+	n := len(r.keys)
+	same := n > 0 && r.keys[n-1].timestamp == p.Timestamp
+	switch {
+	case same:
+		r.keys[n-1].last, r.keys[n-1].bytes = r.at, r.keys[n-1].bytes+size
+	case p.Packet.Layering.Flags&codec.LayerKeyframe != 0:
+		r.keys = append(r.keys, keyframe{p.Timestamp, r.at, r.at, size})
 	}
 }
 

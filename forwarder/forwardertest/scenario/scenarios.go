@@ -65,6 +65,15 @@ func All() []Scenario {
 		captured("VP9 as captured, caps", SVCKey),
 		captured("AV1 as captured, caps", SVCFull),
 		sound("sound only, 100k", minute, rate(m/10)),
+		capped("capped to 700k", path("", minute), 7*m/10),
+		capped("capped to 700k, steady 4M", path("", minute, rate(4*m)), 7*m/10),
+		player("by REMB, 3M", Player{Tells: true}, rate(3*m)),
+		player("by REMB, 4M 1M 4M", Player{Tells: true}, steps(20*time.Second, 4*m, m, 4*m)),
+		player("without RTX, 2M", Player{NoRTX: true}, rate(2*m)),
+		player("without RTX, 4M 400k 4M", Player{NoRTX: true}, steps(20*time.Second, 4*m, 4*m/10, 4*m)),
+		player("without sound, starved 60k", Player{NoSound: true}, steps(20*time.Second, 2*m, 6*m/100, 2*m)),
+		player("sound without numbers, starved 60k", Player{Deaf: true}, steps(20*time.Second, 2*m, 6*m/100, 2*m)),
+		player("sound without numbers, 2M 280k", Player{Deaf: true}, steps(20*time.Second, 2*m, 28*m/100)),
 	}
 	for i := range all {
 		if c := &all[i].Link; len(c.Others) > 0 || c.Bursts.Every > 0 || c.Queue > 0 && c.Queue < link.DefaultQueue {
@@ -90,6 +99,19 @@ func path(name string, length time.Duration, changes ...func(*link.Config)) Scen
 func svc(name string, kind SVC, changes ...func(*link.Config)) Scenario {
 	s := path(name, time.Minute, changes...)
 	s.SVC = kind
+	return s
+}
+
+// capped is a scenario of a session with a cap.
+func capped(name string, s Scenario, bitrate int64) Scenario {
+	s.Name, s.Cap = name, bitrate
+	return s
+}
+
+// player is a scenario of a minute of who negotiated something else than browsers do.
+func player(name string, p Player, changes ...func(*link.Config)) Scenario {
+	s := path(name, time.Minute, changes...)
+	s.Player = p
 	return s
 }
 

@@ -14,9 +14,10 @@ type Score struct {
 	Kbits       int64   `json:"kbits"`       // of video shown, per second
 	Utilisation float64 `json:"utilisation"` // of what the best fitting layer would have brought
 	Height      float64 `json:"height"`      // of what was sent, mean, in pixels, without pauses
-	Converged   float64 `json:"converged"`   // seconds until the best fitting encoding was sent, from the last change of the path; -1: never
+	First       float64 `json:"first"`       // seconds until the first picture
+	Converged   float64 `json:"converged"`   // seconds until the best fitting encoding was sent, for a second at least, from the last change of the path; -1: never
 	Switches    float64 `json:"switches"`    // of encoding or spatial layer, while nothing changed
-	Freezes     float64 `json:"freezes"`     // of more than 200 ms
+	Freezes     float64 `json:"freezes"`     // of more than freeze
 	Longest     float64 `json:"longest"`     // freeze, seconds
 	Latency     float64 `json:"latency"`     // of shown frames, 95 %, ms beyond the path's own delay
 	Queue       float64 `json:"queue"`       // at the bottleneck, 95 %, ms
@@ -60,6 +61,7 @@ func mean(all []Score) Score {
 		s.Kbits += v.Kbits / int64(len(all))
 		s.Utilisation += v.Utilisation / n
 		s.Height += v.Height / n
+		s.First += v.First / n
 		s.Switches += v.Switches / n
 		s.Freezes += v.Freezes / n
 		s.Longest += v.Longest / n
@@ -77,14 +79,19 @@ func mean(all []Score) Score {
 		s.Converged = -1
 	}
 	for _, f := range []*float64{
-		&s.Utilisation, &s.Height, &s.Converged, &s.Switches, &s.Freezes, &s.Longest, &s.Latency, &s.Queue, &s.SoundGap, &s.SoundLost, &s.Paused,
+		&s.Utilisation, &s.Height, &s.First, &s.Converged, &s.Switches, &s.Freezes, &s.Longest, &s.Latency, &s.Queue, &s.SoundGap, &s.SoundLost, &s.Paused,
 	} {
 		*f = round(*f)
 	}
 	return s
 }
 
-const freeze = 200 * time.Millisecond
+// freeze is the time without a picture that is one: the fewest pictures that are sent come each
+// 133 ms.
+const freeze = time.Second / 3
+
+// settled is for how long the best fitting encoding is sent before it counts as reached.
+const settled = time.Second
 
 // Score sums up a run.
 func (r *Run) Score() Score {
@@ -106,15 +113,18 @@ func (r *Run) freezes(s *Score) {
 	base := r.baseDelay()
 	for _, f := range r.recv.shown {
 		latency = append(latency, f.latency-base)
-		if gap := f.at - last; last >= 0 && gap > freeze+4*frameInterval {
+		if gap := f.at - last; last >= 0 && gap > freeze {
 			s.Freezes++
 			s.Longest = max(s.Longest, gap.Seconds())
 		}
 		last = f.at
 	}
-	if gap := r.s.Length - max(last, 0); !r.s.AudioOnly && gap > freeze+4*frameInterval {
+	if gap := r.s.Length - max(last, 0); !r.s.AudioOnly && gap > freeze {
 		s.Freezes++
 		s.Longest = max(s.Longest, gap.Seconds())
+	}
+	if len(r.recv.shown) > 0 {
+		s.First = round(r.recv.shown[0].at.Seconds())
 	}
 	s.Longest = round(s.Longest)
 	s.Latency = milliseconds(percentile(latency, 95))
@@ -135,8 +145,6 @@ func (r *Run) choices(s *Score) {
 	}
 	var queue []time.Duration
 	height, n := 0, 0
-	s.Converged = -1
-	change := r.lastChange()
 	for i, x := range r.Samples {
 		queue = append(queue, x.Queued)
 		if x.Choice.Encoding == nil {
@@ -152,22 +160,43 @@ func (r *Run) choices(s *Score) {
 		if i > 0 && x.At > steady && h != r.height(r.Samples[i-1].Choice) {
 			s.Switches++
 		}
-		if s.Converged < 0 && x.At >= change && h >= r.fitting(x.At).height() {
-			s.Converged = round((x.At - change).Seconds())
-		}
 	}
 	if n > 0 {
 		s.Height = round(float64(height) / float64(n))
 	}
+	s.Converged = r.converged(r.lastChange())
 	s.Paused = round(s.Paused)
 	s.Queue = milliseconds(percentile(queue, 95))
 }
 
-// lastChange is when the path changed last.
+// converged is how many seconds after a change the best fitting encoding is sent, and stays; -1:
+// never.
+func (r *Run) converged(change time.Duration) float64 {
+	since := time.Duration(-1)
+	for i := range r.Samples {
+		x := &r.Samples[i]
+		switch fits := x.Choice.Encoding != nil && !x.Choice.Paused && r.height(x.Choice) == r.fitting(x.At).height(); {
+		case x.At < change:
+		case !fits:
+			since = -1
+		case since < 0:
+			since = x.At
+		}
+		if since >= 0 && x.At-since >= settled {
+			return round((since - change).Seconds())
+		}
+	}
+	return -1
+}
+
+// lastChange is when the path, or what others send on it, changed last.
 func (r *Run) lastChange() time.Duration {
 	var last time.Duration
 	for _, c := range r.s.Link.Capacity {
 		last = max(last, c.At)
+	}
+	for _, o := range r.s.Link.Others {
+		last = max(last, o.Start, o.End)
 	}
 	return last
 }
@@ -194,6 +223,9 @@ func (e *Encoding) height() int {
 // fitting is the best encoding that fits the path at a time, nil if none does.
 func (r *Run) fitting(at time.Duration) *Encoding {
 	capacity := r.link.Capacity(at)
+	if c := r.s.Cap; c > 0 && (capacity == 0 || c < capacity) {
+		capacity = c
+	}
 	var best *Encoding
 	for i := range r.s.Encodings {
 		e := &r.s.Encodings[i]
