@@ -10,6 +10,7 @@ TAGS      = e2e,bars,soak
 FUZZTIME ?= 30s
 SOAKTIME ?= 10m
 SOAKSEEDS ?= 5000
+SWITCHES ?= 10000
 
 # A program with the race detector waits for a second before it exits, unless it is told not to.
 # `make lint` vets all there is.
@@ -56,9 +57,9 @@ bars: setup ## measure the promised figures; writes dist/bars.json
 sim: ## a thousand nodes and a million subscribers in virtual time; writes docs/simulation.md
 	SIM=1 $(GO) test -run TestThousandNodes -count=1 -v -timeout 10m ./relay/clustertest -args -update
 
-soak: setup ## joins, leaves and restarts for SOAKTIME, 10,000 links, SOAKSEEDS schedules of clusters, what is too long for `make test`
+soak: setup ## joins, leaves and restarts for SOAKTIME, 10,000 links, SWITCHES of each codec's layers, SOAKSEEDS schedules of clusters, what is too long for `make test`
 	SOAKTIME=$(SOAKTIME) $(GO) test -tags soak -count=1 -v -timeout 24h ./test/soak
-	SOAKTIME=$(SOAKTIME) $(GO) test -run TestSweep -count=1 -timeout 24h ./forwarder/forwardertest
+	SOAKTIME=$(SOAKTIME) SWITCHES=$(SWITCHES) $(GO) test -run TestSweep -count=1 -timeout 24h ./forwarder/forwardertest
 	$(RACE) -count=1 -timeout 24h ./forwarder/...
 	SEEDS=$(SOAKSEEDS) $(GO) test -count=1 -timeout 24h ./internal/nodetest
 	SEED=$(SOAKSEEDS) SEEDS=300 $(GO) test -race -run TestSchedules -count=1 -timeout 24h ./internal/nodetest

@@ -63,7 +63,7 @@ func (a *allocator) choose(now time.Time, l ladder, fixed bool, b budget) (i int
 		i = len(l) - 1
 		a.paused = false
 	case i < 0:
-		if limit == noLimit {
+		if limit == noLimit && l[len(l)-1].bitrate > 0 {
 			limit = firstEstimate
 		}
 		i = max(l.fit(limit), 0)
@@ -100,7 +100,11 @@ func (a *allocator) move(now time.Time, l ladder, i int, b budget) int {
 	if better > i && now.Sub(a.down) < leftFor && l[better].onlyFaster(&l[i]) && l.ample(b.spare-b.limit/leftMargin) < better {
 		better = i // it was just given up, and would be again
 	}
-	if a.high.of(now, better > i && a.low == spell{}) < stepUpHold+a.penalty {
+	hold := stepUpHold + a.penalty
+	if better > i && l[better].begins {
+		hold = a.penalty // less fits: its first keyframe will do
+	}
+	if a.high.of(now, better > i && a.low == spell{}) < hold {
 		return i
 	}
 	a.high, a.up = spell{}, now
@@ -160,7 +164,7 @@ func (a *allocator) stumble(now time.Time, cost int64, b budget) {
 func (a *allocator) starve(now time.Time, r *rung, b budget) {
 	least := r.cost()
 	if a.paused {
-		a.paused = b.limit < least+least/stepUpMargin
+		a.paused = least == 0 || b.limit < least+least/stepUpMargin
 		return
 	}
 	hungry := b.limit < least-least/starveMargin && !b.waits

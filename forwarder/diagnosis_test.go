@@ -70,6 +70,11 @@ func faults() []fault {
 			name: "loss and a deaf encoder", want: []string{forwarder.FindingLoss, forwarder.FindingNackDead}, shows: 60 * time.Second, goes: 60 * time.Second,
 			on: func(s *studio) { s.loss, s.deaf = 0.05, true }, off: func(s *studio) { s.loss, s.deaf = 0.001, false }, says: []string{"the video"},
 		}, {
+			name: "loss, and one encoding is not sent again", rids: []string{"f", "h", "q"},
+			want: []string{forwarder.FindingLoss, forwarder.FindingNackDead}, shows: 60 * time.Second, goes: 60 * time.Second,
+			on:  func(s *studio) { s.loss, s.cameras[1].gone = 0.05, true },
+			off: func(s *studio) { s.loss, s.cameras[1].gone = 0.001, false }, says: []string{`Lost packets of encoding "h" are not sent again`},
+		}, {
 			name: "keyframes each 10 s", want: []string{forwarder.FindingLongInterval}, shows: 40 * time.Second, goes: 40 * time.Second,
 			from: func(s *studio) { s.keyEvery, s.deaf = 10*time.Second, true }, off: func(s *studio) { s.keyEvery = 2 * time.Second },
 			says: []string{"10.0 s apart", "key-int-max=60"},

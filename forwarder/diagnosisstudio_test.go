@@ -60,6 +60,7 @@ type strip struct {
 	ssrc  uint32
 	rid   string
 	off   bool
+	gone  bool // what was lost is not sent again
 	seq   uint16
 	rtx   uint16
 	next  time.Time // picture or sound
@@ -312,7 +313,7 @@ func (s *studio) camera(ssrc uint32) *strip { return s.cameras[ssrc-20] }
 
 func (s *studio) resend(c *strip, seq uint16) {
 	p, ok := c.kept[seq]
-	if !ok {
+	if !ok || c.gone {
 		return
 	}
 	p.Payload = append(binary.BigEndian.AppendUint16(nil, seq), p.Payload...)

@@ -41,9 +41,7 @@ func (d *DownTrack) resend(seq uint16, rtt time.Duration, out *Output, w *wide) 
 	if m.rtx != 0 && d.cfg.RTXSSRC != 0 {
 		o.SSRC, o.PayloadType, o.Retransmit, o.OriginalSeq, o.Seq = d.cfg.RTXSSRC, m.rtx, true, seq, d.rtxSeq
 		d.rtxSeq++
-		if d.ids[codec.TransportCC] != 0 {
-			o.TransportSeq = w.take(o.Payload(), false)
-		}
+		o.TransportSeq = w.number(d, o.Payload(), false)
 	} else if d.begun { // else it may be repeated without being missing
 		w.again(s.transport)
 	}

@@ -177,9 +177,7 @@ func (d *DownTrack) send(now time.Time, p *Packet, out *Output, w *wide) {
 
 // put appends a packet under a number that is free, and remembers it.
 func (d *DownTrack) put(seq uint64, e sentPacket, p *OutPacket, out *Output, w *wide) *OutPacket {
-	if d.ids[codec.TransportCC] != 0 {
-		e.transport = w.take(p.Payload(), false)
-	}
+	e.transport = w.number(d, p.Payload(), false)
 	d.sent.put(seq, e)
 	o := out.add()
 	*o = *p

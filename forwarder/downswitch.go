@@ -12,6 +12,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 		return
 	}
 	if d.hold(now) {
+		d.wanted, d.again = nil, time.Time{} // both were before
 		return
 	}
 	best := d.wantedEncoding()
@@ -23,6 +24,7 @@ func (d *DownTrack) follow(now time.Time, out *Output) {
 	}
 	switch {
 	case d.enc == nil:
+	case d.stands() && !d.mayGoOn(best): // its target alone will do
 	case !d.again.IsZero():
 		d.restart(now, out)
 	case d.state == waiting:
@@ -75,8 +77,9 @@ func (d *DownTrack) wantedEncoding() *Encoding {
 
 // hold stops at the end of a frame while the target is paused, at once while it is squeezed:
 // what is left of a large picture would fill the queue before the target's keyframe. A pause
-// ends at a keyframe; a squeezed track goes on as soon as it can reach its target. It tells
-// whether the track stays where it is.
+// ends at a keyframe; a squeezed track goes on as soon as it can reach its target. A track that
+// sends nothing does not begin while its target is paused. It tells whether the track stays
+// where it is.
 func (d *DownTrack) hold(now time.Time) bool {
 	still := d.goal.paused || d.goal.squeezed && !d.reached()
 	switch {
@@ -91,7 +94,7 @@ func (d *DownTrack) hold(now time.Time) bool {
 			d.seg.keyframe = nil // young enough to begin with
 		}
 	}
-	return d.state == held && d.goal.paused
+	return d.goal.paused && (d.state == held || d.state == idle)
 }
 
 // reached tells whether the track is on its target, as far as that exists.
@@ -107,9 +110,9 @@ func (d *DownTrack) restart(now time.Time, out *Output) {
 	}
 }
 
-// switchTo begins on best at once if the track has nothing to finish and nothing
-// to show, else at a keyframe of best that came after the wish, or shortly before,
-// and a frame boundary.
+// switchTo begins on best at once if nothing of its publisher was shown yet, or nothing
+// comes any more of what is, else at a keyframe of best that came after the wish, or shortly
+// before, and a frame boundary, if there is a frame to finish.
 func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 	format, ok := d.accept(best.format)
 	if !ok {
@@ -120,7 +123,7 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 		d.wish(now, best, out)
 		return
 	}
-	if d.enc == nil || d.state == waiting || d.kind == codec.Audio {
+	if d.fresh() || d.kind == codec.Audio {
 		d.begin(now, best, format, out)
 		return
 	}
@@ -138,10 +141,24 @@ func (d *DownTrack) switchTo(now time.Time, best *Encoding, out *Output) {
 		}
 		d.wish(now, best, out)
 	case d.rests(now, out):
-	case d.boundary && d.atFrameStart(), now.Sub(key.At) > d.patience():
+	case d.stands(), d.boundary && d.atFrameStart(), now.Sub(key.At) > d.patience():
 		d.begin(now, best, format, out)
 	}
 }
+
+// fresh tells whether nothing of the publisher was shown yet, so that nothing of it is past.
+func (d *DownTrack) fresh() bool {
+	return d.enc == nil || d.state == waiting && (d.encOf != d.pub || d.lastKey == 0)
+}
+
+// mayGoOn tells whether a track that stands may go on with what it is on, though another
+// encoding is wanted: it waits for any picture, and that one is no more.
+func (d *DownTrack) mayGoOn(wanted *Encoding) bool {
+	return wanted == nil || wanted == d.enc || d.state == waiting && d.enc.pixels() < wanted.pixels()
+}
+
+// stands tells whether nothing of a frame is to be sent any more.
+func (d *DownTrack) stands() bool { return d.state == waiting || d.state == held }
 
 // patience is how long a switch waits for the end of a frame: of one that another publisher
 // sent not for long, who catches up may be far from it.
@@ -174,9 +191,9 @@ func (d *DownTrack) mayClimb(best *Encoding, key *Keyframe) time.Time {
 // drained tells whether all of an ended encoding has been sent.
 func (d *DownTrack) drained() bool { return d.enc.Ended() && d.enc.hist.Head() <= d.pos }
 
-// silent tells whether the encoding pauses and all of it has been sent.
+// silent tells whether the encoding pauses and all of it has been sent that will be.
 func (d *DownTrack) silent(now time.Time) bool {
-	return !d.enc.Active(now) && d.enc.hist.Head() <= d.pos
+	return !d.enc.Active(now) && (d.state == waiting || d.enc.hist.Head() <= d.pos)
 }
 
 // release lets go of an encoding that ended once nothing of it is to be sent any

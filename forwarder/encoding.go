@@ -396,3 +396,13 @@ func (m *rateMeter) add(now time.Time, bytes int) {
 	}
 	m.bits += int64(bytes) * 8
 }
+
+// soFar is the bitrate since the first packet, while no window has ended; 0 while that is too
+// short a time to tell.
+func (m *rateMeter) soFar(now time.Time) int64 {
+	d := now.Sub(m.since)
+	if m.since.IsZero() || d < rateLeast {
+		return 0
+	}
+	return m.bits * int64(time.Second) / int64(d)
+}

@@ -32,11 +32,12 @@ const (
 	LimitDelay                    // a queue grew where more was sent
 	LimitLoss                     // packets were lost where more was sent
 	LimitReceiver                 // the subscriber asked for no more (REMB)
+	LimitSilence                  // nothing is heard of what is sent
 )
 
 // String returns the word for the limit.
 func (l Limit) String() string {
-	return [...]string{"unknown", "none", "application", "delay", "loss", "receiver"}[l]
+	return [...]string{"unknown", "none", "application", "delay", "loss", "receiver", "silence"}[l]
 }
 
 // An Estimator says what a subscriber's network carries, from what was sent to it and

@@ -582,7 +582,7 @@ func TestNotSent(t *testing.T) {
 }
 
 func TestLimitsHaveWords(t *testing.T) {
-	for l := forwarder.LimitUnknown; l <= forwarder.LimitReceiver; l++ {
+	for l := forwarder.LimitUnknown; l <= forwarder.LimitSilence; l++ {
 		if fmt.Sprint(l) == "" {
 			t.Errorf("limit %d has none", l)
 		}

@@ -15,8 +15,8 @@ func (e *Estimator) Feedback(now time.Time, body []byte) bool {
 	}
 	e.step(now)
 	number, ok := e.sent.extend(f.base)
-	if !ok {
-		return true
+	if !ok || number+uint64(f.count) <= e.sent.oldest() {
+		return true // all of it is forgotten: it says nothing, not even that somebody hears what is sent now
 	}
 	e.hear()
 	e.report(&f, number)
@@ -155,10 +155,14 @@ func (e *Estimator) evaluate() {
 			e.late, e.lateAt = e.late-1, e.now
 		}
 	}
-	switch c := &e.probe.cluster; {
+	c := &e.probe.cluster
+	if c.running && e.now >= c.end {
+		e.endCluster() // nobody asked for its bytes
+	}
+	switch {
 	case !c.waiting:
-	case e.highest > c.last || e.now-c.end > max(2*e.rtt, resultTime):
-		e.conclude()
+	case e.highest > c.last || e.highest == c.last && e.sent.next == c.last+1 || e.now-c.end > max(2*e.rtt, resultTime):
+		e.conclude() // all of it was heard of, whether something was sent behind it or not
 	case !e.rate.known && c.burst():
 		e.anticipate()
 	}

@@ -206,7 +206,7 @@ func (e *Estimator) judge(i int) {
 	deviation := math.Sqrt(p * (1 - p) / float64(max(1, m.now.packets)))
 	if m.recent <= p+lossLeast+2*deviation {
 		if !queued || m.recent < p {
-			m.inherent += inherentSeen * (m.recent - p)
+			m.inherent = min(p+inherentSeen*(m.recent-p), inherentFull)
 		}
 		m.lossy = 0
 		return

@@ -9,6 +9,7 @@ type reportControl struct {
 	rembAt int64   // 0: never
 	lossy  float64 // the estimate by loss in receiver reports; 0: none
 	before float64 // the estimate before silence lowered it; 0: it did not
+	limit  Limit   // the same of what bounded it
 }
 
 const (
@@ -97,9 +98,12 @@ func (e *Estimator) reported() (float64, Limit) {
 	return m, LimitReceiver
 }
 
+// pauses tells whether nothing was sent for a while.
+func (e *Estimator) pauses() bool { return e.now-e.lastSent > pauseTime }
+
 // listen lowers the estimate when feedback does not come although packets are sent.
 func (e *Estimator) listen() {
-	if e.now-e.lastSent > pauseTime {
+	if e.pauses() {
 		e.resumed = e.now
 	}
 	e.lastSent = e.now
@@ -107,9 +111,10 @@ func (e *Estimator) listen() {
 		return
 	}
 	e.resumed = e.now // so that the next time counts from now
-	if e.reports.before == 0 {
-		e.reports.before = e.rate.estimate
+	if r := &e.reports; r.before == 0 {
+		r.before, r.limit = e.rate.estimate, e.rate.limit
 	}
+	e.rate.limit = LimitSilence
 	e.set(e.rate.estimate / 2)
 	e.probe.cancel()
 }
@@ -121,6 +126,7 @@ func (e *Estimator) hear() {
 	if r := &e.reports; r.before > 0 {
 		e.set(max(e.rate.estimate, r.before/2))
 		e.probe.next, e.probe.backoff = e.now, probeFirst
+		e.rate.limit = r.limit
 		r.before = 0
 	}
 }

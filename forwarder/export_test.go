@@ -1,6 +1,7 @@
 package forwarder
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
@@ -223,4 +224,24 @@ func Regain(most, acked, before, sent, arrived float64, later time.Duration) (bi
 	r.tried(sent, arrived, 1)
 	now := 1 + later.Microseconds()
 	return r.regain(now), r.cutsFor(acked, now)
+}
+
+// Rungs names what a selection leaves of three encodings of two temporal layers each, from
+// lowest on: a of 180 lines, m of 360 and x of 720.
+func Rungs(sel Selection, lowest uint8) []string {
+	var l ladder
+	for i, rid := range []string{"a", "m", "x"} {
+		e, height := &Encoding{rid: rid, format: codec.Format{Name: codec.VP8}}, 180<<i
+		for temporal := lowest; temporal < lowest+2; temporal++ {
+			l = append(l, rung{
+				enc: e, layer: layerOf(0, temporal), bitrate: int64(height * (1 + int(temporal))),
+				pixels: height * height, width: height * 16 / 9, height: height,
+			})
+		}
+	}
+	var names []string
+	for _, r := range (&ladders{l, l.sensible()}).within(&sel, true) {
+		names = append(names, fmt.Sprint(r.enc.rid, r.layer.temporal()))
+	}
+	return names
 }

@@ -99,7 +99,7 @@ func (m *machine) step() {
 		m.turn()
 	case 19:
 		s := m.sub()
-		m.answer(s, func() { s.core.Blocked(uint32(m.byte()), &s.out) })
+		m.answer(s, func() { s.core.Blocked(&forwarder.OutPacket{SSRC: uint32(m.byte())}, &s.out) })
 	}
 }
 

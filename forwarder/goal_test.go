@@ -122,19 +122,20 @@ func TestParameterSetsAreSuppliedAtTheBeginningOfAKeyframe(t *testing.T) {
 	}
 }
 
-// TestASqueezedTrackGoesOnAtTheNextKeyframe of what it is on, once the network's queue is shorter: not at
-// the one it had.
+// TestASqueezedTrackGoesOnAtTheNextKeyframe where its target is a lower layer of what it is on, once the
+// network's queue is shorter: not at the one it had.
 func TestASqueezedTrackGoesOnAtTheNextKeyframe(t *testing.T) {
 	now := time.Unix(1000, 0).Add(2 * historyAge)
-	e, goal, pub := filled(codec.VP8, 100, 101, 102), newEncoding(), &Publisher{}
-	pub.best[codec.Video].Store(goal)
+	e, pub := filled(codec.VP8, 100, 101, 102), &Publisher{}
+	pub.best[codec.Video].Store(e)
+	e.status.Store(&[]LayerStatus{{}, {Spatial: 1}})
 	had := &Keyframe{Index: 3, early: 3, Seq: 100, Start: 100, At: now}
 	e.keyframe.Store(had)
 	d := newDownTrack(SubscriberTrack{
 		Kind: codec.Video, Formats: []SubscriberFormat{{Format: codec.Format{Name: codec.VP8}, PT: 100}},
 	}, rand.New(rand.NewPCG(1, 2)))
 	d.pub, d.encOf, d.goalOf, d.enc, d.state, d.heldAt = pub, pub, pub, e, held, had
-	d.goal = target{enc: goal, squeezed: true}
+	d.goal, d.seg.id = target{enc: e, squeezed: true}, layerOf(1, 0)
 	d.rest = now.Add(time.Second)
 	follow := func(when string, at time.Time, want trackState) *Output {
 		t.Helper()
@@ -154,5 +155,21 @@ func TestASqueezedTrackGoesOnAtTheNextKeyframe(t *testing.T) {
 	follow("at the next keyframe", d.rest, running)
 	if d.pos != 5 || d.counts.Keyframes != 1 {
 		t.Errorf("at %d, %d keyframes", d.pos, d.counts.Keyframes)
+	}
+}
+
+// TestAPauseLastsWhileNoLadderIsKnown of the publisher: its best encoding is known a moment before.
+func TestAPauseLastsWhileNoLadderIsKnown(t *testing.T) {
+	for _, paused := range []bool{true, false} {
+		s := NewSubscriber(SubscriberConfig{Tracks: []SubscriberTrack{{Kind: codec.Video}}})
+		s.pub = &Publisher{}
+		best := newEncoding()
+		s.pub.best[codec.Video].Store(best)
+		s.SetCap(1)
+		s.alloc.paused = paused
+		s.allocate(time.Unix(100, 0))
+		if goal := s.tracks[0].goal; goal.paused != paused || goal.enc != best || !s.alloc.next.IsZero() {
+			t.Errorf("paused %v: goal %+v, looks again at %v", paused, goal, s.alloc.next)
+		}
 	}
 }

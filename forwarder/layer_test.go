@@ -49,6 +49,43 @@ func TestTargetBitrates(t *testing.T) {
 	}
 }
 
+// TestTargetBitratesOfSeveralEncodings: they go by the order of the RIDs in SDP, not by that in
+// which encodings come.
+func TestTargetBitratesOfSeveralEncodings(t *testing.T) {
+	track := simulcastTrack()
+	track.Extensions[4] = codec.VideoLayers
+	p := forwarder.NewPublisher(forwarder.PublisherConfig{Tracks: []forwarder.PublisherTrack{track}})
+	now := start
+	for i := range 60 {
+		for _, rid := range []string{"2", "0", "1"} {
+			stream := rid[0] - '0'
+			// Three streams of one layer each, of 100, 500 and 1,500 kbit/s.
+			value := []byte{stream<<6 | 2<<4 | 1, 0, 100, 0xf4, 3, 0xdc, 0x0b}
+			h := rtp.Header{Version: 2, SSRC: 10 + uint32(stream), PayloadType: 96, SequenceNumber: uint16(i), Timestamp: uint32(i * 3000), Marker: true}
+			for id, v := range map[uint8][]byte{1: []byte("1"), 2: []byte(rid), 4: value} {
+				if err := h.SetExtension(id, v); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := (&rtp.Packet{Header: h, Payload: vp8Frame(i == 0)}).Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.HandleRTP(now, b)
+		}
+		now = now.Add(33 * time.Millisecond)
+	}
+	for _, e := range p.Encodings(codec.Video) {
+		want := map[string]int64{"0": 100_000, "1": 500_000, "2": 1_500_000}[e.RID()]
+		if all := e.Layers(); len(all) != 1 || all[0].TargetBitrate != want {
+			t.Errorf("rid %s: %+v, want %d", e.RID(), all, want)
+		}
+	}
+	if n := len(p.Encodings(codec.Video)); n != 3 {
+		t.Errorf("%d encodings", n)
+	}
+}
+
 // Frame marking tells temporal layers where nothing else does (H264).
 func TestFrameMarkingTellsLayers(t *testing.T) {
 	h264 := codec.Format{Name: codec.H264, Mode: 1}

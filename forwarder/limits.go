@@ -96,6 +96,10 @@ const (
 	// rateWindow is what a bitrate is measured over, at least.
 	rateWindow = 500 * time.Millisecond
 
+	// rateLeast is after how long a bitrate is guessed before the first window has ended: the
+	// first keyframe has come by then, and makes it seem larger rather than smaller.
+	rateLeast = 100 * time.Millisecond
+
 	// What a keyframe takes beyond what a layer's windows of rateWindow brought before is shared
 	// out over about keyframeWindows of them: four seconds, so that one that was asked for makes
 	// no layer seem larger, and keyframes that come each few seconds count in full.

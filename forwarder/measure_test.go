@@ -94,7 +94,7 @@ func TestBlockedIsFrozen(t *testing.T) {
 	v := newViewer(t)
 	v.play(time.Second, true)
 	var out forwarder.Output
-	v.sub.Blocked(2, &out)
+	v.sub.Blocked(&forwarder.OutPacket{SSRC: 2}, &out)
 	v.play(300*time.Millisecond, false)
 	v.play(time.Second, true)
 	v.want(2300*time.Millisecond, 310*time.Millisecond) // since the last frame that was sent

@@ -74,9 +74,7 @@ func (d *DownTrack) pad(bytes int, out *Output, w *wide) {
 		o.SSRC, o.Seq = d.cfg.RTXSSRC, d.rtxSeq
 		d.rtxSeq++
 		size := o.Payload() + int(o.Padding)
-		if d.ids[codec.TransportCC] != 0 {
-			o.TransportSeq = w.take(size, true)
-		}
+		o.TransportSeq = w.number(d, size, true)
 		d.counts.Probes++
 		out.Packets = append(out.Packets, o)
 		bytes -= size + packetOverhead

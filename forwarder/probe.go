@@ -114,11 +114,16 @@ func (e *Estimator) Deadline() time.Time {
 	switch {
 	case p.cluster.running:
 		return e.at(max(p.cluster.due(), e.now))
-	case p.cluster.waiting || !e.wanted():
+	case !e.wanted():
 		return time.Time{}
+	case p.cluster.waiting:
+		return e.at(max(e.patience(), e.now))
 	}
 	return e.at(max(p.next, e.now))
 }
+
+// patience is until when feedback on a cluster is waited for, where none comes at all.
+func (e *Estimator) patience() int64 { return e.probe.cluster.end + resultTime + silentTime + 2*e.rtt }
 
 // wanted tells whether more is wanted than is known to fit.
 func (e *Estimator) wanted() bool {
@@ -142,16 +147,31 @@ func (e *Estimator) tryProbe() {
 	if p.raised > 0 && e.now-p.raised > heldLong {
 		p.failed, p.raised = 0, 0
 	}
+	if p.cluster.waiting && e.now >= e.patience() {
+		e.conclude() // no feedback comes any more
+	}
 	if p.cluster.waiting || e.now < p.next || !e.wanted() {
 		return
 	}
-	silent := e.hears() && e.now-e.heard > silentTime+e.rtt
-	if silent || e.congested != congestionNone {
+	if e.silent() || e.queues() {
 		p.next = e.now + gatedTime
 		return
 	}
 	e.begin(!p.follow)
 	p.follow = false
+}
+
+// silent tells whether nothing is heard of what is sent. While nothing is sent, nothing can be:
+// a probe ends that.
+func (e *Estimator) silent() bool {
+	long := e.reports.before > 0 || e.now-max(e.heard, e.resumed) > silentTime+e.rtt
+	return e.hears() && !e.pauses() && long
+}
+
+// queues tells whether there is a queue. That of a pause is gone when it had the time to go.
+func (e *Estimator) queues() bool {
+	gone := e.pauses() && float64(e.now-e.lastSent-pauseTime) > 1000*e.delay.queue
+	return e.congested != congestionNone && !gone
 }
 
 // begin begins a cluster.

@@ -8,8 +8,9 @@ import (
 
 // A Selection is what a subscriber wants of a video track beside the automatic choice:
 // one layer, or bounds within which the server goes on choosing by bandwidth. The zero
-// Selection is the automatic choice without bounds. What does not exist any more is
-// passed over: the track never stays without a picture for it.
+// Selection is the automatic choice without bounds. The track never stays without a picture
+// for it: a layer that does not exist any more, or not within the bounds, is passed over, and
+// where nothing is within the bounds, the smallest picture is sent.
 type Selection struct {
 	RID      string // one encoding; "": any
 	Exact    bool   // stay on Spatial and Temporal even where the estimate is too low
@@ -55,6 +56,13 @@ func (s *Subscriber) SetCap(bitrate int64) {
 	}
 }
 
+// Described tells whether the subscriber has negotiated the Dependency Descriptor for its
+// video, see [Plays]. It never changes.
+func (s *Subscriber) Described() bool {
+	d := s.Track(codec.Video)
+	return d != nil && d.ids[codec.DependencyDescriptor] != 0
+}
+
 // Choice returns what the video track sends now; the zero Choice if there is none.
 func (s *Subscriber) Choice() Choice {
 	d := s.Track(codec.Video)
@@ -92,17 +100,14 @@ func (s *Subscriber) allocate(now time.Time) {
 		d.aim(target{enc: best, layer: topLayer}, s.pub)
 		return
 	}
-	s.alloc.next = now.Add(allocateInterval)
-	var l ladder
-	if all := s.pub.ladders.Load(); all != nil {
-		l = all.within(&d.selection, described)
-	}
+	l, fixed := s.within(s.pub.ladders.Load(), d, described)
 	if len(l) == 0 {
-		d.aim(target{enc: best, layer: topLayer}, s.pub)
+		d.aim(target{enc: best, layer: topLayer, paused: s.alloc.paused}, s.pub)
 		return
 	}
+	s.alloc.next = now.Add(allocateInterval)
 	b := s.budget(d)
-	i, want := s.alloc.choose(now, l, d.selection.fixed(), b)
+	i, want := s.alloc.choose(now, l, fixed, b)
 	s.want(want)
 	s.pace(now, d)
 	if i < 0 {
@@ -157,7 +162,7 @@ func (d *DownTrack) aim(t target, pub *Publisher) {
 
 // budget is what there is for video.
 func (s *Subscriber) budget(d *DownTrack) budget {
-	limit, sound := s.limit(d), s.sound()
+	limit, sound := s.limit(d), s.estimatedSound()
 	b := budget{
 		limit: limit, keeps: limit, spare: limit - (limit+sound)/stepUpMargin,
 		sends: d.sends(), blind: d.cfg.RTXSSRC == 0,
@@ -171,7 +176,7 @@ func (s *Subscriber) budget(d *DownTrack) budget {
 	}
 	b.keeps = max(limit, s.wide.est.Lasting()-sound)
 	if s.cap > 0 {
-		b.keeps = min(b.keeps, max(s.cap-sound, limit))
+		b.keeps = min(b.keeps, max(s.cap-s.sound(), limit))
 	}
 	return b
 }
@@ -189,10 +194,10 @@ func (s *Subscriber) limit(d *DownTrack) int64 {
 	return limit
 }
 
-// bounded tells whether the estimate is low because the network is full.
+// bounded tells whether the estimate is low because the network is full, or silent.
 func (s *Subscriber) bounded() bool {
 	switch s.wide.est.Limit() {
-	case LimitDelay, LimitLoss, LimitReceiver:
+	case LimitDelay, LimitLoss, LimitReceiver, LimitSilence:
 		return true
 	}
 	return false
@@ -200,10 +205,19 @@ func (s *Subscriber) bounded() bool {
 
 // sound is what the session's sound takes.
 func (s *Subscriber) sound() int64 {
-	if a := s.Track(codec.Audio); a != nil && a.enc != nil {
+	if a := s.Track(codec.Audio); a != nil && a.enc != nil && a.enc.Active(s.wide.now) {
 		return a.enc.Bitrate() + audioOverhead
 	}
 	return 0
+}
+
+// estimatedSound is sound's part of the estimate: none where only video has transport-wide
+// numbers.
+func (s *Subscriber) estimatedSound() int64 {
+	if a := s.Track(codec.Audio); a != nil && a.ids[codec.TransportCC] == 0 && !s.wide.plain {
+		return 0
+	}
+	return s.sound()
 }
 
 // carries is the estimate without sound's part; noLimit: it is not known, noBound: it is the
@@ -216,7 +230,7 @@ func (s *Subscriber) carries() int64 {
 	case s.wide.est.Limit() == LimitNone:
 		return noBound
 	}
-	return max(e-s.sound(), 0)
+	return max(e-s.estimatedSound(), 0)
 }
 
 // want tells the estimator what the next step up would take, all of it.
@@ -225,7 +239,7 @@ func (s *Subscriber) want(video int64) {
 		return
 	}
 	if video > 0 {
-		video += video/stepUpMargin*2 + s.sound()
+		video += video/stepUpMargin*2 + s.estimatedSound()
 	}
 	s.wide.est.Want(video)
 }

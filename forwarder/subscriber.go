@@ -58,6 +58,7 @@ func NewSubscriber(cfg SubscriberConfig) *Subscriber {
 			s.wide.est = NewEstimator(EstimatorConfig{})
 		}
 	}
+	s.wide.plain = s.wide.est == nil
 	return s
 }
 
@@ -140,11 +141,12 @@ func (d *DownTrack) Counts() DownCounts { return d.counts }
 // Encoding returns the encoding the track is on; nil if none.
 func (d *DownTrack) Encoding() *Encoding { return d.enc }
 
-// Blocked says that packets of the given SSRC could not be sent because the
-// subscriber's queue is full.
-func (s *Subscriber) Blocked(ssrc uint32, out *Output) {
+// Blocked says that a packet of the last output could not be sent because the subscriber's
+// queue is full. out may be that output.
+func (s *Subscriber) Blocked(p *OutPacket, out *Output) {
 	for _, d := range s.tracks {
-		if d.ssrc == ssrc || d.cfg.RTXSSRC == ssrc {
+		if d.ssrc == p.SSRC || d.cfg.RTXSSRC == p.SSRC {
+			s.wide.refused(d, p.TransportSeq)
 			d.blocked(out)
 		}
 	}
@@ -267,11 +269,12 @@ func (s *Subscriber) reports(now time.Time, blocks []byte) {
 // transportFeedback notes how far transport-wide feedback reaches: all tracks'
 // packets up to the highest number reported are no longer ahead of feedback.
 func (s *Subscriber) transportFeedback(now time.Time, r *rtcpReader) {
-	if s.wide.est != nil {
-		before := s.wide.est.Estimate()
-		s.wide.est.Feedback(now, r.body)
-		s.estimated(before)
+	if s.wide.plain {
+		return // nobody negotiated it
 	}
+	before := s.wide.est.Estimate()
+	s.wide.est.Feedback(now, r.body)
+	s.estimated(before)
 	base, count := r.transportRange()
 	if count == 0 {
 		return

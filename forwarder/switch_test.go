@@ -21,6 +21,7 @@ type pair struct {
 	ts     [2]uint32
 	got    []forwarder.OutPacket // since the last clear
 	wishes int                   // the same
+	more   [2]int                // bytes of each encoding's packets beyond those of a small picture
 }
 
 func newPair(t *testing.T) *pair {
@@ -33,7 +34,7 @@ func newPair(t *testing.T) *pair {
 // send sends a packet of a frame: the first of one begins it, a marker ends it.
 func (c *pair) send(encoding int, key, first, marker bool) {
 	c.t.Helper()
-	frame := vp8Frame(key)
+	frame := append(vp8Frame(key), make([]byte, c.more[encoding])...)
 	frame[7], frame[8] = 0x40, byte(1+encoding)
 	if !first {
 		frame[0] = 0
@@ -86,7 +87,11 @@ func (c *pair) clear() { c.got, c.wishes = nil, 0 }
 func (c *pair) on() int {
 	for i := len(c.got) - 1; i >= 0; i-- {
 		if p := c.got[i].Packet; len(p.Payload) > 8 {
-			return map[bool]int{true: 0, false: 1}[p == c.p.Encodings(codec.Video)[0].History().BySeq(p.Seq)]
+			for _, e := range c.p.Encodings(codec.Video) {
+				if p == e.History().BySeq(p.Seq) {
+					return int(e.RID()[0] - '0')
+				}
+			}
 		}
 	}
 	return -1

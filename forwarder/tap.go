@@ -76,7 +76,7 @@ func (t *Tap) Misfit() bool {
 func (t *Tap) Counts() TapCounts { return t.counts }
 
 // Blocked does nothing: what could not be sent will be asked for.
-func (t *Tap) Blocked(uint32, *Output) {}
+func (t *Tap) Blocked(*OutPacket, *Output) {}
 
 // Pull appends to out what must be sent now. If out.More is set afterwards, call it again
 // soon.

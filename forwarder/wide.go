@@ -1,6 +1,10 @@
 package forwarder
 
-import "time"
+import (
+	"time"
+
+	"github.com/whippet-media/whippet/forwarder/codec"
+)
 
 // wide gives the packets of a session their transport-wide numbers, and tells the
 // estimator of them.
@@ -8,7 +12,17 @@ type wide struct {
 	next  uint16
 	now   time.Time
 	est   *Estimator // nil: the subscriber tells nothing to estimate by
+	plain bool       // no track has such numbers: they are counts of what was sent, which the estimator needs all the same
 	pacer Pacer      // of video
+}
+
+// number returns what a packet of a track is sent under; 0: its track has no such numbers, and
+// others have.
+func (w *wide) number(d *DownTrack, payload int, probe bool) uint16 {
+	if d.ids[codec.TransportCC] == 0 && !w.plain {
+		return 0
+	}
+	return w.take(payload, probe)
 }
 
 // take returns the number of a packet with so many bytes of payload; probe says that it
@@ -20,6 +34,13 @@ func (w *wide) take(payload int, probe bool) uint16 {
 		w.est.Sent(w.now, n, payload+packetOverhead, probe)
 	}
 	return n
+}
+
+// refused says that a packet of a track could not be sent under its number.
+func (w *wide) refused(d *DownTrack, number uint16) {
+	if w.est != nil && (w.plain || d.ids[codec.TransportCC] != 0) {
+		w.est.NotSent(number)
+	}
 }
 
 // again says that a packet is sent again under its number.

@@ -11,8 +11,8 @@
 //
 //   - …/events makes event streams (HTML Living Standard §9.2): what becomes of the
 //     stream and of the session, for players that show it. An event stream begins with
-//     its POST, which queues the first events, may be read by one GET after the other, and
-//     ends with DELETE, with its session, or when its bounded queue is full because
+//     its POST, which queues the first events, may be read by one GET after the other, the
+//     last of which counts, and ends with DELETE, with its session, or when its bounded queue is full because
 //     nobody reads. Nobody waits for a reader: internal/stream tells each event stream
 //     what it sees, which queues what is new, and the GET's own goroutine writes. That
 //     belongs to the HTTP server; [Handler.CloseEvents] makes all of them end.

@@ -84,6 +84,10 @@ func TestE73_Heartbeat(t *testing.T) {
 		if n := len(busy.Events()); n < 55 || busy.Heartbeats() > 0 {
 			t.Errorf("%d events and %d comments in a minute", n, busy.Heartbeats())
 		}
+		const most = 15 * time.Second // of silence, as the row has it
+		if whep.Heartbeat > most {
+			t.Errorf("a comment each %v, want one each %v", whep.Heartbeat, most)
+		}
 	})
 }
 
@@ -223,6 +227,46 @@ func TestE73_Resume(t *testing.T) {
 		last := n.Listen(t, request{Path: path}.With("Last-Event-ID", "5"))
 		if got := len(strings.Fields(ids(last))); got != whep.MaxKept {
 			t.Errorf("%d events are kept, want %d", got, whep.MaxKept)
+		}
+	})
+}
+
+// TestE73_TwoReadersDoNotAlternate: EventSources come back by themselves when another one
+// takes their place. The one that was replaced stays away while the other reads, and is
+// welcome once it is gone.
+func TestE73_TwoReadersDoNotAlternate(t *testing.T) {
+	runPlay(t, func(t *testing.T, n *playNode) {
+		path := n.makeEvents(t, n.playing(t), `["reconnect"]`)
+		n.play.Reconnect(nil)
+		first := n.Listen(t, request{Path: path})
+		synctest.Wait()
+		second := n.Listen(t, request{Path: path}.With("Last-Event-ID", "1"))
+		synctest.Wait()
+		if got := len(first.Events()); got != 1 || !first.Ended() || first.Replaced() != "1-replaced" {
+			t.Fatalf("the first reader got %d events, has ended: %v, comes back with %q", got, first.Ended(), first.Replaced())
+		}
+		back := request{Method: "GET", Path: path}.With("Last-Event-ID", first.Replaced())
+		for range 3 {
+			if r := n.Do(t, back).Want(t, 204); r.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("204 may be kept: %v", r.Header)
+			}
+		}
+		n.play.Reconnect(nil)
+		synctest.Wait()
+		if got := second.Events(); len(got) != 1 || second.Ended() || second.Replaced() != "" {
+			t.Errorf("the second reader got %+v, has ended: %v", got, second.Ended())
+		}
+		second.Leave()
+		again := n.Listen(t, back)
+		synctest.Wait()
+		if got := again.Events(); len(got) != 1 || got[0].ID != "2" || again.Ended() {
+			t.Errorf("when the other is gone: %+v", got)
+		}
+		third := n.Listen(t, request{Path: path}) // a new one, not one that comes back
+		synctest.Wait()
+		again.Events()
+		if !again.Ended() || again.Replaced() != "2-replaced" || third.Ended() {
+			t.Errorf("a third reader: the one before has ended: %v, %q", again.Ended(), again.Replaced())
 		}
 	})
 }

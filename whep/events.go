@@ -2,7 +2,6 @@ package whep
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -106,7 +105,7 @@ func (s *subscriber) serveAllEvents(c echo.Context) error {
 	}
 	defer s.forget(e)
 	defer e.discard()
-	return e.serve(c, 0)
+	return e.serve(c, position{})
 }
 
 func acceptsEvents(r *http.Request) bool {
@@ -134,8 +133,7 @@ func (s *subscriber) serveEventStream(c echo.Context, id string) error {
 		s.forget(e)
 		return signaling.Empty(c, http.StatusOK)
 	}
-	last, _ := strconv.ParseUint(c.Request().Header.Get("Last-Event-ID"), 10, 64) // 0: begin where the last reader left off
-	return e.serve(c, last)
+	return e.serve(c, positionOf(c.Request().Header.Get("Last-Event-ID")))
 }
 
 func noEventStream() *signaling.Problem {
@@ -155,12 +153,17 @@ func setEventHeader(h http.Header) {
 	h.Set("X-Accel-Buffering", "no") // nginx would wait for more to send
 }
 
-// serve sends the events behind the one numbered last until the client goes, another
-// reader comes, or the stream ends.
-func (e *eventStream) serve(c echo.Context, last uint64) error {
+// serve sends the events from p on until the client goes, another reader comes, or the
+// stream ends. To a reader that comes back though another one has taken its place it says
+// 204, at which an EventSource stays away (HTML Living Standard §9.2.3).
+func (e *eventStream) serve(c echo.Context, p position) error {
 	r := &reader{wake: make(chan struct{}, 1)}
-	if !e.attach(r, last) {
-		return noEventStream()
+	switch reads, err := e.attach(r, p); {
+	case err != nil:
+		return err
+	case !reads:
+		c.Response().Header().Set("Cache-Control", "no-store")
+		return c.NoContent(http.StatusNoContent)
 	}
 	defer e.detach(r)
 	w := beginEvents(c)
@@ -172,7 +175,7 @@ func (e *eventStream) serve(c echo.Context, last uint64) error {
 		var n int
 		var more bool
 		buf, n, more = e.next(r, buf[:0])
-		if n > 0 && w.write(buf) != nil {
+		if len(buf) > 0 && w.write(buf) != nil {
 			return nil
 		}
 		e.written(r, n)

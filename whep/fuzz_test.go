@@ -42,7 +42,7 @@ func FuzzLayerRequest(f *testing.F) {
 		if exact := s.RID != "" || s.Spatial != nil || s.Temporal != nil; s.Exact != exact {
 			t.Errorf("exact: %v", s.Exact)
 		}
-		_ = canSelect(s, []stream.Layer{{RID: "hd", Active: true}})
+		_ = canSelect(s, []stream.Layer{{RID: "hd"}})
 	})
 }
 

@@ -2,6 +2,7 @@ package whep_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +15,8 @@ import (
 )
 
 // TestSizeLimitOfAToken: a player gets the best that its token allows, whatever it
-// selects; where nothing is so small, the least there is.
+// selects; where nothing is so small, the least there is. It is not offered more, and cannot
+// choose it.
 func TestSizeLimitOfAToken(t *testing.T) {
 	for height, want := range map[int]int{0: 720, 719: 360, 100: 180} {
 		synctest.Test(t, func(t *testing.T) {
@@ -28,14 +30,31 @@ func TestSizeLimitOfAToken(t *testing.T) {
 			})
 			session := signalingtest.PathOf(t, player.URL())
 			time.Sleep(15 * time.Second) // as the estimate grows
-			for _, body := range []string{`{}`, `{"rid":"x"}`, `{"maxHeight":720}`} {
-				n.Do(t, selectLayer(session, body)).Want(t, 200)
+			best := 422
+			if want == 720 {
+				best = 200
+			}
+			for body, status := range map[string]int{`{}`: 200, `{"rid":"x"}`: best, `{"maxHeight":720}`: 200} {
+				n.Do(t, selectLayer(session, body)).Want(t, status)
 				time.Sleep(2 * time.Second)
 				if got := n.shown(t, session).Current.Height; got != want {
 					t.Errorf("at most %d lines, %s: %d lines, want %d", height, body, got, want)
 				}
 			}
 			signalingtest.WantPlaying(t, player)
+			l := n.listen(t, session, `["layers"]`)
+			synctest.Wait()
+			told := decode[map[string][]item](t, l.Named("layers")[0])["1"]
+			for where, layers := range map[string][]item{"event": told, "GET": n.shown(t, session).Layers} {
+				var heights []int
+				for _, one := range layers {
+					heights = append(heights, one.Height)
+				}
+				slices.Sort(heights)
+				if all := []int{180, 360, 720}; !slices.Equal(heights, all[:1+slices.Index(all, want)]) {
+					t.Errorf("at most %d lines: %s offers %v", height, where, heights)
+				}
+			}
 		})
 	}
 }

@@ -53,11 +53,15 @@ func (e *eventStream) tellPublication(now uint64) {
 
 func (e *eventStream) tellLayers(s *stream.Snapshot) {
 	n := &e.news
-	if e.owner.video < 0 || sameLayers(n.layers, s.Layers) || s.At.Sub(n.layersAt) < eventSpacing {
+	if e.owner.video < 0 || s.At.Sub(n.layersAt) < eventSpacing {
 		return
 	}
-	n.layers, n.layersAt = s.Layers, s.At
-	e.push(layers, marshal(map[string][]layerItem{e.owner.videoKey(): layerItems(s.Layers)}))
+	now := e.owner.subscription.Within(s.Layers)
+	if sameLayers(n.layers, now) {
+		return
+	}
+	n.layers, n.layersAt = now, s.At
+	e.push(layers, marshal(map[string][]layerItem{e.owner.videoKey(): layerItems(now)}))
 }
 
 // sameLayers tells whether nobody needs to hear of the difference.

@@ -109,25 +109,37 @@ func badSelection(detail string) *signaling.Problem {
 	return signaling.NewProblem(http.StatusUnprocessableEntity, "bad-selection", detail)
 }
 
-// canSelect tells whether a layer that is asked for is sent now.
+// canSelect tells whether a layer that is asked for is sent now, of those the subscriber can
+// have. Bounds alone can always be kept: where nothing is within them, the smallest is.
 func canSelect(s forwarder.Selection, all []stream.Layer) error {
 	if !s.Exact {
 		return nil
 	}
-	fits := slices.DeleteFunc(slices.Clone(all), func(l stream.Layer) bool {
+	named := slices.DeleteFunc(slices.Clone(all), func(l stream.Layer) bool {
 		return s.RID != "" && l.RID != s.RID || s.Spatial != nil && l.Spatial != *s.Spatial ||
 			s.Temporal != nil && l.Temporal != *s.Temporal
 	})
+	fits := slices.DeleteFunc(slices.Clone(named), func(l stream.Layer) bool { return beyond(s, l) })
 	switch {
 	case len(all) == 0:
 		return noSuchLayer("Nobody publishes video in this stream now.")
+	case len(named) == 0:
+		return noSuchLayer("There is no such layer for this player. " + layerHint(all))
 	case len(fits) == 0:
-		return noSuchLayer("The publisher sends no such layer. " + layerHint(all))
-	case !slices.ContainsFunc(fits, func(l stream.Layer) bool { return l.Active }):
+		return badSelection("The layer that is chosen is beyond the bounds that are sent with it. Send one of the two.")
+	case !slices.ContainsFunc(fits, func(l stream.Layer) bool { return l.Bitrate > 0 }):
 		return signaling.NewProblem(http.StatusUnprocessableEntity, "layer-paused",
 			"The publisher does not send this layer at the moment. Choose another, or try again later.")
 	}
 	return nil
+}
+
+// beyond tells whether a layer is above one of the bounds.
+func beyond(s forwarder.Selection, l stream.Layer) bool {
+	over := func(id uint8, most *uint8) bool { return most != nil && id > *most }
+	larger := func(pixels, most int) bool { return most > 0 && pixels > most }
+	return over(l.Spatial, s.MaxSpatial) || over(l.Temporal, s.MaxTemporal) ||
+		larger(l.Width, s.MaxWidth) || larger(l.Height, s.MaxHeight)
 }
 
 func noSuchLayer(detail string) *signaling.Problem {

@@ -33,7 +33,7 @@ func New(cfg Config) *Handler { return &Handler{cfg} }
 
 // Register adds the endpoint's routes.
 func (h *Handler) Register(e *echo.Echo) {
-	h.cfg.Service.Register(e, signaling.WHIP, h)
+	h.cfg.Service.Register(e, signaling.WHIP, h, h.diagnosis())
 }
 
 // Open claims the stream's name for the session and starts a publication that its peer

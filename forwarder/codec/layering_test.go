@@ -16,7 +16,7 @@ type layered struct {
 	codec.Layering
 	timestamp uint32
 	marker    bool
-	dep       codec.Dependency // of its descriptor, the zero one if it has none
+	dep       codec.Dependency // of its descriptor, or of VP8 what is derived; else the zero one
 }
 
 // layeredFixtures are the captures with layers, which descriptors tell but in plain ones.
@@ -34,6 +34,7 @@ func readPackets(t testing.TB, f codec.Format, packets []*rtp.Packet, descriptor
 	t.Helper()
 	var r codec.LayerReader
 	var s codec.DependencyStructure
+	var plain plainReferences
 	var out []layered
 	for i, p := range packets {
 		if len(p.Payload) == 0 {
@@ -44,6 +45,9 @@ func readPackets(t testing.TB, f codec.Format, packets []*rtp.Packet, descriptor
 		if value != nil && err != nil && !errors.Is(err, codec.ErrNoStructure) {
 			t.Fatalf("packet %d: %v", i, err)
 		}
+		if value == nil && f.Name == codec.VP8 {
+			dep = plain.read(p)
+		}
 		if !descriptors {
 			value = nil
 		}
@@ -51,6 +55,38 @@ func readPackets(t testing.TB, f codec.Format, packets []*rtp.Packet, descriptor
 		out = append(out, layered{l, p.Timestamp, p.Marker, dep})
 	}
 	return out
+}
+
+// plainReferences derives what a picture of VP8 may need where no descriptor tells it (RFC 7741
+// §4.2): the last picture of layer 0, and unless its Y bit is set the last one of each layer up
+// to its own; of those without the N bit. Picture ids stand for frame numbers.
+type plainReferences struct {
+	last [4]uint16
+	has  [4]bool
+	now  codec.Dependency
+	of   uint32 // its timestamp
+}
+
+func (r *plainReferences) read(p *rtp.Packet) codec.Dependency {
+	d, _ := codec.ParseVP8(p.Payload)
+	if !d.HasTID || r.now.FrameNumber != 0 && r.of == p.Timestamp {
+		return r.now
+	}
+	if codec.Inspect(codec.Format{Name: codec.VP8}, p.Payload).Keyframe {
+		r.has = [4]bool{}
+	}
+	r.of, r.now = p.Timestamp, codec.Dependency{}
+	r.now.FrameNumber, r.now.Temporal = d.PictureID, d.TID
+	for t := range d.TID + 1 {
+		if r.has[t] && (t == 0 || !d.LayerSync) {
+			r.now.References[r.now.ReferenceCount] = d.PictureID - r.last[t]
+			r.now.ReferenceCount++
+		}
+	}
+	if !d.NonReference {
+		r.last[d.TID], r.has[d.TID] = d.PictureID, true
+	}
+	return r.now
 }
 
 // eachLayer calls do for every layer a Layering tells apart.
@@ -93,6 +129,17 @@ func (w *watcher) take(p *layered) error {
 	return nil
 }
 
+// closed lets a receiver get a layer from the beginning.
+func closed(packets []layered, s, u uint8) error {
+	w := watcher{spatial: s, temporal: u}
+	for i := range packets {
+		if err := w.take(&packets[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // TestLayersAreClosed: what a receiver of any layer gets refers only to what it gets,
 // whether descriptors or payloads tell the layers.
 func TestLayersAreClosed(t *testing.T) {
@@ -100,11 +147,8 @@ func TestLayersAreClosed(t *testing.T) {
 		for _, descriptors := range []bool{true, false} {
 			packets := readLayers(t, name, descriptors)
 			eachLayer(func(s, u uint8) {
-				w := watcher{spatial: s, temporal: u}
-				for i := range packets {
-					if err := w.take(&packets[i]); err != nil {
-						t.Errorf("%s, descriptors %v: %v", name, descriptors, err)
-					}
+				if err := closed(packets, s, u); err != nil {
+					t.Errorf("%s, descriptors %v: %v", name, descriptors, err)
 				}
 			})
 		}
@@ -245,14 +289,15 @@ func TestLayersEndPictures(t *testing.T) {
 		for _, descriptors := range []bool{true, false} {
 			packets := readLayers(t, name, descriptors)
 			eachLayer(func(s, u uint8) {
-				checkMarkers(t, fmt.Sprintf("%s, descriptors %v, layer %d, %d", name, descriptors, s, u), packets, codec.LayerBit(s, u))
+				if err := checkMarkers(packets, codec.LayerBit(s, u)); err != nil {
+					t.Errorf("%s, descriptors %v, layer %d, %d: %v", name, descriptors, s, u, err)
+				}
 			})
 		}
 	}
 }
 
-func checkMarkers(t *testing.T, what string, packets []layered, bit uint32) {
-	t.Helper()
+func checkMarkers(packets []layered, bit uint32) error {
 	var last *layered
 	marked := map[uint32]bool{}
 	for i := range packets {
@@ -260,19 +305,20 @@ func checkMarkers(t *testing.T, what string, packets []layered, bit uint32) {
 	}
 	for i := range packets {
 		p := &packets[i]
-		if p.Last&bit != 0 && p.Needed&bit == 0 {
-			t.Errorf("%s: packet %d ends a picture for who does not get it", what, i)
-		}
 		if p.Needed&bit == 0 {
+			if p.Last&bit != 0 {
+				return fmt.Errorf("packet %d ends a picture for who does not get it", i)
+			}
 			continue
 		}
 		same := last != nil && last.timestamp == p.timestamp
 		if same && last.Last&bit != 0 {
-			t.Errorf("%s: packet %d follows the end of its picture", what, i)
+			return fmt.Errorf("packet %d follows the end of its picture", i)
 		}
 		if last != nil && !same && last.Last&bit == 0 && marked[last.timestamp] {
-			t.Errorf("%s: the picture before packet %d has no end", what, i)
+			return fmt.Errorf("the picture before packet %d has no end", i)
 		}
 		last = p
 	}
+	return nil
 }

@@ -111,6 +111,8 @@ func planted() map[string]struct {
 	vp8 := Options{Layers: Layers{Temporal: 3}, Interval: 2 * time.Second}
 	vp9 := Options{Codec: codec.VP9, Layers: Layers{Spatial: 3, Temporal: 3}, Flexible: true, Interval: 2 * time.Second}
 	av1 := Options{Codec: codec.AV1, Layers: Layers{Spatial: 3, Temporal: 3}, Descriptor: true, Interval: 2 * time.Second}
+	groups := Options{Codec: codec.VP9, Layers: Layers{Spatial: 2, Temporal: 3}, Interval: 2 * time.Second}
+	keyed := Options{Codec: codec.VP9, Layers: Layers{Spatial: 3, KeyOnly: true}, Flexible: true, VanishLayers: 2 * time.Second}
 	small := vp8
 	small.Bitrate = 100_000 // pictures of one packet
 	fewer := av1
@@ -129,6 +131,8 @@ func planted() map[string]struct {
 		"vp8: a picture id that jumps":           {vp8, at(160, addID(5)), "wire: picture id"},
 		"vp8: two picture ids of one picture":    {vp8, at(160, hideFirst(addID(1))), "amid picture"},
 		"vp8: a TL0PICIDX that jumps":            {vp8, at(160, addTL0(9)), "wire: TL0PICIDX"},
+		"vp9: a TL0PICIDX that jumps":            {groups, at(160, addTL0(9)), "wire: TL0PICIDX"},
+		"vp9: two TL0PICIDX of one picture":      {groups, at(160, hideFirst(addTL0(1))), "wire: TL0PICIDX"},
 		"vp9: a picture id of another picture":   {vp9, at(161, addID(3)), "does not keep its distance"},
 		"vp9: a keyframe's picture id goes back": {vp9, atKeyframe(addID(0x7f00)), "at a keyframe"},
 		"a frame number of another frame":        {av1, at(161, addFrames(3)), "does not keep its distance"},
@@ -159,6 +163,9 @@ func planted() map[string]struct {
 		"a beginning that is no keyframe":        {vp8, withoutKeyframes(false), "decoder: begins with"},
 		"another encoding without its keyframe":  {simulcast, withoutKeyframes(true), "decoder: goes from encoding"},
 		"nothing else when an encoding vanishes": {vanishing, hide(func(c *content) bool { return c.encoding != 0 }), "got nothing else"},
+		"nothing else when spatial layers vanish": {keyed, func(_ *rtp.Packet, _ *content, from *original) bool {
+			return from.frame.dependency.active == 1<<3-1
+		}, "got nothing else"},
 		"nothing of a later publisher": {
 			Options{Interval: 2 * time.Second, Restart: 3 * time.Second},
 			hide(func(c *content) bool { return c.publisher > 1 }), "got nothing of publisher",

@@ -17,6 +17,7 @@ type layer struct {
 // selecting is what a subscriber wants and what it got.
 type selecting struct {
 	want forwarder.Selection
+	cap  int64 // of the session, which may hold video back or exclude what is wanted; 0: none
 	last forwarder.Choice
 }
 
@@ -49,6 +50,7 @@ func (s *subscriber) limit() {
 	if w.rnd.IntN(3) > 0 {
 		bitrate = int64(w.opt.Bitrate)/16 + w.rnd.Int64N(int64(w.opt.Bitrate)*3/2)
 	}
+	s.picks.cap = bitrate
 	s.core.SetCap(bitrate)
 }
 
@@ -157,7 +159,7 @@ func (s *subscriber) seenSince(since time.Time) *layer {
 // network's estimate or caps have a say in it. exact tells that no other one will do.
 func (s *subscriber) expected() (want *layer, exact bool) {
 	o, sel := &s.w.opt, &s.picks.want
-	if sel.RID != "" && s.w.pub.named(sel.RID).paused || (o.TransportCC || o.Caps) && !sel.Exact {
+	if sel.RID != "" && s.w.pub.named(sel.RID).paused || s.picks.cap > 0 || o.TransportCC && !sel.Exact {
 		return nil, false
 	}
 	for i := range o.Encodings {
@@ -225,24 +227,31 @@ func (p *publisher) named(rid string) *upstream {
 	return nil
 }
 
-// checkFallback sees to it that whoever was on an encoding that vanished gets another
-// one in time, if there is one all that time and no other vanishes, but where caps may hold video back.
-func (p *publisher) checkFallback(gone *upstream) {
+// checkFallback sees to it that whoever was on an encoding that vanished, or on its spatial
+// layers from one on, gets another one in time, if there is one all that time and no other
+// vanishes, but where caps may hold video back.
+func (p *publisher) checkFallback(gone *upstream, spatial int) {
 	w := p.w
 	if w.opt.Caps {
 		return
 	}
-	since, unheard := w.now, p.unheard
+	since, unheard, changes := w.now, p.unheard, gone.changes
+	steady := func() bool {
+		if spatial > 0 {
+			return !gone.paused && !gone.since.After(since) && gone.changes == changes
+		}
+		return gone.paused && p.steady(gone, since)
+	}
 	within := fallbackWithin + w.opt.Up.Delay + w.opt.Up.Jitter
 	if w.opt.Up.Late > 0 {
 		within += lateBy // its last packet
 	}
 	var check func()
 	check = func() {
-		if !gone.paused || p.gone || p.core.Ended() || w.pub != p || !p.steady(gone, since) {
+		if p.gone || p.core.Ended() || w.pub != p || !steady() {
 			return
 		}
-		if left := fallbackWithin - w.now.Sub(gone.lastCame); left > 0 {
+		if left := fallbackWithin - w.now.Sub(gone.lastCame); left > 0 && spatial == 0 {
 			w.after(left, check) // what was sent again, and was late too: it did not seem to vanish before
 			return
 		}
@@ -252,18 +261,19 @@ func (p *publisher) checkFallback(gone *upstream) {
 			return
 		}
 		for _, s := range w.subs {
-			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.seenBeside(uint8(gone.index), since) {
-				w.fail("liveness: subscriber %d got nothing else %v after encoding %d vanished", s.index, fallbackWithin, gone.index)
+			if w.now.Sub(s.joined) >= fallbackWithin && !s.wasBlocked() && !s.seenBeside(gone.index, spatial, since) {
+				w.fail("liveness: subscriber %d got nothing else %v after layers from %d of encoding %d vanished", s.index, fallbackWithin, spatial, gone.index)
 			}
 		}
 	}
 	w.after(within, check)
 }
 
-// seenBeside tells whether another encoding than the one given was sent since.
-func (s *subscriber) seenBeside(index uint8, since time.Time) bool {
+// seenBeside tells whether anything but the spatial layers of an encoding from one on was sent
+// since.
+func (s *subscriber) seenBeside(index, spatial int, since time.Time) bool {
 	for l, at := range s.seen {
-		if l.encoding != index && at.After(since) {
+		if (int(l.encoding) != index || int(l.spatial) < spatial) && at.After(since) {
 			return true
 		}
 	}

@@ -199,7 +199,7 @@ func (s *subscriber) emit() {
 	for i := range s.out.Packets {
 		p := &s.out.Packets[i]
 		if s.blocked {
-			s.core.Blocked(p.SSRC, &s.out)
+			s.core.Blocked(p, &s.out)
 			s.refuse(p)
 			continue
 		}

@@ -26,6 +26,7 @@ type upstream struct {
 	sentSets  bool
 	paused    bool
 	since     time.Time              // when it began to send, paused or came back
+	changes   int                    // of how many spatial layers there are
 	sent      map[uint32]*original   // by number
 	frames    map[uint64]*layerFrame // by place
 	start     time.Time
@@ -69,7 +70,8 @@ func (s *upstream) toggle() {
 	s.paused = !s.paused
 	s.wantKey, s.since = true, w.now
 	if s.paused {
-		s.pub.checkFallback(s)
+		w.vanished++
+		s.pub.checkFallback(s, 0)
 	}
 }
 
@@ -87,6 +89,13 @@ func (s *upstream) toggleLayers() {
 	before := s.ladder.active
 	s.ladder.active = 1 + w.rnd.IntN(w.opt.Layers.Spatial)
 	s.wantKey = s.wantKey || s.ladder.active > before
+	if s.ladder.active != before {
+		s.changes++
+	}
+	if s.ladder.active < before {
+		w.vanished++
+		s.pub.checkFallback(s, s.ladder.active)
+	}
 }
 
 func (s *upstream) timestamp() uint32 {

@@ -24,6 +24,7 @@ type World struct {
 	sent     int // pictures of the largest encoding
 	events   int // that happened
 	switches int // of the layer a subscriber gets, its first and those to another publisher not counted
+	vanished int // times an encoding or some of its spatial layers vanished
 	calm     bool
 	calmAt   time.Time // when it began
 }

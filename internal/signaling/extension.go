@@ -17,7 +17,8 @@ type Extension struct {
 	Name string
 
 	// Link is what the Link header says behind the target: `rel="urn:…"`, and what
-	// further parameters there are, separated by "; ".
+	// further parameters there are, separated by "; ". "": it is not announced, as what is
+	// no extension by the letter of the RFC must not be.
 	Link string
 
 	// Allow lists the methods of what stands below Name, as the header does; "" if
@@ -38,6 +39,9 @@ type Extension struct {
 // clients expect to come first.
 func (ep *endpoint) announce(h http.Header, session string) {
 	for i := range ep.extensions {
+		if ep.extensions[i].Link == "" {
+			continue
+		}
 		h.Add("Link", "<"+session+"/"+ep.extensions[i].Name+">; "+ep.extensions[i].Link)
 	}
 }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"slices"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
@@ -10,13 +11,40 @@ import (
 // subscription does not end it.
 func (s *Subscription) Watch(x Watcher) { s.stream.reg.watch.add(s.stream, x) }
 
-// Layers lists the layers of the video that is published now, by encoding in order of
-// appearance, the lowest first.
+// Layers lists the layers of the video that is published now and that this subscriber can
+// have, by encoding in order of appearance, the lowest first.
 func (s *Subscription) Layers() []Layer {
 	if p := s.stream.sending(); p != nil {
-		return p.layers(time.Now())
+		return s.Within(p.layers(time.Now()))
 	}
 	return nil
+}
+
+// Within returns those of the stream's layers that this subscriber can have, whatever it
+// selects: it can decode them, and may be sent pictures so large. Where none that is sent is
+// so small, it gets the smallest.
+func (s *Subscription) Within(all []Layer) []Layer {
+	var some []Layer
+	least := 0 // pixels; 0: what is small enough
+	for _, l := range all {
+		if !forwarder.Plays(l.Codec, l.Spatial, s.described) {
+			continue
+		}
+		some = append(some, l)
+		switch {
+		case l.Bitrate == 0:
+		case s.small(l):
+			least = -1
+		case least == 0 || least > 0 && l.Width*l.Height < least:
+			least = l.Width * l.Height
+		}
+	}
+	return slices.DeleteFunc(some, func(l Layer) bool { return !s.small(l) && l.Width*l.Height > least })
+}
+
+// small tells whether a layer's pictures are as small as LimitSize has it.
+func (s *Subscription) small(l Layer) bool {
+	return (s.width == 0 || l.Width <= s.width) && (s.height == 0 || l.Height <= s.height)
 }
 
 // Select says what the subscriber wants of its video, until the next Select. It takes

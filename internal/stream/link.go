@@ -17,7 +17,7 @@ type receiver interface {
 	SetPublisher(p *forwarder.Publisher)
 	Pull(now time.Time, out *forwarder.Output)
 	HandleRTCP(now time.Time, b []byte, out *forwarder.Output)
-	Blocked(ssrc uint32, out *forwarder.Output)
+	Blocked(p *forwarder.OutPacket, out *forwarder.Output)
 	Misfit() bool
 }
 

@@ -285,7 +285,7 @@ func (s *shard) emit(sub *Subscription) {
 		if err := sub.sink.WriteRTP(p); err != nil {
 			s.tally.writeErrors++
 			if errors.Is(err, ErrQueueFull) {
-				sub.core.Blocked(p.SSRC, o)
+				sub.core.Blocked(p, o)
 			}
 			continue
 		}

@@ -20,7 +20,8 @@ type Subscription struct {
 	limit  atomic.Int64 // see Limit
 	link   bool         // see Registry.Link; constant
 
-	width, height int // see LimitSize
+	width, height int  // see LimitSize
+	described     bool // see forwarder.Plays; constant
 
 	selection atomic.Pointer[forwarder.Selection] // the last; nil: none was made
 	choosing  atomic.Bool                         // it waits in the shard's mailbox
@@ -88,7 +89,7 @@ func (r *Registry) Subscribe(name string, sink Sink, tracks []forwarder.Subscrib
 // many as others.
 func (r *Registry) SubscribeWithin(name string, most int, sink Sink, tracks []forwarder.SubscriberTrack) (*Subscription, error) {
 	player := forwarder.NewSubscriber(forwarder.SubscriberConfig{Tracks: tracks, Seed: rand.Uint64()})
-	sub := &Subscription{sink: sink, core: player, player: player}
+	sub := &Subscription{sink: sink, core: player, player: player, described: player.Described()}
 	sub.due = newDeadline(sub)
 	r.mu.Lock()
 	defer r.mu.Unlock()

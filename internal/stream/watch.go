@@ -27,9 +27,9 @@ type Snapshot struct {
 
 // A Layer is one layer of a stream's video.
 type Layer struct {
-	RID    string // of its encoding; "" without simulcast
-	Active bool   // packets of its encoding came lately
-	forwarder.LayerStatus
+	RID                   string     // of its encoding; "" without simulcast
+	Codec                 codec.Name // the same
+	forwarder.LayerStatus            // without a bitrate if its encoding sends nothing
 }
 
 // A Watcher sees what becomes of a stream.
@@ -186,7 +186,7 @@ func (p *Publication) layers(now time.Time) []Layer {
 			if !active {
 				status.Bitrate = 0
 			}
-			all = append(all, Layer{RID: e.RID(), Active: active, LayerStatus: status})
+			all = append(all, Layer{RID: e.RID(), Codec: e.Format().Name, LayerStatus: status})
 		}
 	}
 	return all

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder"
+	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
 // watcher keeps what it was shown.
@@ -74,7 +75,7 @@ func TestWatchersSeeBeginAndEnd(t *testing.T) {
 			t.Errorf("at the end %+v", got)
 		}
 		for _, s := range got[:len(got)-1] {
-			if !s.Regular || s.Publication != first || len(s.Layers) != 1 || !s.Layers[0].Active {
+			if !s.Regular || s.Publication != first || len(s.Layers) != 1 || s.Layers[0].Codec != codec.VP8 {
 				t.Errorf("meanwhile %+v", s)
 			}
 		}
@@ -185,11 +186,11 @@ func TestLayersOfASilentEncoding(t *testing.T) {
 		}
 		_, p, _ := publish(t, r, "a")
 		play(t, p, 0, 100)
-		if got := sub.Layers(); len(got) != 1 || !got[0].Active || got[0].Bitrate == 0 || got[0].Width != 640 {
+		if got := sub.Layers(); len(got) != 1 || got[0].Bitrate == 0 || got[0].Width != 640 {
 			t.Errorf("%+v", got)
 		}
 		time.Sleep(5 * time.Second)
-		if got := sub.Layers(); len(got) != 1 || got[0].Active || got[0].Bitrate != 0 {
+		if got := sub.Layers(); len(got) != 1 || got[0].Bitrate != 0 {
 			t.Errorf("silent: %+v", got)
 		}
 	})

@@ -101,7 +101,8 @@ func TestEveryAssetIsReferencedAndEveryReferenceExists(t *testing.T) {
 }
 
 // Namespaces name things and are never loaded.
-var namespace = regexp.MustCompile(`http://www\.(w3\.org/2000/svg|webrtc\.org/experiments/rtp-hdrext/abs-capture-time)\b`)
+var namespace = regexp.MustCompile(`http://www\.(w3\.org/2000/svg|webrtc\.org/experiments/rtp-hdrext/abs-capture-time)\b|` +
+	`https://aomediacodec\.github\.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension\b`)
 
 // Examples in comments show how others use the modules.
 var example = regexp.MustCompile(`https://whippet\.example[^\s']*`)

@@ -26,6 +26,8 @@ const (
 // layerFigures are the samples of all streams with layers together.
 type layerFigures struct {
 	toFit, toTop, stood, atChange []float64  // ms
+	stoodUp                       []float64  // ms, after the end of a cap
+	broken                        []float64  // pictures, after a change that nobody asked for
 	switches, unused              []float64  // on a steady link: in a minute, in percent
 	chosen, keyframes, notDecoded []float64  // of layers chosen by hand
 	belowTop                      []float64  // of the time, in percent, on a link that loses packets
@@ -60,6 +62,8 @@ func (f *layerFigures) add(t *testing.T, r *report) {
 		{Name: "cap below the layer: until one that fits", Unit: "ms", Samples: f.toFit, Limit: 3000},
 		{Name: "cap below the layer: longest without a frame", Unit: "ms", Samples: f.stood, Limit: 1000},
 		{Name: "cap lifted: until the top layer", Unit: "ms", Samples: f.toTop, Limit: 10_000},
+		{Name: "cap lifted: longest without a frame", Unit: "ms", Samples: f.stoodUp, Limit: 500},
+		{Name: "cap or its end: pictures not decodable after it", Unit: "", Samples: f.broken, Limit: none},
 		{Name: "between the frames of two layers", Unit: "ms", Samples: f.atChange, Limit: 500},
 		{Name: "steady link: switches in a minute", Unit: "", Samples: f.switches, Limit: 1},
 		{Name: "steady link: unused of the best layer that fits", Unit: "%", Samples: f.unused, Limit: 30},
@@ -109,13 +113,37 @@ func (f *layerFigures) follow(t *testing.T, w *harness.Watched, link *harness.Li
 // cap caps the link, waits for a layer that fits, and lifts the cap.
 func (f *layerFigures) cap(t *testing.T, w *harness.Watched, link *harness.Link, rate int64, fits func(int) bool) {
 	o := w.After(t, func() { link.Cap(t, rate) }, fits, layerWaits, layerStays)
+	if rate == w.ForLowest {
+		settleLowest(t, w, &o)
+	}
 	wantLayer(t, "a layer that fits", o)
 	f.toFit, f.stood = append(f.toFit, o.Took), append(f.stood, o.Longest())
 	f.changed(o)
+	f.broken = append(f.broken, notDecodable(o))
 	o = w.After(t, func() { link.Uncap(t) }, w.Shows(2), layerWaits, layerStays)
 	wantLayer(t, "the top layer without a cap", o)
-	f.toTop = append(f.toTop, o.Took)
+	f.toTop, f.stoodUp = append(f.toTop, o.Took), append(f.stoodUp, o.Longest())
 	f.changed(o)
+	f.broken = append(f.broken, notDecodable(o))
+}
+
+// fewerFrames is less than a layer's full frame rate, as a share of it.
+const fewerFrames = 0.8
+
+// settleLowest lets a cap for the lowest layer count as followed when that is shown, not when the
+// middle one is, unless this has fewer frames.
+func settleLowest(t *testing.T, w *harness.Watched, o *harness.Outcome) {
+	t.Helper()
+	if at, ok := o.Settled(w.Shows(0)); ok {
+		o.Took = max(0, at-o.At)
+	} else if last := o.Between(o.Now-float64(layerStays.Milliseconds())/2, o.Now); last.FrameRate() > fewerFrames*float64(w.FPS) {
+		t.Errorf("the middle layer is shown with all its frames, %.1f a second", last.FrameRate())
+	}
+}
+
+// notDecodable is how many pictures could not be decoded since what was waited for came.
+func notDecodable(o harness.Outcome) float64 {
+	return float64(o.Between(o.At+o.Took, o.Now).Undecodable())
 }
 
 // stay looks at steady links of each kind.

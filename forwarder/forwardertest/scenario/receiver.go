@@ -12,6 +12,8 @@ type arrival struct {
 	seq       uint16 // of the media, also of what was sent again
 	timestamp uint32
 	transport uint16
+	numbered  bool // transport is meaningful
+	size      int  // on the wire
 	payload   int
 	marker    bool
 	video     bool
@@ -26,14 +28,16 @@ type arrival struct {
 
 // receiver is the subscriber's end: what a browser tells the server, and shows.
 type receiver struct {
-	tcc     link.Receiver
-	packets map[uint16]*arrival // of video, not yet shown
-	next    uint16              // of video
-	highest uint16
-	started bool
-	missing map[uint16]*hole
-	broken  bool // waits for a keyframe
-	asked   time.Duration
+	tcc link.Receiver
+
+	estimate localEstimate
+	packets  map[uint16]*arrival // of video, not yet shown
+	next     uint16              // of video
+	highest  uint16
+	started  bool
+	missing  map[uint16]*hole
+	broken   bool // waits for a keyframe
+	asked    time.Duration
 
 	busy      time.Duration // it reads what came that often; 0: at once
 	skips     bool          // shows what it can decode, whatever is missing before
@@ -80,7 +84,10 @@ func newReceiver(rtt, back time.Duration) *receiver {
 
 // receive takes a packet that arrived.
 func (r *receiver) receive(at time.Duration, p *arrival) {
-	r.tcc.Receive(p.transport, r.read(at))
+	if p.numbered {
+		r.tcc.Receive(p.transport, r.read(at))
+	}
+	r.estimate.receive(at, at-p.sent, p.size)
 	r.rtt += (at - p.sent + r.back - r.rtt) / 8
 	switch {
 	case p.padding:

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"container/heap"
 	"encoding/binary"
 	"slices"
@@ -23,6 +24,8 @@ type Scenario struct {
 	Busy      time.Duration // the receiver reads what came that often; 0: at once
 	Skips     bool          // the receiver shows what it can decode, whatever is missing before (SVC only)
 	Cap       int64         // of the session, bits per second; 0: none
+	Player    Player
+	Select    *forwarder.Selection // what the subscriber wants; nil: the automatic choice
 
 	// Active tells whether an encoding is sent at a time; nil: all are.
 	Active func(i int, at time.Duration) bool
@@ -58,8 +61,10 @@ type Run struct {
 	begins  map[uint16]bool // which numbers begin a picture
 	newest  uint32          // timestamp of the picture sent last
 	sound   int             // packets sent
+	bytes   []int           // put out in each second
+	probes  []int           // of them as retransmissions and probes
 
-	nextPicture, nextSound, nextFeedback, due time.Duration
+	nextPicture, nextSound, nextFeedback, nextREMB, due time.Duration
 
 	Samples []Sample // each 100 ms
 }
@@ -122,24 +127,17 @@ func (r *Run) warmUp() {
 }
 
 func (r *Run) join() {
-	ext := map[codec.Extension]uint8{codec.TransportCC: transportID}
-	r.sub = forwarder.NewSubscriber(forwarder.SubscriberConfig{Seed: 1, Tracks: []forwarder.SubscriberTrack{
-		{
-			Kind: codec.Audio, MID: "0", SSRC: subAudioSSRC, CNAME: "c", Extensions: ext,
-			Formats: []forwarder.SubscriberFormat{{Format: codec.Format{Name: codec.Opus}, PT: subAudioPT}},
-		},
-		{
-			Kind: codec.Video, MID: "1", SSRC: subVideoSSRC, RTXSSRC: subRTXSSRC, CNAME: "c", NACK: true, Extensions: ext,
-			Formats: []forwarder.SubscriberFormat{{Format: r.src.format(), PT: subscriberPT, RTX: subscriberRTX}},
-		},
-	}})
+	r.sub = forwarder.NewSubscriber(forwarder.SubscriberConfig{Seed: 1, Tracks: r.s.Player.tracks(r.src.format())})
+	if r.s.Select != nil {
+		r.sub.Select(*r.s.Select)
+	}
 	r.sub.SetCap(r.s.Cap)
 	r.sub.SetPublisher(r.src.up)
 	r.due = 0
 }
 
 func (r *Run) publish() {
-	for r.at >= r.nextSound {
+	for r.at >= r.nextSound && !r.s.Player.NoSound {
 		r.src.sound(r.now())
 		r.nextSound += audioInterval
 		r.due = r.at
@@ -175,9 +173,7 @@ func (r *Run) emit() {
 	for i := range r.out.Packets {
 		p := &r.out.Packets[i]
 		size := p.Payload() + int(p.Padding) + packetOverhead
-		if p.SSRC == subAudioSSRC {
-			r.sound++
-		}
+		r.count(p, size)
 		at, ok := r.link.Send(r.at, size)
 		if !ok {
 			continue
@@ -198,12 +194,28 @@ func (r *Run) emit() {
 	}
 }
 
+// count counts what the core put out.
+func (r *Run) count(p *forwarder.OutPacket, size int) {
+	second := int(max(r.at, 0) / time.Second)
+	for len(r.bytes) <= second {
+		r.bytes, r.probes = append(r.bytes, 0), append(r.probes, 0)
+	}
+	r.bytes[second] += size
+	switch p.SSRC {
+	case subAudioSSRC:
+		r.sound++
+	case subRTXSSRC:
+		r.probes[second] += size
+	}
+}
+
 // begins are the flags of the packet that a keyframe begins with.
 const begins = codec.LayerKeyframe | codec.LayerStart
 
 func newArrival(p *forwarder.OutPacket) *arrival {
 	a := &arrival{
 		seq: p.Seq, timestamp: p.Timestamp, transport: p.TransportSeq, payload: p.Payload(), marker: p.Mark,
+		numbered: p.IDs[codec.TransportCC] != 0, size: p.Payload() + int(p.Padding) + packetOverhead,
 		video: p.SSRC != subAudioSSRC, padding: p.Padding > 0, made: p.Packet.At.Sub(epoch),
 		key: p.Packet.Layering.Flags&begins == begins && p.Packet.Layering.Spatial == 0,
 	}
@@ -264,6 +276,12 @@ func (r *Run) report() {
 	}
 	r.nextFeedback = r.at + feedbackInterval
 	b := r.recv.reception(r.at, r.recv.feedback(r.at, nil))
+	if r.s.Player.plain() && r.at >= r.nextREMB {
+		r.nextREMB = r.at + rembEvery
+		if bitrate := cmp.Or(r.s.Player.REMB, r.recv.estimate.renew(r.at)); bitrate > 0 {
+			b = appendREMB(b, bitrate)
+		}
+	}
 	if at, ok := r.link.Return(r.at); ok && len(b) > 0 {
 		r.back = append(r.back, report{at, b})
 	}

@@ -21,8 +21,9 @@ type Listener struct {
 	Reply // status and headers
 	t     testing.TB
 	flow  *flow
-	read  int // bytes of the stream that Events has seen
-	pulse int // comments among them
+	read  int    // bytes of the stream that Events has seen
+	pulse int    // comments among them
+	last  string // id that came without an event
 	leave context.CancelFunc
 	ended chan struct{}
 }
@@ -86,6 +87,10 @@ func (l *Listener) Events() []Event {
 			l.pulse++
 			continue
 		}
+		if id, ok := strings.CutPrefix(block, "id: "); ok && !strings.Contains(id, "\n") {
+			l.last = id
+			continue
+		}
 		all = append(all, l.parse(block))
 	}
 	return all
@@ -127,6 +132,10 @@ func (l *Listener) Named(name string) []string {
 
 // Heartbeats returns how many comments have come, of those that Events has passed.
 func (l *Listener) Heartbeats() int { return l.pulse }
+
+// Replaced returns the id that came without an event, of those that Events has passed: what
+// an EventSource comes back with when another reader took its place; "": none came.
+func (l *Listener) Replaced() string { return l.last }
 
 // A flow is the writer of a response that is read while it is written.
 type flow struct {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { EventChannel, readEvent } from '../static/assets/events.js';
-import { Problem } from '../static/assets/problem.js';
+import { readEvent } from '../static/assets/events.js';
 import { findLink, parseLinks } from '../static/assets/signal.js';
 import { WHEPClient } from '../static/assets/whep.js';
 import { FakeEventSource, FakePeer, FakeStream, extended, fakeServer, peers, sources, until } from './fake/fake.mjs';
@@ -117,43 +116,26 @@ test('a lost stream of events is opened anew, a short loss is left to the browse
   assert.deepEqual(all.at(-1), ['viewercount', 3]);
 });
 
-test('events are given up at once where the session is gone or refused, after some tries where nothing works', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
-  for (const [status, tries] of [[404, 1], [410, 1], [403, 1], [400, 1], [503, 6], [0, 6]]) {
-    let asked = 0;
-    const session = {
-      link: () => ({ url: server.url, params: {} }),
-      send: async () => {
-        asked++;
-        throw new Problem('no', '', { status });
-      },
-    };
-    const channel = EventChannel.open(session, () => {}, options);
-    for (let i = 0; i < 50; i++) {
-      await new Promise((resolve) => { setImmediate(resolve); });
-      t.mock.timers.tick(20_000);
-    }
-    channel.close();
-    assert.equal(asked, tries, String(status));
-  }
+test('a new session on a server that tells nothing forgets what the one before told', async () => {
+  await watch();
+  await until(() => sources[0]);
+  const all = heard('layers', 'diagnosis');
+  sources[0].say('active', {});
+  sources[0].say('layers', { 0: [{ rid: 'h' }] });
+  sources[0].say('diagnosis', [{ code: 'a', text: 'b' }]);
+  server.links = () => [];
+  server.sessions.clear();
+  peers[0].become('failed');
+  await until(() => all.length === 4);
+  assert.deepEqual(all.slice(2), [['layers', []], ['diagnosis', []]]);
+  assert.equal(client.active, null);
 });
 
-test('streams of events that end at once are given up, those that last are not', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
-  for (const [lasts, least, most] of [[0, 6, 6], [30_000, 40, 50]]) {
-    sources.length = 0;
-    const session = { link: () => ({ url: server.url, params: {} }), send: async () => new Response('', { headers: { Location: '/e' } }) };
-    const channel = EventChannel.open(session, () => {}, options);
-    for (let i = 0; i < 50; i++) {
-      await new Promise((resolve) => { setImmediate(resolve); });
-      t.mock.timers.tick(lasts);
-      sources.at(-1).lose(true);
-      await new Promise((resolve) => { setImmediate(resolve); });
-      t.mock.timers.tick(20_000);
-    }
-    channel.close();
-    assert.ok(sources.length >= least && sources.length <= most, `${lasts} ms: ${sources.length}`);
-  }
+test('a player that wants no events opens no stream of them, and may choose all the same', async () => {
+  client = new WHEPClient({ ...options, events: false });
+  await client.view(server.url, 'secret');
+  await client.selectLayer({ rid: 'h' });
+  assert.deepEqual([sent('POST', '/events').length, sources.length, server.selections.length], [0, 0, 1]);
 });
 
 test('a server that creates no streams of events is heard at the link itself', async () => {
@@ -237,32 +219,56 @@ test('the token stays with the server it was made for', async () => {
   assert.equal(other.requests[0].headers.authorization, undefined);
 });
 
-test('a new session is told the choice of the one before, once the layer is there', async () => {
+/** A second session in the place of the first, which was told a choice. */
+async function again(choice) {
   await watch();
-  await client.selectLayer({ rid: 'h' });
+  await client.selectLayer(choice);
   server.sessions.clear();
   peers[0].become('failed');
   await until(() => client.state === 'waiting' && sources.length === 2);
+}
+
+/** Waits for what was sent before. */
+const flush = () => client.session.send('DELETE', `${client.session.url}/layer`);
+
+test('a new session is told the choice of the one before, once that layer is there', async () => {
+  await again({ rid: 'h', temporalLayerId: 1 });
   assert.equal(server.selections.length, 1, 'not before there is a layer');
-  sources[1].say('layers', { 0: [] });
-  await client.session.send('DELETE', `${client.session.url}/layer`); // comes behind what was sent before
-  assert.deepEqual(server.selections.slice(1), [null]);
-  sources[1].say('layers', { 0: [{ rid: 'h' }] });
-  sources[1].say('layers', { 0: [{ rid: 'h' }] });
-  await client.session.send('DELETE', `${client.session.url}/layer`);
-  assert.deepEqual(server.selections.slice(2), [{ mediaId: '0', rid: 'h' }, null]);
-  assert.deepEqual(client.selection, { rid: 'h' });
+  const at = (rid, temporalLayerId) => ({ rid, temporalLayerId });
+  for (const layers of [[], [at('l', 0), at('l', 1)], [at('l', 1), at('h', 0)]]) {
+    sources[1].say('layers', { 0: layers });
+    await flush();
+    assert.deepEqual(server.selections.splice(1), [null], JSON.stringify(layers));
+  }
+  sources[1].say('layers', { 0: [at('l', 1), at('h', 0), at('h', 1)] });
+  sources[1].say('layers', { 0: [at('h', 1)] });
+  await flush();
+  assert.deepEqual(server.selections.slice(1), [{ mediaId: '0', rid: 'h', temporalLayerId: 1 }, null]);
+  assert.deepEqual(client.selection, { rid: 'h', temporalLayerId: 1 });
 });
 
-test('a choice the new session has not is given up, and said', async () => {
-  await watch();
-  await client.selectLayer({ rid: 'h' });
-  server.sessions.clear();
-  peers[0].become('failed');
-  await until(() => client.state === 'waiting' && sources.length === 2);
-  const all = heard('selection');
-  server.rules = [{ path: '/layer', rule: [422, 'no-such-layer'] }];
+test('a choice of a size is repeated as soon as there is anything to choose from', async () => {
+  await again({ maxHeight: 360 });
   sources[1].say('layers', { 0: [{ rid: 'x' }] });
+  await until(() => server.selections.length === 2);
+  assert.deepEqual(server.selections[1], { mediaId: '0', maxHeight: 360 });
+});
+
+test('a choice the new session has not is given up after a while, and said', async (t) => {
+  await again({ rid: 'h' });
+  const all = heard('selection');
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  server.rules = [{ path: '/layer', rule: [422, 'no-such-layer'] }];
+  const told = () => sent('POST', '/layer').length - 1;
+  // An empty list says that nobody publishes: there is nothing to wait for yet.
+  for (const [layers, ms] of [[[], 60_000], [[{ rid: 'x' }], 9_000], [[], 9_000], [[{ rid: 'x' }], 9_000]]) {
+    sources[1].say('layers', { 0: layers });
+    const before = client.stats;
+    t.mock.timers.tick(ms);
+    await until(() => client.stats !== before);
+    assert.equal(told(), 0);
+  }
+  t.mock.timers.tick(2_000);
   await until(() => all.length === 1);
-  assert.deepEqual([all[0][1].selection, all[0][1].problem.code, client.selection], [null, 'no-such-layer', null]);
+  assert.deepEqual([all[0][1].selection, all[0][1].problem.code, client.selection, told()], [null, 'no-such-layer', null, 1]);
 });

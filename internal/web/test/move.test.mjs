@@ -191,3 +191,48 @@ test('a player that waits for a publisher has nothing to wait for', async () => 
   await until(() => ends().length === 1);
   assert.equal(client.pc, peers[1]);
 });
+
+for (const [how, taken, layersBefore] of [
+  ['taken by the old session', true, true], ['taken by the old session before the new one has layers', true, false], ['lost with the old session', false, true],
+]) {
+  test(`a choice that a move overtakes is told to the new session: ${how}`, async () => {
+    let [answer, shown] = [null, null];
+    client.addEventListener('stream', (event) => event.waitUntil(new Promise((resolve) => { shown = resolve; })));
+    server.rules = [{ path: '/layer', rule: () => new Promise((resolve) => { answer = resolve; }) }];
+    const chosen = client.selectLayer({ rid: 'h' });
+    await until(() => answer);
+    sources[0].say('reconnect', {});
+    await until(() => peers[1]);
+    peers[1].play();
+    await until(() => shown && sources.length === 2);
+    const layers = () => sources[1].say('layers', { 0: [{ rid: 'h' }] });
+    if (layersBefore) layers();
+    if (!taken) server.sessions.delete('s1');
+    answer();
+    await chosen;
+    if (!layersBefore) layers();
+    await until(() => server.selections.length === (taken ? 2 : 1));
+    assert.deepEqual([client.selection, server.selections.at(-1)], [{ rid: 'h' }, { mediaId: '0', rid: 'h' }]);
+    assert.equal(server.requests.filter((r) => r.method === 'POST' && r.url === '/whip/cam/s2/layer').length, 1);
+    shown();
+  });
+}
+
+test('back to automatic while a move goes on: the new session is told, though it knew the choice of before', async () => {
+  await client.selectLayer({ rid: 'h' });
+  let [answer, shown] = [null, null];
+  client.addEventListener('stream', (event) => event.waitUntil(new Promise((resolve) => { shown = resolve; })));
+  server.rules = [{ path: '/layer', rule: () => new Promise((resolve) => { answer = resolve; }) }];
+  const released = client.automatic();
+  await until(() => answer);
+  sources[0].say('reconnect', {});
+  await until(() => peers[1]);
+  peers[1].play();
+  await until(() => shown && sources.length === 2);
+  sources[1].say('layers', { 0: [{ rid: 'h' }] });
+  await until(() => server.selections.length === 2);
+  answer();
+  await released;
+  assert.deepEqual([client.selection, server.selections], [null, [{ mediaId: '0', rid: 'h' }, { mediaId: '0', rid: 'h' }, null, null]]);
+  shown();
+});

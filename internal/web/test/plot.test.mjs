@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Trace, decimate, describe, plotModel, plotSample, span } from '../static/assets/plot.js';
+import { Trace, decimate, describe, plotModel, plotSample, span, stillTrue } from '../static/assets/plot.js';
 
 const now = 1_000_000;
 const area = { width: 120, height: 100, rateHeight: 30 }; // one unit is one second
@@ -20,6 +20,11 @@ test('a sample joins what the server and the browser say; old statistics are lef
   assert.deepEqual([old.estimate, old.bitrate, old.layer.height], [null, null, 360]);
   assert.equal(plotSample(5000, stats, before, { at: 4500, value: { ...value, paused: true } }).layer, null);
   assert.deepEqual(plotSample(1, { bitrate: 1, video: null }, null, null).layer, null);
+});
+
+test('what the server said is true for three seconds, and then nothing is known', () => {
+  const value = { paused: true };
+  assert.deepEqual([stillTrue({ at: 1000, value }, 4000), stillTrue({ at: 1000, value }, 4001), stillTrue(null, 0)], [value, null, null]);
 });
 
 test('the trace keeps two minutes and one sample more, and no more than it may', () => {

@@ -68,6 +68,18 @@ test('a slower picture that costs no more than a smaller one has no entry', () =
   assert.deepEqual(brief(qualityMenu({ layers, rate: 60 })).map(([label]) => label), ['Automatic', '1280 × 720', '640 × 360']);
 });
 
+test('what was chosen keeps its entry when it saves nothing any more, or pauses', () => {
+  const selection = { rid: 'h', temporalLayerId: 1 };
+  for (const [bitrate, note] of [[940e3, '940 kbit/s'], [1.45e6, '1.4 Mbit/s'], [0, 'paused']]) {
+    const layers = temporal('h', 1280, 720, [620e3, bitrate, 1.5e6]);
+    const entries = qualityMenu({ layers, statistics: on('h', { temporalLayerId: 1 }), selection, rate: 30 });
+    assert.deepEqual(brief(entries)[2], ['1280 × 720, 15 fps', note, [bitrate === 0 && 'paused', 'current', 'chosen'].filter(Boolean).join(' ')]);
+    assert.equal(entries[0].chosen, false);
+  }
+  const slow = qualityMenu({ layers: temporal('h', 1280, 720, [620e3, 940e3, 1.5e6]), selection: { rid: 'h', temporalLayerId: 0 }, rate: 30 });
+  assert.deepEqual(slow.map((e) => [e.short, e.chosen]), [['Auto', false], ['720p', false], ['720p15', false], ['720p8', true]]);
+});
+
 test('on a temporal layer without an entry the next better one is marked', () => {
   const layers = temporal('h', 1280, 720, [620e3, 940e3, 1.5e6]);
   const entries = qualityMenu({ layers, statistics: on('h', { temporalLayerId: 0 }), rate: 30 });

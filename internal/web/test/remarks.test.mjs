@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RemarksWatch } from '../static/assets/remarks.js';
+import { RemarksWatch, remarksOf } from '../static/assets/remarks.js';
+import { WHIPClient } from '../static/assets/whip.js';
+import { FakePeer, FakeStream, fakeServer } from './fake/fake.mjs';
 
 /** Lets what is ready run, then turns the clock. */
 async function later(t, ms) {
@@ -17,14 +19,14 @@ function watch(t, ...answers) {
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  seen.watch = new RemarksWatch('cam', ask, (list) => seen.shown.push(list.map(({ code }) => code)));
+  seen.watch = new RemarksWatch(ask, (list) => seen.shown.push(list.map(({ code }) => code)));
   return seen;
 }
 
-const cam = (...codes) => [{ name: 'other', diagnosis: [{ code: 'x', text: 'x' }] }, { name: 'cam', diagnosis: codes.map((code) => ({ code, text: code })) }];
+const cam = (...codes) => codes.map((code) => ({ code, text: code }));
 
-test('remarks on the own stream only, again and again, until stop', async (t) => {
-  const seen = watch(t, cam('a'), cam('a', 'b'), []);
+test('remarks again and again, until stop', async (t) => {
+  const seen = watch(t, cam('a'), cam('a', 'b'), cam());
   seen.watch.start();
   seen.watch.start();
   for (let i = 0; i < 2; i++) await later(t, 5_000);
@@ -53,4 +55,17 @@ test('what comes after stop is not shown', async (t) => {
   await later(t, 10_000);
   assert.deepEqual(seen.shown, [[]]);
   assert.equal(seen.asked, 1);
+});
+
+test('remarks are read at the session, with the token that publishes', async () => {
+  const server = await fakeServer();
+  server.answers['GET diagnosis'] = (res) => res.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify([...cam('b-frames'), null]));
+  const client = new WHIPClient({ RTCPeerConnection: FakePeer, MediaStream: FakeStream });
+  await client.publish(new FakeStream([{ kind: 'video' }]), server.url, 'secret');
+  assert.deepEqual(await remarksOf(client.session), cam('b-frames'));
+  const asked = server.requests.find(({ method }) => method === 'GET');
+  assert.deepEqual([asked.url, asked.headers.authorization], ['/whip/cam/s1/diagnosis', 'Bearer secret']);
+  await client.stop();
+  await assert.rejects(remarksOf(client.session), { code: 'lost' });
+  server.close();
 });

@@ -89,22 +89,30 @@ export function becomes(pc, states, signal, ms = 0) {
   });
 }
 
-const captureTime = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time';
+/**
+ * Header extensions that browsers know and leave out unless asked, and where each is wanted:
+ * one tells players when a picture was taken, the other which layers it needs. Without that,
+ * a player never leaves the lowest spatial layer of AV1.
+ */
+const unasked = {
+  'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time': { sendonly: 'sendrecv', recvonly: 'sendrecv' },
+  'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension': { recvonly: 'recvonly' },
+};
 
 /**
- * Offers the header extension that tells players when a picture was taken; browsers
- * know it and leave it out unless asked.
- * @param {RTCRtpTransceiver} transceiver
+ * Offers the header extensions that we can use and browsers would leave out. One that
+ * cannot be asked to offers what it does by itself.
+ * @param {RTCRtpTransceiver} transceiver  sendonly or recvonly
  */
-export function offerCaptureTime(transceiver) {
-  const known = transceiver.getHeaderExtensionsToNegotiate?.();
-  const wanted = known?.find(({ uri }) => uri === captureTime);
-  if (!wanted) return;
-  wanted.direction = 'sendrecv';
+export function offerExtensions(transceiver) {
+  const known = transceiver.getHeaderExtensionsToNegotiate?.() ?? [];
+  const asked = known.filter(({ uri }) => unasked[uri]?.[transceiver.direction]);
+  if (asked.length === 0) return;
+  for (const extension of asked) extension.direction = unasked[extension.uri][transceiver.direction];
   try {
     transceiver.setHeaderExtensionsToNegotiate(known);
   } catch {
-    // Only an estimate is lost.
+    // Only an estimate is lost, and layers of AV1.
   }
 }
 

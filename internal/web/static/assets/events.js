@@ -12,11 +12,23 @@ export const eventsRel = 'urn:ietf:params:whep:ext:core:server-sent-events';
 /** The events understood here. */
 export const eventNames = ['active', 'inactive', 'layers', 'viewercount', 'reconnect', 'statistics', 'diagnosis'];
 
-/** Streams of events that may fail one after the other before no more are opened. */
-const maxFailures = 6;
-
 /** How long a stream must last for the failures before it to be forgotten, in milliseconds. */
 const lasting = 10_000;
+
+/** Failures from which on the pauses between two streams are the longest. */
+const maxFailures = 16;
+
+/** Statuses, besides those of a server's own trouble, after which another try may help; 0: no answer came. */
+const passing = new Set([0, 408, 425, 429]);
+
+/**
+ * What a server that says nothing at the beginning of a stream means, as events with their
+ * data: nobody publishes, there are no layers, and nothing is wrong.
+ */
+export const unsaid = [['inactive', '{}'], ['layers', '{}'], ['diagnosis', '[]']];
+
+/** How long after a stream of events began what it does not say counts as unsaid, in milliseconds. */
+const settleTime = 3_000;
 
 /** Most layers and remarks read of one event, and most characters of one text. */
 const maxLayers = 64;
@@ -132,10 +144,14 @@ export class EventChannel {
   #options;
   #hear;
   #closing = new AbortController();
+  #said = new Set();
+  #timer = 0;
 
   /**
    * @param {import('./session.js').Session} session
-   * @param {(name: string, text: string) => void} hear  called for each event, with its data as it came
+   * @param {(name: string, text: string, told: boolean) => void} hear  called for each event, with
+   *   its data as it came; told is false for one that the server did not send: it is silent where
+   *   there is nothing to tell, so what was true before a new stream of events would stay so
    * @param {{EventSource?: typeof EventSource}} [options]
    * @returns {?EventChannel}  null if the server or this program has no such thing
    */
@@ -153,12 +169,14 @@ export class EventChannel {
 
   /** Hears no more. The server forgets the stream with its session. */
   close() {
+    clearTimeout(this.#timer);
     this.#closing.abort();
   }
 
   async #run() {
     const { signal } = this.#closing;
-    for (let failures = 0; failures < maxFailures && !signal.aborted; failures++) {
+    this.#settle();
+    for (let failures = 0; !signal.aborted; failures = Math.min(failures + 1, maxFailures)) {
       let retryAfter = null;
       try {
         const url = await this.#create();
@@ -167,12 +185,25 @@ export class EventChannel {
         if (Date.now() - since > lasting) failures = 0;
       } catch (error) {
         const problem = Problem.of(error);
-        // 404 and 410: the session is gone, which others notice too.
-        if (problem.permanent || problem.status === 404 || problem.status === 410) return;
+        if (!mayPass(problem)) return;
         ({ retryAfter } = problem);
       }
       if (!signal.aborted) await sleep(backoff(failures, retryAfter), signal);
     }
+  }
+
+  /** Waits for what the server says of its own accord, and then tells what it did not say. */
+  #settle() {
+    clearTimeout(this.#timer);
+    this.#said.clear();
+    this.#timer = setTimeout(() => {
+      for (const [name, text] of unsaid) if (!this.#said.has(name)) this.#hear(name, text, false);
+    }, settleTime);
+  }
+
+  #say(name, data) {
+    this.#said.add(name === 'active' ? 'inactive' : name);
+    this.#hear(name, data, true);
   }
 
   /** Asks for a stream and returns its address. */
@@ -198,6 +229,7 @@ export class EventChannel {
     return new Promise((resolve) => {
       // It can send no token: the address itself is the secret.
       const source = new EventSource(url);
+      this.#settle();
       const end = () => {
         source.close();
         signal.removeEventListener('abort', end);
@@ -205,9 +237,14 @@ export class EventChannel {
       };
       signal.addEventListener('abort', end);
       source.addEventListener('error', () => source.readyState === EventSource.CLOSED && end());
-      for (const name of eventNames) source.addEventListener(name, ({ data }) => signal.aborted || this.#hear(name, data));
+      for (const name of eventNames) source.addEventListener(name, ({ data }) => signal.aborted || this.#say(name, data));
     });
   }
+}
+
+/** False where the server says that the session is gone, which others notice too, or refuses for good. */
+function mayPass({ status, code, permanent }) {
+  return !permanent && code !== 'stopped' && (passing.has(status) || status >= 500);
 }
 
 /** The events to ask for; undefined (all of them) if the server does not say which it has. */

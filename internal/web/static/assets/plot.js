@@ -15,7 +15,7 @@ const maxSamples = 1_000;
 /** Time between two samples, in milliseconds, from which the line between them would be a guess. */
 const longestStep = 4_000;
 
-/** How old statistics may be to belong to a sample, in milliseconds. */
+/** How old statistics may be to be true still, in milliseconds: they come once a second. */
 const fresh = 3_000;
 
 /** Least height of the bitrate axis in bits per second, and of the frame rate's. */
@@ -44,6 +44,16 @@ const maxRows = 6;
  */
 
 /**
+ * What the server said last, unless that is too long ago to be true still.
+ * @param {?{at: number, value: import('./events.js').Statistics}} statistics
+ * @param {number} at  now
+ * @returns {?import('./events.js').Statistics}
+ */
+export function stillTrue(statistics, at) {
+  return statistics && at - statistics.at <= fresh ? statistics.value : null;
+}
+
+/**
  * Makes a sample of what browser and server say.
  * @param {number} at
  * @param {?object} stats     of subscriberStats
@@ -52,7 +62,7 @@ const maxRows = 6;
  * @returns {Sample}
  */
 export function plotSample(at, stats, previous, statistics) {
-  const told = statistics && at - statistics.at <= fresh ? statistics.value : null;
+  const told = stillTrue(statistics, at);
   const video = stats?.video ?? null;
   const before = previous?.video ?? null;
   return {

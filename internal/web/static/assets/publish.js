@@ -9,9 +9,8 @@
 import { Level } from './level.js';
 import { Problem } from './problem.js';
 import { showPublisherStats } from './publishstats.js';
-import { RemarksWatch, showRemarks } from './remarks.js';
+import { RemarksWatch, remarksOf, showRemarks } from './remarks.js';
 import { Source, available, devices } from './sources.js';
-import { listStreams } from './streams.js';
 import { $, TokenStore, clock, element, pageStream, root, wireCopying } from './ui.js';
 import { WHIPClient, videoCodecs } from './whip.js';
 import { words } from './words.js';
@@ -20,7 +19,7 @@ const stream = pageStream();
 const query = new URLSearchParams(location.search);
 const form = $('settings');
 const token = new TokenStore('publish', stream);
-const remarks = new RemarksWatch(stream, (signal) => listStreams(token.value, signal), (list) => showRemarks($('diagnosis'), $('diagnosis-list'), list));
+const remarks = new RemarksWatch(() => remarksOf(client?.session ?? null), (list) => showRemarks($('diagnosis'), $('diagnosis-list'), list));
 
 let client = null;
 let source = null;
@@ -124,8 +123,7 @@ function follow({ state, problem: reason }) {
   if (state === 'live') {
     liveSince ||= Date.now();
     $('problem').hidden = true;
-    // Known before they are refused: tokens that may only publish.
-    if (token.actions.length === 0 || token.actions.includes('play')) remarks.start();
+    remarks.start();
     $('link-token').hidden = !token.value;
   }
   if (state === 'reconnecting' && reason) complain(reason);

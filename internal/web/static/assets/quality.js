@@ -105,7 +105,9 @@ function onScreen(all, statistics, shown) {
 function entriesOf(picture, smaller, { now, selection, rate }) {
   const top = picture.steps.at(-1);
   const below = smaller.find(({ bitrate: bits }) => bits > 0)?.bitrate ?? 0;
-  const slower = slowerSteps(picture, below, rate);
+  // What was chosen keeps its entry, whatever it saves now.
+  const isChosen = (step) => selection !== null && same(selectionOf(picture, step), selection);
+  const slower = slowerSteps(picture, below, rate, isChosen);
   const steps = [top, ...slower];
   const temporal = now?.picture === picture ? now.temporal ?? top.temporal : -1;
   // A layer without an entry counts as the next better one.
@@ -126,17 +128,18 @@ function entriesOf(picture, smaller, { now, selection, rate }) {
   });
 }
 
-/** The temporal layers below the top one that are worth an entry, the best first. */
-function slowerSteps({ steps }, below, rate) {
+/** The temporal layers below the top one that are worth an entry, or were chosen, the best first. */
+function slowerSteps({ steps }, below, rate, isChosen) {
   const top = steps.at(-1);
   const found = [];
   let above = top.bitrate;
   for (const step of steps.slice(0, -1).reverse()) {
     const left = 2 ** (top.temporal - step.temporal);
     const watchable = rate ? rate / left >= leastRate : left === 2;
-    if (!watchable || step.bitrate === 0 || step.bitrate * worth > above || step.bitrate < below * worth) continue;
+    const saves = watchable && step.bitrate > 0 && step.bitrate * worth <= above && step.bitrate >= below * worth;
+    if (!saves && !isChosen(step)) continue;
     found.push(step);
-    above = step.bitrate;
+    above = step.bitrate || above;
   }
   return found;
 }

@@ -2,11 +2,13 @@
  * What a publisher could do better, in the node's words.
  * @module remarks
  */
+import { readDiagnosis } from './events.js';
+import { Problem } from './problem.js';
 
 /** Pause between two questions, in milliseconds. */
 const interval = 5_000;
 
-/** Statuses that say that this token is never told. */
+/** Statuses that say that this token is told no more. */
 const refused = new Set([401, 403]);
 
 /**
@@ -28,21 +30,32 @@ export function showRemarks(box, list, remarks) {
   }));
 }
 
-/** Asks again and again for the remarks on one stream, between start() and stop(). */
+/**
+ * Asks for the remarks on what a session publishes. Its own URL is enough: a token that may
+ * only publish is told here, too.
+ * @param {?import('./session.js').Session} session
+ * @returns {Promise<{code: string, text: string}[]>}
+ * @throws {import('./problem.js').Problem}
+ */
+export async function remarksOf(session) {
+  if (!session) throw new Problem('lost', 'There is no session now.');
+  const response = await session.send('GET', `${session.url}/diagnosis`);
+  return readDiagnosis(await response.json());
+}
+
+/** Asks again and again for the remarks on what is published, between start() and stop(). */
 export class RemarksWatch {
-  #name;
   #ask;
   #show;
   #timer = 0;
   #asking = null;
 
   /**
-   * @param {string} name  of the stream
-   * @param {(signal: AbortSignal) => Promise<import('./streams.js').Stream[]>} ask
+   * @param {() => Promise<{code: string, text: string}[]>} ask
    * @param {(remarks: {code: string, text: string}[]) => void} show  called with none at the end
    */
-  constructor(name, ask, show) {
-    [this.#name, this.#ask, this.#show] = [name, ask, show];
+  constructor(ask, show) {
+    [this.#ask, this.#show] = [ask, show];
   }
 
   /** Does nothing while it runs. */
@@ -61,11 +74,11 @@ export class RemarksWatch {
 
   async #tick(signal) {
     try {
-      const streams = await this.#ask(signal);
+      const remarks = await this.#ask();
       if (signal.aborted) return;
-      this.#show(streams.find(({ name }) => name === this.#name)?.diagnosis ?? []);
+      this.#show(remarks);
     } catch (error) {
-      // Whoever may only publish is told nothing. All else may be better next time.
+      // A token that has ended ends the session as well. All else may be better next time.
       if (signal.aborted || refused.has(error.status)) return;
     }
     this.#timer = setTimeout(() => this.#tick(signal), interval);

@@ -169,8 +169,8 @@ export class Session {
   }
 
   /**
-   * Sends JSON to a link of the session. The token goes only where the session itself is.
-   * @param {'POST'|'DELETE'} method
+   * Sends JSON to a link of the session, or asks for it. The token goes only where the session itself is.
+   * @param {'GET'|'POST'|'DELETE'} method
    * @param {string} url  absolute
    * @param {unknown} [value]  undefined: no body
    * @returns {Promise<Response>}

@@ -6,6 +6,7 @@
  * Fragment: `#token=…`. Keys: M, F, P, S, B, Q.
  * @module watch
  */
+import { face } from './faces.js';
 import { LatencyMeter } from './latency.js';
 import { Screen } from './screen.js';
 import { $, TokenStore, pageStream, root } from './ui.js';
@@ -21,14 +22,26 @@ const stream = pageStream();
 const query = new URLSearchParams(location.search);
 const token = new TokenStore('play', stream);
 const player = $('player');
-const delay = Number(query.get('delay'));
-const client = new WHEPClient(delay > 0 ? { jitterBufferTarget: Math.min(delay, 4000) } : {});
+const bare = query.get('controls') === '0';
+const client = new WHEPClient(options());
 const screen = new Screen($('video'), $('spare'), changed);
 const server = new ServerView(client);
 
 let meter = new LatencyMeter(screen.video);
 let played = false;
 let quietTimer = 0;
+
+/** What the query asks of the client. */
+function options() {
+  const delay = Number(query.get('delay'));
+  const [page] = performance.getEntriesByType('navigation');
+  return {
+    ...(delay > 0 ? { jitterBufferTarget: Math.min(delay, 4000) } : {}),
+    // Over HTTP/1.1 browsers open six connections to a host and each stream of events keeps
+    // one: of many frames in a page the seventh would wait for ever.
+    events: !(bare && /^http\/1/.test(page?.nextHopProtocol ?? 'http/1')),
+  };
+}
 
 /** Debugging and tests: `window.whippet`. */
 globalThis.whippet = {
@@ -45,46 +58,13 @@ function latency() {
   return client.state === 'playing' ? meter.value(client.stats, client.pc) : null;
 }
 
-/** What each state says: pill, its dot, title and text of the message (none: no message). */
-const faces = {
-  idle: ['Connecting', 'busy', 'Connecting…', ''],
-  connecting: ['Connecting', 'busy', 'Connecting…', ''],
-  playing: ['Live', 'live'],
-  stopped: ['Ended', '', 'You stopped watching', ''],
-};
-
-function face({ state, problem, retryIn }) {
-  if (state === 'waiting') {
-    // The server knows whether there is a publisher; what is missing then is only late.
-    if (server.paused) return ['Paused', 'busy', 'The network is too slow for the picture', 'It comes back by itself when there is room for it.'];
-    if (client.active) return ['Starting', 'busy', 'Just a moment', 'The picture is on its way.'];
-    return played
-      ? ['Paused', 'busy', 'The publisher is away', 'The picture comes back by itself when they do.']
-      : ['Waiting', 'busy', 'Waiting for the publisher', `Nobody is live on “${stream}” yet. The picture comes by itself.`];
-  }
-  if (state === 'reconnecting') {
-    const said = problem && problem.code !== 'lost' ? words(problem, 'play', stream) : null;
-    const soon = retryIn > 1500 ? ` Next try in ${Math.round(retryIn / 1000)} s.` : '';
-    return ['Reconnecting', 'busy', said ? said.title : 'Reconnecting…', `${said ? said.text : 'The network was lost for a moment.'}${soon}`];
-  }
-  if (state === 'failed') {
-    const said = words(problem, 'play', stream);
-    return ['Stopped', '', said.title, said.text];
-  }
-  return faces[state];
-}
-
 function follow(detail) {
   const { state, problem } = detail;
-  const [pill, dot, title, text] = face(detail);
   document.body.dataset.state = state;
+  say(detail);
   played ||= state === 'playing';
   player.classList.toggle('playing', state === 'playing');
   player.classList.toggle('stale', played && (state === 'waiting' || state === 'reconnecting'));
-  $('pill-text').textContent = pill;
-  $('pill').firstElementChild.className = `dot ${dot}`;
-  $('message').hidden = title === undefined;
-  [$('message-title').textContent, $('message-text').textContent] = [title ?? '', text ?? ''];
   const ask = state === 'failed' && words(problem, 'play', stream).askToken === true;
   $('token-form').hidden = !ask;
   $('retry').hidden = ask || !(state === 'failed' || state === 'stopped');
@@ -92,6 +72,21 @@ function follow(detail) {
   if (ask) $('token').focus();
   sound();
   stir();
+}
+
+/** Writes what a state says. It is read aloud: what has not changed is left alone. */
+function say(detail) {
+  const { pill, dot, title, text } = face(detail, { stream, played, active: client.active, paused: server.paused });
+  $('pill').firstElementChild.className = `dot ${dot}`;
+  $('message').hidden = title === '';
+  for (const [id, wording] of [['pill-text', pill], ['message-title', title], ['message-text', text]]) {
+    if ($(id).textContent !== wording) $(id).textContent = wording;
+  }
+}
+
+/** While nothing plays, says what the server told since, and what has become too old. */
+function sayWhy() {
+  if (client.state === 'waiting') say({ state: 'waiting' });
 }
 
 function begin() {
@@ -149,9 +144,10 @@ function togglePip() {
 
 client.addEventListener('state', ({ detail }) => follow(detail));
 client.addEventListener('stream', (event) => event.waitUntil(screen.show(event.detail).then(sound)));
-for (const name of ['active', 'inactive']) client.addEventListener(name, () => client.state === 'waiting' && follow({ state: 'waiting' }));
+for (const name of ['active', 'inactive', 'statistics']) client.addEventListener(name, sayWhy);
 client.addEventListener('stats', ({ detail }) => {
   const age = latency();
+  sayWhy();
   $('latency').hidden = !age;
   if (age) $('latency-ms').textContent = `${Math.max(Math.round(age.ms), 0)} ms`;
   if (!$('stats').hidden) showSubscriberStats($('stats-list'), detail, age);
@@ -193,7 +189,7 @@ $('pip').hidden = !document.pictureInPictureEnabled;
 $('full').hidden = !document.fullscreenEnabled && !screen.video.webkitEnterFullscreen;
 screen.video.muted = query.get('muted') !== '0';
 player.classList.toggle('cover', query.get('fit') === 'cover');
-player.classList.toggle('bare', query.get('controls') === '0');
+player.classList.toggle('bare', bare);
 showStats(query.get('stats') === '1');
 server.showPlot(query.get('stats') === '1');
 begin();

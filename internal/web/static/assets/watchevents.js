@@ -3,7 +3,7 @@
  * the network carries, what the publisher could do better.
  * @module watchevents
  */
-import { Trace, plotSample } from './plot.js';
+import { Trace, plotSample, stillTrue } from './plot.js';
 import { PlotView } from './plotview.js';
 import { Problem } from './problem.js';
 import { fullRate, qualityMenu } from './quality.js';
@@ -53,7 +53,11 @@ export class ServerView {
 
   /** True while the server holds video back. */
   get paused() {
-    return this.#statistics?.value.paused === true;
+    return this.#told()?.paused === true;
+  }
+
+  #told() {
+    return stillTrue(this.#statistics, performance.now());
   }
 
   /** Opens or closes the menu. */
@@ -107,14 +111,14 @@ export class ServerView {
     const sample = plotSample(at, stats, this.#stats, this.#statistics);
     this.#stats = stats;
     if (this.#client.state === 'playing') this.#trace.add(sample);
-    this.#rate = fullRate(this.#layers, this.#statistics?.value ?? null, stats.video?.fps ?? null) ?? this.#rate;
+    this.#rate = fullRate(this.#layers, this.#told(), stats.video?.fps ?? null) ?? this.#rate;
     this.#show();
     this.draw();
   }
 
   #show() {
     const { selects, selection } = this.#client;
-    const statistics = this.#statistics?.value ?? null;
+    const statistics = this.#told();
     const shown = this.#client.stats?.video ?? null;
     this.#menu.update(selects ? qualityMenu({ layers: this.#layers, statistics, selection, shown, rate: this.#rate }) : []);
     const paused = this.paused && this.#client.state === 'playing';

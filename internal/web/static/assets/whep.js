@@ -14,8 +14,8 @@
  * @module whep
  */
 import { Client } from './client.js';
-import { backoff, offerCaptureTime, sleep } from './connection.js';
-import { EventChannel, readEvent } from './events.js';
+import { backoff, offerExtensions, sleep } from './connection.js';
+import { EventChannel, readEvent, unsaid } from './events.js';
 import { Problem } from './problem.js';
 import { sections, withStereo } from './signal.js';
 import { subscriberStats } from './stats.js';
@@ -37,6 +37,15 @@ const frameInterval = 50;
 
 /** How long a session that was replaced is kept for those who still show it, in milliseconds. */
 const longestShow = 5_000;
+
+/**
+ * How long a choice of before waits in a new session for its layer to come, in milliseconds, once
+ * others are there: encodings begin one after the other. Then the server has the last word.
+ */
+const layerWait = 10_000;
+
+/** Sessions that are told of one choice, each in the place of the one before. */
+const maxTold = 4;
 
 /** Relation of the link that says a server lets a player choose its layer. */
 const layerRel = 'urn:ietf:params:whep:ext:core:layer';
@@ -79,7 +88,9 @@ class StreamEvent extends CustomEvent {
  * session; `selection`, when `selection` changed, whose detail is `{selection, problem}`; and from
  * servers that have them, with the detail that readEvent in events.js returns: `active`,
  * `inactive`, `layers`, `viewercount`, `reconnect` (the client itself moves to another
- * session), `statistics`, `diagnosis`. A server without the extensions plays as well.
+ * session), `statistics`, `diagnosis`. Where a new session or a new stream of events does not
+ * repeat them, `inactive`, and `layers` and `diagnosis` that are empty, come after some seconds by
+ * themselves. A server without the extensions plays as well.
  */
 export class WHEPClient extends Client {
   #heard = 0;
@@ -88,7 +99,9 @@ export class WHEPClient extends Client {
   #streams = new WeakMap();
   #channel = null;
   #mediaId = '0';
+  #layers = [];
   #owed = false;
+  #owedUntil = Infinity;
 
   /** What is played, or null before the first session. @type {?MediaStream} */
   stream = null;
@@ -101,6 +114,7 @@ export class WHEPClient extends Client {
    * @param {object} [options]  besides those of Client
    * @param {boolean} [options.audio]  false: do not ask for sound
    * @param {boolean} [options.video]  false: do not ask for a picture
+   * @param {boolean} [options.events]  false: do not listen to events, which take a connection each on HTTP/1.1
    * @param {number} [options.jitterBufferTarget]  milliseconds the browser should hold media back; its own choice without it
    */
   constructor(options = {}) {
@@ -132,8 +146,13 @@ export class WHEPClient extends Client {
   async selectLayer(selection) {
     const known = selectable.filter((name) => selection[name] !== undefined && selection[name] !== null);
     const wish = Object.fromEntries(known.map((name) => [name, selection[name]]));
-    await this.#ask(wish);
+    const { session } = this;
+    const problem = await this.#ask(wish).then(() => null, Problem.of);
+    // A session that was replaced meanwhile told its successor nothing.
+    const replaced = this.session !== null && this.session !== session;
+    if (problem && !replaced) throw problem;
     this.#choose(wish);
+    if (replaced) this.#owe();
   }
 
   /**
@@ -141,6 +160,18 @@ export class WHEPClient extends Client {
    * @throws {Problem}
    */
   async automatic() {
+    for (let tries = 1; ; tries++) {
+      const { session } = this;
+      const problem = await this.#release().then(() => null, Problem.of);
+      const replaced = this.session !== null && this.session !== session;
+      if (problem && !(replaced && tries < maxTold)) throw problem;
+      this.#choose(null);
+      // The next session may have been told the choice of before already.
+      if (!replaced || tries === maxTold) return;
+    }
+  }
+
+  async #release() {
     try {
       await this.#send('DELETE');
     } catch (error) {
@@ -148,7 +179,6 @@ export class WHEPClient extends Client {
       if (error.status !== 405 && error.status !== 501) throw error;
       await this.#ask({});
     }
-    this.#choose(null);
   }
 
   #ask(wish) {
@@ -164,6 +194,23 @@ export class WHEPClient extends Client {
   #choose(selection, problem = null) {
     [this.selection, this.#owed] = [selection, false];
     this.dispatchEvent(new CustomEvent('selection', { detail: { selection, problem } }));
+  }
+
+  /** Lets the session that is in use now hear what an older one was told. */
+  #owe() {
+    [this.#owed, this.#owedUntil] = [this.selection !== null && this.selects, Infinity];
+    if (!this.#owed) return;
+    if (this.#channel) this.#settle();
+    else this.#repeat();
+  }
+
+  /** Repeats a choice once its layer is there, which is no use before, or was waited for long enough. */
+  #settle() {
+    if (!this.#owed) return;
+    const { length } = this.#layers;
+    if (length > 0 && this.#owedUntil === Infinity) this.#owedUntil = Date.now() + layerWait;
+    else if (length === 0) this.#owedUntil = Infinity;
+    if (this.#layers.some((layer) => isOf(layer, this.selection)) || Date.now() >= this.#owedUntil) this.#repeat();
   }
 
   /** Tells a new session what an older one was told. */
@@ -184,7 +231,7 @@ export class WHEPClient extends Client {
     pc.addEventListener('track', ({ track }) => stream.addTrack(track));
     for (const kind of [video && 'video', audio && 'audio'].filter(Boolean)) {
       const transceiver = pc.addTransceiver(kind, { direction: 'recvonly' });
-      offerCaptureTime(transceiver);
+      offerExtensions(transceiver);
       if (jitterBufferTarget !== undefined) transceiver.receiver.jitterBufferTarget = jitterBufferTarget;
     }
   }
@@ -192,9 +239,10 @@ export class WHEPClient extends Client {
   async _connected(pc, session) {
     this.stream = this.#streams.get(pc);
     this.#mediaId = String(Math.max(sections(pc.localDescription.sdp).findIndex(({ media }) => media === 'video'), 0));
-    this.#owed = this.selection !== null && this.selects;
-    this.#channel = EventChannel.open(session, (name, text) => this.#hear(name, text), this.options);
-    if (this.#owed && !this.#channel) this.#repeat();
+    const hear = (name, text, told) => this.#hear(name, text, told);
+    this.#channel = this.options.events === false ? null : EventChannel.open(session, hear, this.options);
+    if (!this.#channel) for (const [name, text] of unsaid) hear(name, text, false);
+    this.#owe();
     const event = new StreamEvent('stream', { detail: this.stream });
     this.dispatchEvent(event);
     if (event.waits.length > 0) await Promise.race([Promise.allSettled(event.waits), sleep(longestShow)]);
@@ -211,12 +259,15 @@ export class WHEPClient extends Client {
     return true;
   }
 
-  #hear(name, text) {
+  #hear(name, text, told) {
     const detail = readEvent(name, text, this.#mediaId);
     if (detail === undefined) return;
-    if (name === 'active' || name === 'inactive') this.#turn(name === 'active');
-    // A layer can be asked for only once it is there.
-    if (name === 'layers' && detail.length > 0 && this.#owed) this.#repeat();
+    if (!told && name === 'inactive') this.active = null;
+    else if (name === 'active' || name === 'inactive') this.#turn(name === 'active');
+    if (name === 'layers') {
+      this.#layers = detail;
+      this.#settle();
+    }
     this.dispatchEvent(new CustomEvent(name, { detail }));
     if (name === 'reconnect') this._move(detail.url && this.session?.resolve(detail.url));
   }
@@ -234,6 +285,7 @@ export class WHEPClient extends Client {
   _sample(report, previous) {
     const sample = subscriberStats(report, previous);
     this.#listen(sample);
+    this.#settle();
     return sample;
   }
 
@@ -249,6 +301,7 @@ export class WHEPClient extends Client {
 
   _dropped() {
     [this.#heard, this.#bytes, this.#quietUntil, this.active] = [0, 0, 0, null];
+    [this.#layers, this.#owed] = [[], false];
     this.#channel?.close();
     this.#channel = null;
   }
@@ -263,6 +316,11 @@ export class WHEPClient extends Client {
     // A thousand players wait for one show: spread them, and ask no sooner than told.
     return Math.max(absentDelay * (0.75 + Math.random() / 2), backoff(0, problem.retryAfter));
   }
+}
+
+/** True if a choice may mean the layer, which does not always tell all there is to it. */
+function isOf(layer, selection) {
+  return ['rid', 'spatialLayerId', 'temporalLayerId'].every((name) => layer[name] === null || (selection[name] ?? layer[name]) === layer[name]);
 }
 
 /** True once there is something to see, or to hear where there is no picture to wait for. */

@@ -14,7 +14,7 @@
  * @module whip
  */
 import { Client } from './client.js';
-import { offerCaptureTime } from './connection.js';
+import { offerExtensions } from './connection.js';
 import { Problem } from './problem.js';
 import { publisherStats } from './stats.js';
 
@@ -83,10 +83,10 @@ export class WHIPClient extends Client {
     const [video] = this.#stream.getVideoTracks();
     if (!audio && !video) throw new Problem('media', 'There is neither a picture nor sound to publish.');
     const common = { direction: 'sendonly', streams: [this.#stream] };
-    if (audio) offerCaptureTime(pc.addTransceiver(audio, { ...common, sendEncodings: [{ maxBitrate: this.options.audioBitrate ?? 128_000 }] }));
+    if (audio) offerExtensions(pc.addTransceiver(audio, { ...common, sendEncodings: [{ maxBitrate: this.options.audioBitrate ?? 128_000 }] }));
     if (!video) return;
     const transceiver = pc.addTransceiver(video, { ...common, sendEncodings: sendEncodings(this.options) });
-    offerCaptureTime(transceiver);
+    offerExtensions(transceiver);
     prefer(transceiver, this.options.codec);
     await degrade(transceiver.sender, this.options.degradationPreference);
   }

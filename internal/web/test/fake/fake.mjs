@@ -47,7 +47,8 @@ export async function fakeServer() {
       res.writeHead(session ? 200 : 404).end();
     },
   };
-  const extensions = {
+  /** What stands below a session, by method and name; tests may add to it. */
+  const extensions = server.answers = {
     'POST events': (res, url) => res.writeHead(201, { Location: `${url}/1` }).end(),
     'POST layer': (res, url, body) => {
       server.selections.push(JSON.parse(body));
