@@ -98,9 +98,9 @@ func TestFindingsHavePacketsOfTheirOwn(t *testing.T) {
 	if !x.out.Deadline.Equal(x.now.Add(findingSpacing)) {
 		t.Errorf("it tells them at %v", x.out.Deadline)
 	}
-	x.saysAt(findingSpacing-1)
+	x.saysAt(findingSpacing - 1)
 	x.saysAt(findingSpacing, rtcpRR, saysWhole, finding)
-	x.saysAt(2*findingSpacing-1)
+	x.saysAt(2*findingSpacing - 1)
 	x.saysAt(2*findingSpacing, rtcpRR, saysWhole, finding)
 	x.saysAt(linkProbe, rtcpRR, saysWhole)
 	x.saysAt(2*findingSpacing+findingInterval-1, rtcpRR, saysWhole)
