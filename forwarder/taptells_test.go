@@ -89,6 +89,26 @@ func TestWhatIsNotSentIsToldOf(t *testing.T) {
 	x.saysAt(1+3*asleepInterval, rtcpRR, saysWhole)
 }
 
+// TestFindingsHavePacketsOfTheirOwn: one each, soon after what else is due, and all again each findingInterval.
+func TestFindingsHavePacketsOfTheirOwn(t *testing.T) {
+	x := newTapped(t, 3)
+	finding := 1000*linkFinding + rtcpApp
+	x.up.found.Store(newFoundList([]Finding{{"a", "x"}, {"b", "x"}}))
+	x.saysAt(0, rtcpRR, saysWhole)
+	if !x.out.Deadline.Equal(x.now.Add(findingSpacing)) {
+		t.Errorf("it tells them at %v", x.out.Deadline)
+	}
+	x.saysAt(findingSpacing - 1)
+	x.saysAt(findingSpacing, rtcpRR, saysWhole, finding)
+	x.saysAt(2*findingSpacing - 1)
+	x.saysAt(2*findingSpacing, rtcpRR, saysWhole, finding)
+	x.saysAt(linkProbe, rtcpRR, saysWhole)
+	x.saysAt(2*findingSpacing+findingInterval-1, rtcpRR, saysWhole)
+	x.saysAt(2*findingSpacing+findingInterval, rtcpRR, saysWhole, finding)
+	x.up.found.Store(nil)
+	x.saysAt(4*findingSpacing + findingInterval)
+}
+
 // TestAnEncodingThatFellAsleepAboveGoesOn: another one takes its place, which is the same to the far end.
 func TestAnEncodingThatFellAsleepAboveGoesOn(t *testing.T) {
 	for name, c := range map[string]struct {
