@@ -191,15 +191,15 @@ func TestWatchPageAV1(t *testing.T) {
 func TestWatchPageFrames(t *testing.T) {
 	l := newLab(t)
 	page := l.open(t)
-	page.Call(t, `({ url, count }) => {
-		for (let i = 0; i < count; i++) document.body.append(Object.assign(document.createElement('iframe'), { src: url }));
-	}`, map[string]any{"url": l.node.URL + "/watch/quiet?controls=0", "count": framesAtOnce}, nil)
-	harness.Eventually(t, startsWithin, func() error {
-		if n := l.node.Connected(t, "whep"); n != framesAtOnce {
-			return fmt.Errorf("%d of %d frames have a session", n, framesAtOnce)
-		}
-		return nil
-	})
+	for i := range framesAtOnce { // one after the other: what they load must not come before all of them listen
+		page.Call(t, "src => { document.body.append(Object.assign(document.createElement('iframe'), { src })); }", l.node.URL+"/watch/quiet?controls=0", nil)
+		harness.Eventually(t, startsWithin, func() error {
+			if n := l.node.Connected(t, "whep"); n != i+1 {
+				return fmt.Errorf("%d of %d frames have a session", n, i+1)
+			}
+			return nil
+		})
+	}
 }
 
 // What stands over a picture that does not come follows what the server says, and says it no

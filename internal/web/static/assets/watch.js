@@ -38,8 +38,9 @@ function options() {
   return {
     ...(delay > 0 ? { jitterBufferTarget: Math.min(delay, 4000) } : {}),
     // Over HTTP/1.1 browsers open six connections to a host and each stream of events keeps
-    // one: of many frames in a page the seventh would wait for ever.
-    events: !(bare && /^http\/1/.test(page?.nextHopProtocol ?? 'http/1')),
+    // one: of many frames in a page the seventh would wait for ever. Of a page from the
+    // browser's cache the protocol is not known, but without TLS it is no other.
+    events: !(bare && (location.protocol === 'http:' || /^http\/1/.test(page?.nextHopProtocol))),
   };
 }
 
