@@ -17,19 +17,20 @@
 //     what is wrong with what it is sent.
 //   - [Subscriber] is one subscriber session: an audio and a video [DownTrack] that
 //     pull from the encodings of whichever Publisher holds the stream's name now.
+//   - Its allocator chooses the layer by what its [Estimator] says the network carries, from
+//     the ladder of all that the publisher's video can be had as; [Selection] bounds that.
+//   - [Tap] is one link to another node: it sends encodings as they are.
 //   - [KeyframeGate] merges and limits the keyframe wishes of all subscribers.
 //
 // # Fast start
 //
 // A subscriber that joins gets the last keyframe at once and all that came since
 // faster than live, see segment. Where that would take too long it gets the
-// keyframe alone, as a still, and goes live with the next one. A smaller encoding
-// with a younger keyframe would be better than a still; choosing among encodings
-// per subscriber is the allocator's, which is not here yet.
+// keyframe alone, as a still, and goes live with the next one.
 //
 // # Who calls what
 //
-// A Publisher is owned by one caller at a time, a Subscriber by its shard. They
+// A Publisher is owned by one caller at a time, a Subscriber and a Tap by their shard. They
 // meet only in encodings: one writer appends and publishes facts with atomic
 // stores, any number of readers load them. Feed one input, drain all output, only
 // then feed the next. `now` is the first argument of every step and must not step

@@ -1,110 +1,122 @@
 package forwarder
 
 import (
-	"slices"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/codec"
 )
 
-// sized returns an encoding that is received, of a size and layers with their bitrates.
-func sized(now time.Time, rid string, width, height int, layers ...LayerStatus) *Encoding {
+// A step of a test ladder is a layer of an encoding: its size, temporal layer and bitrate.
+type ladderStep struct {
+	width    int
+	temporal uint8
+	bitrate  int64
+}
+
+// laddered makes an encoding that has been sent for a while, with its layers.
+func laddered(now time.Time, rid string, steps ...ladderStep) *Encoding {
 	e := newEncoding()
 	e.rid = rid
-	e.size.Store(uint32(width)<<16 | uint32(height))
 	e.edge.Store(&Packet{At: now})
 	e.keyframe.Store(&Keyframe{})
-	for i := range layers {
-		layers[i].Width, layers[i].Height = width, height
+	var all []LayerStatus
+	widths := map[int]uint8{}
+	for _, s := range steps {
+		if _, ok := widths[s.width]; !ok {
+			widths[s.width] = uint8(len(widths))
+		}
+		all = append(all, LayerStatus{Spatial: widths[s.width], Temporal: s.temporal, Width: s.width, Height: s.width / 2, Bitrate: s.bitrate})
 	}
-	if len(layers) > 0 {
-		e.status.Store(&layers)
-	}
+	e.status.Store(&all)
 	return e
 }
 
-// names are the rungs' RIDs and temporal layers; all of an encoding has none.
-func names(l ladder) (all []string) {
+// sized makes one whose layers are not known.
+func sized(now time.Time, rid string, width int) *Encoding {
+	e := laddered(now, rid)
+	e.size.Store(uint32(width)<<16 | uint32(width/2))
+	return e
+}
+
+func ended(e *Encoding) *Encoding {
+	e.end()
+	return e
+}
+
+// names are a ladder's rungs, each as its RID, its spatial and its temporal layer; all of an
+// encoding has its RID alone.
+func (l ladder) names() string {
+	var out []string
 	for _, r := range l {
 		name := r.enc.rid
 		if r.layer != topLayer {
-			name += string(rune('0' + r.layer.temporal()))
+			name += fmt.Sprintf("%d%d", r.layer.spatial(), r.layer.temporal())
 		}
-		all = append(all, name)
+		out = append(out, name)
 	}
-	return all
+	return strings.Join(out, " ")
 }
 
-// TestTheOrderOfALadder is by what is measured: pixels, then pictures a second, then bitrate, whatever
-// comes first and however it is called.
-func TestTheOrderOfALadder(t *testing.T) {
+// TestTheOrderOfQuality: pixels, then pictures per second, then bitrate, whatever an encoding is
+// called and whenever it came. Of other encodings than the smallest only all pictures are a
+// choice, and nothing that takes as much as something better.
+func TestTheOrderOfQuality(t *testing.T) {
 	now := time.Unix(100, 0)
-	rate := func(bitrate int64) LayerStatus { return LayerStatus{Bitrate: bitrate} }
-	for name, c := range map[string]struct {
+	for name, test := range map[string]struct {
 		encodings     []*Encoding
-		all, sensible []string
+		all, sensible string
 	}{
-		"pixels": {
-			[]*Encoding{sized(now, "0", 1280, 720, rate(900)), sized(now, "2", 320, 180, rate(100)), sized(now, "1", 640, 360, rate(400))},
-			[]string{"20", "10", "00"},
-			[]string{"20", "10", "00"},
-		},
-		"the same size": {
-			[]*Encoding{sized(now, "a", 640, 360, rate(900)), sized(now, "b", 640, 360, rate(100))},
-			[]string{"b0", "a0"},
-			[]string{"b0", "a0"},
-		},
-		"pictures a second before bitrate": {
-			[]*Encoding{sized(now, "a", 640, 360, rate(900)), sized(now, "b", 640, 360, rate(100), LayerStatus{Temporal: 1, Bitrate: 200})},
-			[]string{"b0", "a0", "b1"},
-			[]string{"b0", "b1"},
-		},
-		"unknown sizes": {
-			[]*Encoding{sized(now, "a", 0, 0, rate(900)), sized(now, "b", 0, 0, rate(100)), sized(now, "c", 320, 180, rate(1000))},
-			[]string{"b0", "a0", "c0"},
-			[]string{"b0", "a0", "c0"},
-		},
-		"fewer pictures of the smallest only": {
-			[]*Encoding{
-				sized(now, "q", 320, 180, rate(50), LayerStatus{Temporal: 1, Bitrate: 100}),
-				sized(now, "f", 640, 360, rate(200), LayerStatus{Temporal: 1, Bitrate: 400}),
-			},
-			[]string{"q0", "q1", "f0", "f1"},
-			[]string{"q0", "q1", "f1"},
-		},
-		"better and no more": {
-			[]*Encoding{sized(now, "q", 320, 180, rate(400)), sized(now, "h", 640, 360, rate(400)), sized(now, "f", 1280, 720, rate(900))},
-			[]string{"q0", "h0", "f0"},
-			[]string{"h0", "f0"},
-		},
-		"what is not known yet takes neither more nor less": {
-			[]*Encoding{sized(now, "q", 320, 180, rate(100)), sized(now, "h", 640, 360), sized(now, "f", 1280, 720, rate(100)), sized(now, "x", 1920, 1080)},
-			[]string{"q0", "h", "f0", "x"},
-			[]string{"h", "f0", "x"},
-		},
-		"layers that pause": {
-			[]*Encoding{sized(now, "q", 320, 180, rate(50), LayerStatus{Temporal: 1})},
-			[]string{"q0"},
-			[]string{"q0"},
-		},
-		"none": {},
+		"nothing": {nil, "", ""},
+		"pixels, and not names": {[]*Encoding{
+			laddered(now, "a", ladderStep{1280, 0, 900}), laddered(now, "z", ladderStep{320, 0, 100}), laddered(now, "m", ladderStep{640, 0, 300}),
+		}, "z00 m00 a00", "z00 m00 a00"},
+		"pixels, and not bitrate": {[]*Encoding{
+			laddered(now, "a", ladderStep{320, 0, 900}), laddered(now, "b", ladderStep{640, 0, 300}), laddered(now, "c", ladderStep{1280, 0, 400}),
+		}, "a00 b00 c00", "b00 c00"},
+		"pixels, and not pictures per second": {[]*Encoding{
+			laddered(now, "a", ladderStep{640, 0, 200}), laddered(now, "b", ladderStep{320, 0, 50}, ladderStep{320, 1, 80}, ladderStep{320, 2, 100}),
+		}, "b00 b01 b02 a00", "b00 b01 b02 a00"},
+		"pictures per second, and not bitrate": {[]*Encoding{
+			laddered(now, "a", ladderStep{320, 0, 100}), laddered(now, "b", ladderStep{320, 0, 60}, ladderStep{320, 1, 80}),
+		}, "b00 a00 b01", "b00 b01"},
+		"bitrate, where all else is the same": {[]*Encoding{
+			laddered(now, "a", ladderStep{320, 0, 300}), laddered(now, "b", ladderStep{320, 0, 100}), laddered(now, "c", ladderStep{320, 0, 200}),
+		}, "b00 c00 a00", "b00 c00 a00"},
+		"which came first, where nothing differs": {[]*Encoding{
+			laddered(now, "b", ladderStep{320, 0, 100}), laddered(now, "a", ladderStep{320, 0, 100}), laddered(now, "c", ladderStep{320, 0, 100}),
+		}, "b00 a00 c00", "c00"},
+		"unknown sizes, which are least": {[]*Encoding{
+			laddered(now, "a", ladderStep{160, 0, 500}), laddered(now, "b", ladderStep{0, 0, 300}), laddered(now, "c", ladderStep{0, 0, 100}),
+		}, "c00 b00 a00", "c00 b00 a00"},
+		"unknown sizes only": {[]*Encoding{
+			laddered(now, "a", ladderStep{0, 0, 900}), laddered(now, "b", ladderStep{0, 0, 100}), laddered(now, "c", ladderStep{0, 0, 300}),
+		}, "b00 c00 a00", "b00 c00 a00"},
+		"layers of one encoding": {[]*Encoding{
+			laddered(now, "a", ladderStep{320, 0, 50}, ladderStep{320, 1, 100}, ladderStep{640, 0, 200}, ladderStep{640, 1, 400}, ladderStep{1280, 0, 800}, ladderStep{1280, 1, 900}),
+		}, "a00 a01 a10 a11 a20 a21", "a00 a01 a11 a21"},
+		"layers of several": {[]*Encoding{
+			laddered(now, "a", ladderStep{640, 0, 200}, ladderStep{640, 1, 300}), laddered(now, "b", ladderStep{320, 0, 50}, ladderStep{320, 1, 100}),
+			laddered(now, "c", ladderStep{640, 0, 250}),
+		}, "b00 b01 a00 c00 a01", "b00 b01 c00 a01"},
+		"as much as something better": {[]*Encoding{
+			laddered(now, "a", ladderStep{320, 0, 100}), laddered(now, "b", ladderStep{640, 0, 300}), laddered(now, "c", ladderStep{1280, 0, 300}), laddered(now, "d", ladderStep{2560, 0, 90}),
+		}, "a00 b00 c00 d00", "d00"},
+		"what is not known yet takes neither more nor less": {[]*Encoding{
+			laddered(now, "a", ladderStep{320, 0, 100}), sized(now, "b", 640), laddered(now, "c", ladderStep{1280, 0, 100}), sized(now, "d", 1920),
+		}, "a00 b c00 d", "b c00 d"},
+		"layers that are not sent": {[]*Encoding{
+			laddered(now, "a", ladderStep{320, 0, 100}, ladderStep{640, 0, 0}), laddered(now, "b", ladderStep{1280, 0, 300}),
+		}, "a00 b00", "a00 b00"},
+		"what is silent, has no keyframe, or has ended": {[]*Encoding{
+			laddered(now.Add(-activeWindow), "a", ladderStep{320, 0, 100}), laddered(now, "b", ladderStep{640, 0, 300}), newEncoding(), ended(laddered(now, "c", ladderStep{1280, 0, 400})),
+		}, "b00", "b00"},
 	} {
-		l := newLadders(now, c.encodings)
-		if all, sensible := names(l.all), names(l.sensible); !slices.Equal(all, c.all) || !slices.Equal(sensible, c.sensible) {
-			t.Errorf("%s: %v, to choose from %v; want %v and %v", name, all, sensible, c.all, c.sensible)
+		if l := newLadders(now, test.encodings); l.all.names() != test.all || l.sensible.names() != test.sensible {
+			t.Errorf("%s: %q, to choose from %q, want %q and %q", name, l.all.names(), l.sensible.names(), test.all, test.sensible)
 		}
-	}
-}
-
-// TestALadderHasWhatComes and can be decoded.
-func TestALadderHasWhatComes(t *testing.T) {
-	now := time.Unix(100, 0)
-	on, silent, blind, ended := sized(now, "on", 1, 1), sized(now.Add(-activeWindow), "silent", 2, 2), sized(now, "blind", 3, 3), sized(now, "ended", 4, 4)
-	blind.keyframe.Store(nil)
-	ended.end()
-	if all := names(newLadders(now, []*Encoding{on, silent, blind, ended}).all); !slices.Equal(all, []string{"on"}) {
-		t.Errorf("%v", all)
 	}
 }
 
@@ -127,7 +139,7 @@ func TestAllOfAnEncodingIsItsBestRung(t *testing.T) {
 // that came; what was measured is no guess.
 func TestWhatAnEncodingTakesIsGuessedFromItsFirstPackets(t *testing.T) {
 	start := time.Unix(100, 0)
-	e := sized(start.Add(time.Second), "a", 1, 1)
+	e := laddered(start.Add(time.Second), "a")
 	for at, want := range map[time.Duration]int64{0: 0, rateLeast - 1: 0, rateLeast: 80_000, 2 * rateLeast: 40_000} {
 		e.rate = rateMeter{}
 		e.rate.add(start, 1000)

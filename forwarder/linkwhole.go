@@ -2,6 +2,7 @@ package forwarder
 
 import (
 	"encoding/binary"
+	"hash/fnv"
 	"strings"
 	"time"
 	"unicode"
@@ -38,16 +39,13 @@ func newFoundList(list []Finding) *foundList {
 	if len(list) == 0 {
 		return nil
 	}
-	id := uint32(2166136261) // FNV-1a
+	h := fnv.New32a()
 	for _, f := range list {
 		for _, text := range [...]string{f.Code, f.Text} {
-			for i := range len(text) {
-				id = (id ^ uint32(text[i])) * 16777619
-			}
-			id *= 16777619 // what ends here does not end elsewhere
+			h.Write(append([]byte(text), 0)) // what ends here does not end elsewhere
 		}
 	}
-	return &foundList{max(id, 1), list}
+	return &foundList{max(h.Sum32(), 1), list}
 }
 
 // appendAudience says how many subscribers the edge has.

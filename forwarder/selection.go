@@ -216,7 +216,7 @@ func (s *Subscriber) sound() int64 {
 // estimatedSound is sound's part of the estimate: none where only video has transport-wide
 // numbers.
 func (s *Subscriber) estimatedSound() int64 {
-	if a := s.Track(codec.Audio); a != nil && a.ids[codec.TransportCC] == 0 && !s.wide.plain {
+	if a := s.Track(codec.Audio); a != nil && !s.wide.numbers(a) {
 		return 0
 	}
 	return s.sound()

@@ -12,7 +12,7 @@ import (
 // takes the place of what a subscriber is on like anything better, if it took no more than fits for a while.
 func TestAStillPictureIsNoReasonToStepUp(t *testing.T) {
 	now := time.Unix(100, 0)
-	q, h, f := sized(now, "q", 320, 180), sized(now, "h", 640, 360), sized(now, "f", 1280, 720)
+	q, h, f := sized(now, "q", 320), sized(now, "h", 640), sized(now, "f", 1280)
 	all := []*Encoding{q, h, f}
 	picture := func(most int64, rates ...int64) *ladders {
 		for i, e := range all {
@@ -52,30 +52,31 @@ func TestAStillPictureIsNoReasonToStepUp(t *testing.T) {
 // and it moves; the ladder that all use is left alone.
 func TestTheRungOneIsOnIsOneToChooseFrom(t *testing.T) {
 	now, most := time.Unix(100, 0), uint8(0)
-	q, h := sized(now, "q", 320, 180, LayerStatus{Bitrate: 40}, LayerStatus{Temporal: 1, Bitrate: 50}), sized(now, "h", 640, 360, LayerStatus{Bitrate: 30}, LayerStatus{Temporal: 1, Bitrate: 60})
-	f := sized(now, "f", 1280, 720, LayerStatus{Bitrate: 10}, LayerStatus{Temporal: 1, Bitrate: 20})
+	q := laddered(now, "q", ladderStep{320, 0, 40}, ladderStep{320, 1, 50})
+	h := laddered(now, "h", ladderStep{640, 0, 30}, ladderStep{640, 1, 60})
+	f := laddered(now, "f", ladderStep{1280, 0, 10}, ladderStep{1280, 1, 20})
 	l := newLadders(now, []*Encoding{q, h, f})
 	for name, c := range map[string]struct {
 		e     *Encoding
 		layer layerID
 		sel   Selection
-		want  []string
+		want  string
 	}{
-		"none":               {nil, 0, Selection{}, []string{"f1"}},
-		"the one that is":    {f, layerOf(0, 1), Selection{}, []string{"f1"}},
-		"one of the least":   {q, 0, Selection{}, []string{"q0", "f1"}},
-		"one that moves":     {h, layerOf(0, 1), Selection{}, []string{"h1", "f1"}},
-		"one that stutters":  {h, 0, Selection{}, []string{"f1"}},
-		"all of one":         {h, topLayer, Selection{}, []string{"h1", "f1"}},
-		"not allowed":        {q, 0, Selection{RID: "f"}, []string{"f0", "f1"}},
-		"allowed":            {q, 0, Selection{MaxWidth: 640}, []string{"q0", "q1", "h1"}},
-		"fixed":              {q, layerOf(0, 1), Selection{Temporal: &most}, []string{"q0", "h0", "f0"}},
-		"more than is given": {f, layerOf(0, 1), Selection{LimitWidth: 640}, []string{"q0", "q1", "h1"}},
+		"none":               {nil, 0, Selection{}, "f01"},
+		"the one that is":    {f, layerOf(0, 1), Selection{}, "f01"},
+		"one of the least":   {q, 0, Selection{}, "q00 f01"},
+		"one that moves":     {h, layerOf(0, 1), Selection{}, "h01 f01"},
+		"one that stutters":  {h, 0, Selection{}, "f01"},
+		"all of one":         {h, topLayer, Selection{}, "h01 f01"},
+		"not allowed":        {q, 0, Selection{RID: "f"}, "f00 f01"},
+		"allowed":            {q, 0, Selection{MaxWidth: 640}, "q00 q01 h01"},
+		"fixed":              {q, layerOf(0, 1), Selection{Temporal: &most}, "q00 h00 f00"},
+		"more than is given": {f, layerOf(0, 1), Selection{LimitWidth: 640}, "q00 q01 h01"},
 	} {
-		shared := slices.Clone(names(l.sensible))
-		got := names(l.standing(l.within(&c.sel, true), c.e, c.layer, &c.sel, true))
-		if !slices.Equal(got, c.want) || !slices.Equal(names(l.sensible), shared) {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
+		shared := l.sensible.names()
+		got := l.standing(l.within(&c.sel, true), c.e, c.layer, &c.sel, true).names()
+		if got != c.want || l.sensible.names() != shared {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

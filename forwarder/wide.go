@@ -16,18 +16,15 @@ type wide struct {
 	pacer Pacer      // of video
 }
 
-// number returns what a packet of a track is sent under; 0: its track has no such numbers, and
-// others have.
+// numbers tells whether packets of a track have such numbers, or counts in their place.
+func (w *wide) numbers(d *DownTrack) bool { return w.plain || d.ids[codec.TransportCC] != 0 }
+
+// number returns what a packet of a track with so many bytes of payload is sent under; 0: its
+// track has no such numbers. probe says that it is sent to find out what the network carries.
 func (w *wide) number(d *DownTrack, payload int, probe bool) uint16 {
-	if d.ids[codec.TransportCC] == 0 && !w.plain {
+	if !w.numbers(d) {
 		return 0
 	}
-	return w.take(payload, probe)
-}
-
-// take returns the number of a packet with so many bytes of payload; probe says that it
-// is sent to find out what the network carries.
-func (w *wide) take(payload int, probe bool) uint16 {
 	n := w.next
 	w.next++
 	if w.est != nil {
@@ -38,7 +35,7 @@ func (w *wide) take(payload int, probe bool) uint16 {
 
 // refused says that a packet of a track could not be sent under its number.
 func (w *wide) refused(d *DownTrack, number uint16) {
-	if w.est != nil && (w.plain || d.ids[codec.TransportCC] != 0) {
+	if w.est != nil && w.numbers(d) {
 		w.est.NotSent(number)
 	}
 }

@@ -15,7 +15,7 @@ func TestWhatIsRefusedWasNotSent(t *testing.T) {
 	var out Output
 	sent := &s.wide.est.sent
 	for _, ssrc := range []uint32{2, 1, 3} { // sound has no such numbers; nobody has SSRC 3
-		n := s.wide.take(1000, false)
+		n := s.wide.number(s.Track(codec.Video), 1000, false)
 		s.Blocked(&OutPacket{SSRC: ssrc, TransportSeq: n}, &out)
 		if gone := sent.get(sent.next-1) == nil; gone != (ssrc == 2) {
 			t.Errorf("SSRC %d: taken back %v", ssrc, gone)
