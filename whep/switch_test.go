@@ -115,7 +115,8 @@ func (s *screen) keyframe(b []byte) {
 	s.lines = lines
 }
 
-// begin forgets what came so far: the first packets of a session may be repeated.
+// begin forgets what came so far: a session begins with probes, which send its last packets again. Such a
+// copy comes in the same moment, and the player reads repaired packets first.
 func (s *screen) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
