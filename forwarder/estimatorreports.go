@@ -57,7 +57,7 @@ func (e *Estimator) REMB(now time.Time, bitrate int64) {
 }
 
 // Reception takes what a receiver report says: the fraction lost since the one before,
-// in 1/256, and the round trip, 0 if unknown (RFC 3550 §6.4.1). It counts only where
+// in 1/256, and the round trip, 0 if unknown (RFC 3550 §6.4.1), believed up to longestRTT. It counts only where
 // there is no transport-wide feedback: an estimate is then known once much was lost.
 func (e *Estimator) Reception(now time.Time, fractionLost uint8, rtt time.Duration) {
 	e.step(now)
@@ -65,7 +65,7 @@ func (e *Estimator) Reception(now time.Time, fractionLost uint8, rtt time.Durati
 		return
 	}
 	if rtt > 0 {
-		e.rtt = rtt.Microseconds()
+		e.rtt = min(rtt, longestRTT).Microseconds()
 	}
 	r, loss := &e.reports, float64(fractionLost)/256
 	switch sending := e.groups.sending(e.groups.count-1, reportTime); {
