@@ -83,7 +83,7 @@ func (d *DownTrack) wantedEncoding() *Encoding {
 func (d *DownTrack) hold(now time.Time) bool {
 	still := d.goal.paused || d.goal.squeezed && !d.reached()
 	switch {
-	case still && d.state == running && (d.goal.squeezed || d.boundary && d.atFrameStart()):
+	case still && d.state == running && (d.goal.squeezed || d.boundary && d.atFrameStart()), d.goal.paused && d.state == waiting:
 		d.state, d.heldAt = held, d.enc.Keyframe()
 		d.counts.Pauses++
 		d.freezes.begin(d.lastAt)

@@ -122,3 +122,24 @@ func TestASqueezedTrackGoesOnWithItsTargetOnly(t *testing.T) {
 	c.frame(0, true)
 	c.want("the target's", 1, 0)
 }
+
+// TestWhoWaitsWhileAPauseBeginsAsksForNothing: a keyframe would be the last that the network carries.
+func TestWhoWaitsWhileAPauseBeginsAsksForNothing(t *testing.T) {
+	c := interrupted(t, "full queue")
+	c.s.SetCap(1)
+	c.pass(3*time.Second, 0, 1)
+	c.clear()
+	c.pass(3*time.Second, 0, 1)
+	c.frame(1, true)
+	c.frame(0, true)
+	c.pass(time.Second, 0, 1)
+	c.want("paused", 0, 0)
+	if c.wishes > 0 {
+		t.Errorf("asked %d times", c.wishes)
+	}
+	c.s.SetCap(0)
+	c.pass(100*time.Millisecond, 0, 1)
+	c.want("after it", 0, 0)
+	c.frame(1, true)
+	c.want("the next keyframe", 1, 1)
+}
