@@ -75,15 +75,17 @@ func (d *DownTrack) wantedEncoding() *Encoding {
 	return d.pub.Best(d.kind)
 }
 
-// hold stops at the end of a frame while the target is paused, at once while it is squeezed:
-// what is left of a large picture would fill the queue before the target's keyframe. A pause
+// hold stops at the end of a frame while the target is paused, if it shows within
+// switchPatience, at once while it is squeezed: what is left of a large picture would fill the
+// queue before the target's keyframe. A pause
 // ends at a keyframe; a squeezed track goes on as soon as it can reach its target. A track that
 // sends nothing does not begin while its target is paused. It tells whether the track stays
 // where it is.
 func (d *DownTrack) hold(now time.Time) bool {
 	still := d.goal.paused || d.goal.squeezed && !d.reached()
+	patient := d.pausing.of(now, d.goal.paused && d.state == running) <= switchPatience
 	switch {
-	case still && d.state == running && (d.goal.squeezed || d.boundary && d.atFrameStart()), d.goal.paused && d.state == waiting:
+	case still && d.state == running && (d.goal.squeezed || d.boundary && d.atFrameStart() || !patient), d.goal.paused && d.state == waiting:
 		d.state, d.heldAt = held, d.enc.Keyframe()
 		d.counts.Pauses++
 		d.freezes.begin(d.lastAt)

@@ -100,6 +100,7 @@ type DownTrack struct {
 	goal           target     // where the allocator wants it
 	goalOf         *Publisher // of goal.enc
 	rest           time.Time  // what is held rests until then: the network's queue is long
+	pausing        spell      // the target is paused, and the track not yet held
 	heldAt         *Keyframe  // the last one when the track was held
 	lastKey        uint64     // number of the last keyframe's first packet
 	freezes        freezes

@@ -240,7 +240,7 @@ func TestAPauseBeginsAtTheEndOfAFrame(t *testing.T) {
 		c := began(t, "0")
 		c.send(0, false, true, false)
 		c.s.SetCap(1)
-		c.pass(3 * time.Second)
+		c.pass(900 * time.Millisecond)
 		if n := c.s.Track(codec.Video).Counts().Pauses; n != 0 {
 			t.Errorf("paused %d times amid a frame", n)
 		}
@@ -258,6 +258,34 @@ func TestAPauseBeginsAtTheEndOfAFrame(t *testing.T) {
 		if goesOn := len(c.got) > 0; goesOn != at {
 			t.Errorf("a keyframe of %v: goes on %v, asked %d times", age, goesOn, c.wishes)
 		}
+	}
+}
+
+// TestAPauseWithoutMarkers: it begins though no frame shows its end, which costs a number.
+func TestAPauseWithoutMarkers(t *testing.T) {
+	c := began(t, "0")
+	unmarked := func(d time.Duration) {
+		for end := c.now.Add(d); c.now.Before(end); {
+			c.send(0, false, true, false)
+			c.pass(30 * time.Millisecond)
+		}
+	}
+	unmarked(300 * time.Millisecond)
+	c.s.SetCap(1)
+	unmarked(1200 * time.Millisecond)
+	last := c.got[len(c.got)-1].Seq
+	c.clear()
+	unmarked(5 * time.Second)
+	c.want("paused", 0, -1)
+	if n := c.s.Track(codec.Video).Counts().Pauses; n != 1 {
+		t.Errorf("paused %d times", n)
+	}
+	c.s.SetCap(0)
+	c.send(0, true, true, false)
+	c.pass(30 * time.Millisecond)
+	c.want("ended", 1, 0)
+	if first := c.got[0].Seq; first != last+2 {
+		t.Errorf("goes on with %d after %d, which ended no frame for certain", first, last)
 	}
 }
 

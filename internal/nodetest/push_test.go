@@ -153,9 +153,14 @@ func TestPushStartsAnew(t *testing.T) {
 		far.Start()
 		w.Run(time.Minute) // a pause of at most 45 s, and a session of 10 s at least
 		far.Kill()
-		w.Run(8*time.Second + 500*time.Millisecond)
 		before := w.Node.Pushes()[0]
-		w.Run(2 * time.Second)
+		for range 150 {
+			if w.Node.Pushes()[0].State != outbound.Connected {
+				break
+			}
+			w.Run(100 * time.Millisecond)
+		}
+		w.Run(5 * time.Second) // a pause that is not short lasts 15 s at least
 		if after := w.Node.Pushes()[0]; before.Opened != 1 || after.Failed == before.Failed {
 			t.Errorf("pushes %+v, then %+v", before, after)
 		}
