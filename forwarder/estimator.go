@@ -77,7 +77,8 @@ type Estimator struct {
 	judged    int        // groups whose delay was looked at
 	late      int        // groups back that packets still arrive out of order
 	lateAt    int64      // when that was last seen
-	heard     int64      // when feedback came last; 0: never
+	told      bool       // feedback came, if only of packets that are forgotten
+	heard     int64      // when feedback came last of what is remembered; 0: never
 	resumed   int64      // when sending began after the last pause
 	lastSent  int64
 	rtt       int64 // of the newest feedback; 0: unknown
@@ -155,7 +156,7 @@ func (e *Estimator) Sent(now time.Time, number uint16, size int, probe bool) {
 	}
 	bits = min(bits+float64(size*8), backlogKept*e.perMicro)
 	backlog := uint16(min(bits*e.perBit, backlogMost/backlogUnit))
-	if !e.sent.put(number, estimatedPacket{uint32(e.now), backlog, uint16(size)}, e.heard > 0) {
+	if !e.sent.put(number, estimatedPacket{uint32(e.now), backlog, uint16(size)}, e.told) {
 		return
 	}
 	e.backlog, e.backlogAt = bits, e.now

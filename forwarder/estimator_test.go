@@ -35,6 +35,16 @@ func TestEstimateIsUnknownUntilFeedback(t *testing.T) {
 	}
 }
 
+// TestALongWayIsHeardOf: also where more packets are on their way from the first on than are
+// remembered without feedback.
+func TestALongWayIsHeardOf(t *testing.T) {
+	e, p := onPath(link.Config{Delay: []link.Shift{{Delay: 300 * time.Millisecond}}, Back: 300 * time.Millisecond})
+	p.run(&constant{bitrate: 10_000_000, want: 10_000_000}, 5*time.Second, nil)
+	if got := e.Estimate(); got < 8_000_000 {
+		t.Errorf("after 5 s at 10 Mbit/s: %v", e.State())
+	}
+}
+
 // TestStartRamp: what a link carries is found within two seconds, whatever that is,
 // and a narrow one is not flooded for long.
 func TestStartRamp(t *testing.T) {

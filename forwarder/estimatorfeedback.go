@@ -14,6 +14,7 @@ func (e *Estimator) Feedback(now time.Time, body []byte) bool {
 		return false
 	}
 	e.step(now)
+	e.told = true // what is sent from now on is remembered long enough
 	number, ok := e.sent.extend(f.base)
 	if !ok || number+uint64(f.count) <= e.sent.oldest() {
 		return true // all of it is forgotten: it says nothing, not even that somebody hears what is sent now

@@ -57,9 +57,9 @@ func (s *estimatedSent) get(number uint64) *estimatedPacket {
 	return nil
 }
 
-// put adds the record of a number; false if that is not above the last. heard says that
+// put adds the record of a number; false if that is not above the last. told says that
 // there is feedback: where there is none the memory stays small.
-func (s *estimatedSent) put(number uint16, p estimatedPacket, heard bool) bool {
+func (s *estimatedSent) put(number uint16, p estimatedPacket, told bool) bool {
 	if s.next == 0 {
 		s.records = make([]estimatedPacket, estimatedLeast)
 		s.next = 1<<16 + uint64(number)
@@ -72,7 +72,7 @@ func (s *estimatedSent) put(number uint16, p estimatedPacket, heard bool) bool {
 		s.skip(int(skipped))
 	}
 	most := estimatedMost
-	if !heard {
+	if !told {
 		most = estimatedUnheard
 	}
 	if r := s.slot(s.next); r.size != 0 && r.size&packetArrived == 0 && p.at-r.at < openTime && len(s.records) < most {
