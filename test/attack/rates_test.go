@@ -56,7 +56,14 @@ func TestBruteForce(t *testing.T) {
 		"made-up address": list("x.y.z", "X-Forwarded-For", "203.0.113.7"), "another": list("x.y.z", "Forwarded", "for=203.0.113.7", "X-Real-IP", "203.0.113.7"),
 		"publish": post("/whip/x", offer("whip")).bearer("x.y.z"), "a session": request{method: "DELETE", path: n.session(session)}.bearer("x.y.z"),
 	} {
-		if a := n.doBy(t, evil, r); a.status != http.StatusTooManyRequests {
+		// One in a tenth of a second is listened to.
+		var a answer
+		for range 10 {
+			if a = n.doBy(t, evil, r); a.status == http.StatusTooManyRequests {
+				break
+			}
+		}
+		if a.status != http.StatusTooManyRequests {
 			t.Errorf("%s: %v, want 429", name, a)
 		}
 	}

@@ -8,6 +8,8 @@ let server;
 let client;
 let streams;
 const options = { RTCPeerConnection: FakePeer, MediaStream: FakeStream, EventSource: FakeEventSource, statsInterval: 20 };
+// A rule for the next POST of a session, whatever else the last one still asks for.
+const opens = (rule) => ({ path: 'cam$', rule });
 const posts = (at = server) => at.requests.filter((r) => r.method === 'POST' && r.url === '/whip/cam').length;
 const ends = (at = server) => at.requests.filter((r) => r.method === 'DELETE').map((r) => r.url);
 
@@ -109,7 +111,7 @@ test('an address that HTTP does not go to is not gone to', async () => {
 });
 
 test('tries are bounded, and the old session plays on', async () => {
-  server.rules = Array.from({ length: 9 }, () => [503, 'draining']);
+  server.rules = Array.from({ length: 9 }, () => opens([503, 'draining']));
   assert.equal(await client._move(null), false);
   assert.equal(posts(), 1 + 4);
   assert.deepEqual([client.state, client.pc, ends()], ['playing', peers[0], []]);
@@ -117,7 +119,7 @@ test('tries are bounded, and the old session plays on', async () => {
 });
 
 test('a refusal for good ends the move at once', async () => {
-  server.rules = [[403, 'not-yours']];
+  server.rules = [opens([403, 'not-yours'])];
   assert.equal(await client._move(null), false);
   assert.equal(posts(), 2);
   assert.deepEqual([client.state, client.pc], ['playing', peers[0]]);
@@ -149,7 +151,7 @@ test('a session that is cut before its successor plays hands over at once', asyn
   const states = [];
   client.addEventListener('state', ({ detail }) => states.push(detail.state));
   let answer;
-  server.rules = [() => new Promise((resolve) => { answer = resolve; })];
+  server.rules = [opens(() => new Promise((resolve) => { answer = resolve; }))];
   sources[0].say('reconnect', {});
   await until(() => answer);
   peers[0].become('closed');
@@ -163,7 +165,7 @@ test('a session that is cut before its successor plays hands over at once', asyn
 });
 
 test('the successor fails, too: then all begins anew as after any loss', async () => {
-  server.rules = [[503, 'draining'], [503, 'draining']];
+  server.rules = [opens([503, 'draining']), opens([503, 'draining'])];
   sources[0].say('reconnect', {});
   await until(() => posts() === 2);
   peers[0].become('closed');
@@ -173,7 +175,7 @@ test('the successor fails, too: then all begins anew as after any loss', async (
 
 test('stop during a move leaves nothing behind', async () => {
   let answer;
-  server.rules = [() => new Promise((resolve) => { answer = resolve; })];
+  server.rules = [opens(() => new Promise((resolve) => { answer = resolve; }))];
   sources[0].say('reconnect', {});
   await until(() => answer);
   await client.stop();

@@ -12,7 +12,7 @@ const extension = (name) => `urn:ietf:params:whep:ext:core:${name}`;
 
 /**
  * Starts a server; `rules` may answer before it does, a rule with a path only requests
- * whose path has it. `links` returns further links of a session. Close it with close().
+ * whose path matches it. `links` returns further links of a session. Close it with close().
  */
 export async function fakeServer() {
   const server = { requests: [], sessions: new Map(), rules: [], links: () => [], selections: [] };
@@ -63,7 +63,7 @@ export async function fakeServer() {
     req.body = '';
     for await (const chunk of req) req.body += chunk;
     server.requests.push({ method: req.method, url: req.url, headers: req.headers, body: req.body });
-    const next = server.rules.findIndex((r) => !r.path || req.url.includes(r.path));
+    const next = server.rules.findIndex((r) => !r.path || req.url.match(r.path));
     const [found] = next < 0 ? [] : server.rules.splice(next, 1);
     const rule = found?.path ? found.rule : found;
     if (typeof rule === 'function') await rule();
