@@ -214,6 +214,16 @@ func (e *Estimator) Resent(number uint16) {
 // estimate, probes are made for it.
 func (e *Estimator) Want(bitrate int64) { e.probe.want = float64(min(bitrate, e.cfg.Max)) }
 
+// Starved says whether no more is sent than must be, since what is wanted does not fit. The
+// estimate then falls little by little, since so little fills no queue but others' do, and
+// probes for what is wanted do not become rare, however many were in vain.
+func (e *Estimator) Starved(starved bool) {
+	p := &e.probe
+	if p.starved = starved; starved {
+		p.failed, p.next = 0, min(p.next, e.now+probeMost)
+	}
+}
+
 // Estimate returns what the network carries, in bits per second on the wire, within
 // the configuration's bounds; 0 while it is unknown. While a queue is long that what
 // is sent does not explain, it is less than that, so that the queue gets shorter.
@@ -240,6 +250,16 @@ func (e *Estimator) Lasting() int64 {
 	}
 	return max(e.Estimate(), int64(min(fullShare*carried, float64(e.cfg.Max))))
 }
+
+// Awaits tells whether nothing was heard of what is sent, and may still be: on a long way, or
+// behind a long queue, it takes its time.
+func (e *Estimator) Awaits() bool {
+	_, limit := e.bounded()
+	return limit == LimitUnknown && !e.told && e.now < awaitTime
+}
+
+// awaitTime is after how long without any feedback none is expected any more.
+const awaitTime = 5_000_000 // µs
 
 // Limit says what bounds the estimate.
 func (e *Estimator) Limit() Limit {

@@ -24,6 +24,7 @@ type lossModel struct {
 	all, here, atLosses, losses float64
 
 	lossy    int     // intervals in a row with more than is inherent
+	lossAt   int64   // when more than is inherent was lost last
 	massAt   int64   // when mass loss was believed last, and less was not seen since; 0: never
 	recent   float64 // of the last interval, 0 to 1
 	inherent float64
@@ -215,7 +216,7 @@ func (e *Estimator) judge(i int) {
 	if e.delay.contended && sent < ownShare*e.rate.estimate && m.recent < ownLoss {
 		return // others overflow the queue, whatever is sent
 	}
-	m.massAt = 0
+	m.massAt, m.lossAt = 0, e.now
 	if m.lossy++; !queued && m.recent > p+lossyMuch && m.lossy < lossyLeast {
 		return // a burst of losses ends soon
 	}

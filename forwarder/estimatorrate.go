@@ -39,6 +39,11 @@ const (
 	mildExcess = 1.15
 	mildStep   = 0.8
 
+	// leftShare of what arrived in the last second is left by one such decrease: a burst of
+	// somebody else fills a queue as fast as a bottleneck that became far narrower, which busy
+	// runs and losses tell.
+	leftShare = 0.5
+
 	// Without congestion the estimate rises by growFast a second; by growSlow
 	// between nearLow and nearHigh of the capacity that was seen, by growFull from
 	// nearFull on, and not above that at all while that is younger than fullLife.
@@ -148,6 +153,7 @@ func (e *Estimator) lower(i int) {
 	if sent < mildExcess*arriving {
 		target = max(target, mildStep*r.estimate)
 	}
+	target = max(target, leftShare*r.acked)
 	e.delay.since = e.now
 	r.overfilled(arriving, sent, e.now)
 	e.cut(target, arriving, LimitDelay)
@@ -179,6 +185,9 @@ func (e *Estimator) Wait(now time.Time) time.Duration {
 // than capacity. Nothing is known to fit until what is sent from now on is heard of.
 func (e *Estimator) cut(target, capacity float64, limit Limit) {
 	r := &e.rate
+	if e.probe.starved { // what is sent can be no less
+		target = max(target, mildStep*r.estimate, r.acked)
+	}
 	if target < r.estimate {
 		e.set(target)
 		r.limit = limit
@@ -207,8 +216,9 @@ func (e *Estimator) raise(start int64) {
 		r.known, r.limit = true, LimitApplication
 	}
 	next := r.estimate * (1 + elapsed*e.growth())
-	ended := e.loss.massAt > 0 && start-e.loss.massAt > provenTime // mass loss did, so that it was none
-	if start-r.congested > provenTime && (r.limit != LimitLoss || ended) {
+	ended := e.loss.massAt > 0 && start-e.loss.massAt > provenTime                // mass loss did, so that it was none
+	passed := start-e.loss.lossAt > provenTime && r.acked > mildExcess*r.estimate // loss did: a burst of somebody else
+	if start-r.congested > provenTime && (r.limit != LimitLoss || ended || passed) {
 		next = max(next, r.acked) // that much was carried and nobody waited
 	}
 	if next = min(next, ackedFactor*r.acked+ackedSpare); next > r.estimate {

@@ -13,6 +13,7 @@ import "time"
 // arrive faster than the estimate.
 type prober struct {
 	want    float64
+	starved bool // of what is wanted
 	cluster probeCluster
 	count   int   // clusters begun
 	next    int64 // when the next may begin

@@ -172,6 +172,9 @@ func (s *Subscriber) budget(d *DownTrack) budget {
 	if s.wide.est == nil {
 		return b
 	}
+	if s.wide.est.Awaits() {
+		b.spare = min(b.spare, firstEstimate)
+	}
 	b.waits = d.waits() && s.wide.est.Limit() == LimitApplication && s.cap == 0
 	if limit >= noBound {
 		return b
@@ -244,6 +247,7 @@ func (s *Subscriber) want(video int64) {
 		video += video/stepUpMargin*2 + s.estimatedSound()
 	}
 	s.wide.est.Want(video)
+	s.wide.est.Starved(s.alloc.paused)
 }
 
 // keyframeBytes is the payload of its last whole keyframe, 0 if unknown. What is around it leaves at

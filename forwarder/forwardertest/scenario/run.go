@@ -12,7 +12,7 @@ import (
 	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
 )
 
-// A Scenario is one subscriber of one publisher behind one path.
+// A Scenario is subscribers of one publisher behind one path.
 type Scenario struct {
 	Name      string
 	Link      link.Config
@@ -33,6 +33,10 @@ type Scenario struct {
 	// Active tells whether an encoding is sent at a time; nil: all are.
 	Active func(i int, at time.Duration) bool
 
+	// Subscribers are behind the same bottleneck and join one after the other, Apart. 0: one.
+	Subscribers int
+	Apart       time.Duration
+
 	// Runs is how often it is played, with others' traffic at other times: the score is
 	// their mean. What small changes turn over is not held against one run. 0: once.
 	Runs int
@@ -49,15 +53,16 @@ const (
 
 // A Run is a scenario being played.
 type Run struct {
-	s    Scenario
-	link *link.Link
-	src  *source
-	sub  *forwarder.Subscriber
-	recv *receiver
-	out  forwarder.Output
-	at   time.Duration
-	air  arrivals
-	back []report // to the core
+	s     Scenario
+	link  *link.Link
+	src   *source
+	sub   *forwarder.Subscriber
+	recv  *receiver
+	out   forwarder.Output
+	joins time.Duration // when the subscriber does
+	at    time.Duration
+	air   arrivals
+	back  []report // to the core
 
 	reports []report // from the core
 	order   int
@@ -91,38 +96,64 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (r *Run) now() time.Time { return epoch.Add(r.at) }
 
-// Play plays a scenario to its end.
-func Play(s Scenario) *Run {
+// Play plays a scenario of one subscriber to its end.
+func Play(s Scenario) *Run { return Together(s)[0] }
+
+// Together plays a scenario to its end, for all of its subscribers.
+func Together(s Scenario) []*Run {
 	if s.Encodings == nil {
 		s.Encodings = Encodings()
+	}
+	if s.Sizes == nil {
+		s.Sizes = &evenSizes
 	}
 	rtt := s.Link.Back
 	for _, d := range s.Link.Delay {
 		rtt = max(rtt, d.Delay+s.Link.Back)
 	}
-	if s.Sizes == nil {
-		s.Sizes = &evenSizes
+	path, src := link.New(s.Link), newSource(s.Encodings, s.AudioOnly, s.SVC, *s.Sizes)
+	src.active = s.Active
+	all := make([]*Run, s.subscribers())
+	for i := range all {
+		all[i] = &Run{s: s, joins: time.Duration(i) * s.Apart, begins: map[uint16]bool{}, link: path, src: src, recv: newReceiver(rtt, s.Link.Back)}
+		all[i].recv.skips, all[i].recv.busy = s.Skips, s.Busy
 	}
-	r := &Run{s: s, begins: map[uint16]bool{}, link: link.New(s.Link), src: newSource(s.Encodings, s.AudioOnly, s.SVC, *s.Sizes), recv: newReceiver(rtt, s.Link.Back)}
-	r.recv.skips, r.recv.busy = s.Skips, s.Busy
-	r.src.active = s.Active
-	r.warmUp()
-	r.join()
-	for ; r.at < r.s.Length; r.at += step {
-		if r.s.Choose != nil {
-			if sel := r.s.Choose(r.at); sel != nil {
-				r.sub.Select(*sel)
+	first := all[0]
+	first.warmUp()
+	for at := time.Duration(0); at < s.Length; at += step {
+		first.at = at
+		published := first.publish()
+		for _, r := range all {
+			if r.at = at; r.at >= r.joins {
+				r.pass(published)
 			}
 		}
-		r.publish()
-		r.deliver()
-		r.report()
-		r.serve()
-		if r.at%(100*time.Millisecond) == 0 {
-			r.sample()
+	}
+	return all
+}
+
+// subscribers is how many there are.
+func (s *Scenario) subscribers() int { return max(s.Subscribers, 1) }
+
+// pass lets a step pass for the subscriber.
+func (r *Run) pass(published bool) {
+	if r.at == r.joins {
+		r.join()
+	}
+	if published {
+		r.due = r.at
+	}
+	if r.s.Choose != nil {
+		if sel := r.s.Choose(r.at); sel != nil {
+			r.sub.Select(*sel)
 		}
 	}
-	return r
+	r.deliver()
+	r.report()
+	r.serve()
+	if r.at%(100*time.Millisecond) == 0 {
+		r.sample()
+	}
 }
 
 // warmUp lets the publisher send for two seconds before the subscriber joins.
@@ -142,23 +173,25 @@ func (r *Run) join() {
 	}
 	r.sub.SetCap(r.s.Cap)
 	r.sub.SetPublisher(r.src.up)
-	r.due = 0
+	r.due = r.at
 }
 
-func (r *Run) publish() {
+// publish sends what the publisher does now, if anything.
+func (r *Run) publish() (published bool) {
 	for r.at >= r.nextSound && !r.s.Player.NoSound {
 		r.src.sound(r.now())
 		r.nextSound += audioInterval
-		r.due = r.at
+		published = true
 	}
 	for r.at >= r.nextPicture {
 		r.src.picture(r.now(), r.at)
 		r.nextPicture += r.s.Sizes.Interval
-		r.due = r.at
+		published = true
 	}
 	if !r.now().Before(r.src.up.Deadline()) {
 		r.src.requests(r.now(), r.at)
 	}
+	return published
 }
 
 // serve pulls what the core wants sent now.

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
@@ -53,6 +54,11 @@ func All() []Scenario {
 		path("steady flow of 2M beside, 3M", minute, rate(3*m), func(c *link.Config) {
 			c.Others = []link.Traffic{{Start: 20 * time.Second, End: 40 * time.Second, Bitrate: 2 * m}}
 		}),
+		shared(2, "3M", rate(3*m)),
+		shared(2, "1.5M", rate(15*m/10)),
+		shared(4, "4M", rate(4*m)),
+		shared(4, "2M, queue of 1 s", rate(2*m), func(c *link.Config) { c.Queue = time.Second }),
+		shared(10, "20M", rate(20*m)),
 		path("join on 600k", minute, rate(6*m/10)),
 		path("starved 100k", minute, steps(20*time.Second, 2*m, m/10, 2*m)),
 		path("policed 2M 100k 2M", minute, steps(20*time.Second, 2*m, m/10, 2*m), policed),
@@ -105,6 +111,14 @@ func svc(name string, kind SVC, changes ...func(*link.Config)) Scenario {
 // capped is a scenario of a session with a cap.
 func capped(name string, s Scenario, bitrate int64) Scenario {
 	s.Name, s.Cap = name, bitrate
+	return s
+}
+
+// shared is a scenario of a minute of several subscribers behind one bottleneck, who join one
+// after the other.
+func shared(subscribers int, name string, changes ...func(*link.Config)) Scenario {
+	s := path(fmt.Sprintf("%d subscribers on %s", subscribers, name), time.Minute, changes...)
+	s.Subscribers, s.Apart, s.Runs = subscribers, 1500*time.Millisecond, 8
 	return s
 }
 

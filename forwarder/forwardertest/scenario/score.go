@@ -26,18 +26,21 @@ type Score struct {
 	Paused      float64 `json:"paused"`      // seconds without video because the network carries sound only
 }
 
-// Rate plays a scenario as often as it says and returns the mean of its scores.
+// Rate plays a scenario as often as it says and returns the mean of its scores, of all subscribers.
 func Rate(s Scenario) Score {
 	var all []Score
 	for i := range max(s.Runs, 1) {
-		all = append(all, Play(s.run(i)).Score())
+		for _, r := range Together(s.run(i)) {
+			all = append(all, r.Score())
+		}
 	}
 	return mean(all)
 }
 
-// run is the scenario with others' traffic, and changes of the path, later by i phases.
+// run is the scenario with others' traffic, what joins, and changes of the path, later by i phases.
 func (s Scenario) run(i int) Scenario {
 	s.Link.Seed += uint64(i)
+	s.Apart += time.Duration(i) * phase
 	s.Link.Others = slices.Clone(s.Link.Others)
 	for j := range s.Link.Others {
 		s.Link.Others[j].Start += time.Duration(i) * phase
@@ -96,7 +99,7 @@ const settled = time.Second
 // Score sums up a run.
 func (r *Run) Score() Score {
 	s := Score{Name: r.s.Name, Longest: 0}
-	s.Kbits = r.recv.mediaBits * int64(time.Second) / int64(r.s.Length) / 1000
+	s.Kbits = r.recv.mediaBits * int64(time.Second) / int64(r.s.Length-r.joins) / 1000
 	s.SoundGap = milliseconds(r.recv.soundGap)
 	s.SoundLost = round((time.Duration(r.sound-r.recv.sounds-r.air.sounds()) * audioInterval).Seconds())
 	r.freezes(&s)
@@ -112,19 +115,21 @@ func (r *Run) freezes(s *Score) {
 	last := time.Duration(-1)
 	base := r.baseDelay()
 	for _, f := range r.recv.shown {
-		latency = append(latency, f.latency-base)
+		if f.at-f.latency >= r.joins { // else it was there before
+			latency = append(latency, f.latency-base)
+		}
 		if gap := f.at - last; last >= 0 && gap > freeze {
 			s.Freezes++
 			s.Longest = max(s.Longest, gap.Seconds())
 		}
 		last = f.at
 	}
-	if gap := r.s.Length - max(last, 0); !r.s.AudioOnly && gap > freeze {
+	if gap := r.s.Length - max(last, r.joins); !r.s.AudioOnly && gap > freeze {
 		s.Freezes++
 		s.Longest = max(s.Longest, gap.Seconds())
 	}
 	if len(r.recv.shown) > 0 {
-		s.First = round(r.recv.shown[0].at.Seconds())
+		s.First = round((r.recv.shown[0].at - r.joins).Seconds())
 	}
 	s.Longest = round(s.Longest)
 	s.Latency = milliseconds(percentile(latency, 95))
@@ -157,14 +162,14 @@ func (r *Run) choices(s *Score) {
 		h := r.height(x.Choice)
 		height += h
 		n++
-		if i > 0 && x.At > steady && h != r.height(r.Samples[i-1].Choice) {
+		if i > 0 && x.At > r.joins+steady && h != r.height(r.Samples[i-1].Choice) {
 			s.Switches++
 		}
 	}
 	if n > 0 {
 		s.Height = round(float64(height) / float64(n))
 	}
-	s.Converged = r.converged(r.lastChange())
+	s.Converged = r.converged(max(r.lastChange(), r.joins))
 	s.Paused = round(s.Paused)
 	s.Queue = milliseconds(percentile(queue, 95))
 }
@@ -220,9 +225,10 @@ func (e *Encoding) height() int {
 	return int(e.Height)
 }
 
-// fitting is the best encoding that fits the path at a time, nil if none does.
+// fitting is the best encoding that fits the path, or a fair share of it, at a time, nil if none
+// does.
 func (r *Run) fitting(at time.Duration) *Encoding {
-	capacity := r.link.Capacity(at)
+	capacity := r.link.Capacity(at) / int64(r.s.subscribers())
 	if c := r.s.Cap; c > 0 && (capacity == 0 || c < capacity) {
 		capacity = c
 	}
@@ -242,7 +248,7 @@ func (r *Run) fitting(at time.Duration) *Encoding {
 // best is how many bits of video the best fitting encodings would have brought.
 func (r *Run) best() float64 {
 	var bits float64
-	for at := time.Duration(0); at < r.s.Length; at += 100 * time.Millisecond {
+	for at := r.joins; at < r.s.Length; at += 100 * time.Millisecond {
 		if e := r.fitting(at); e != nil {
 			bits += float64(e.Bitrate) / 10
 		}
