@@ -77,10 +77,9 @@ func (d *DownTrack) wantedEncoding() *Encoding {
 
 // hold stops at the end of a frame while the target is paused, if it shows within
 // switchPatience, at once while it is squeezed: what is left of a large picture would fill the
-// queue before the target's keyframe. A pause
-// ends at a keyframe; a squeezed track goes on as soon as it can reach its target. A track that
-// sends nothing does not begin while its target is paused. It tells whether the track stays
-// where it is.
+// queue before the target's keyframe. A pause ends at a keyframe; a squeezed track goes on as
+// soon as it can reach its target. A track that sends nothing does not begin while its target is
+// paused. It tells whether the track stays where it is.
 func (d *DownTrack) hold(now time.Time) bool {
 	still := d.goal.paused || d.goal.squeezed && !d.reached()
 	patient := d.pausing.of(now, d.goal.paused && d.state == running) <= switchPatience

@@ -255,10 +255,10 @@ func (e *Estimator) Lasting() int64 {
 // behind a long queue, it takes its time.
 func (e *Estimator) Awaits() bool {
 	_, limit := e.bounded()
-	return limit == LimitUnknown && !e.told && e.now < awaitTime
+	return limit == LimitUnknown && !e.told && e.now-e.resumed < awaitTime
 }
 
-// awaitTime is after how long without any feedback none is expected any more.
+// awaitTime is how long something is sent without any feedback until none is expected any more.
 const awaitTime = 5_000_000 // µs
 
 // Limit says what bounds the estimate.

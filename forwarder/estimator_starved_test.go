@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/whippet-media/whippet/forwarder"
 	"github.com/whippet-media/whippet/forwarder/forwardertest/link"
 )
 
@@ -73,9 +72,14 @@ func TestFeedbackIsAwaited(t *testing.T) {
 	if e.Awaits() {
 		t.Error("still when it came")
 	}
-	e = forwarder.NewEstimator(forwarder.EstimatorConfig{})
-	e.Sent(start, 1, 1200, false)
-	e.Sent(start.Add(6*time.Second), 2, 1200, false)
+	e, p = onPath(link.Config{Delay: []link.Shift{{Delay: time.Minute}}})
+	e.Probe(p.clock())
+	p.now = 10 * time.Second // nobody published
+	p.run(&constant{bitrate: 100_000, frame: p.now}, time.Second, nil)
+	if !e.Awaits() {
+		t.Error("not where sending has just begun")
+	}
+	p.run(&constant{bitrate: 100_000, frame: p.now}, 5*time.Second, nil)
 	if e.Awaits() {
 		t.Error("for ever")
 	}
