@@ -26,6 +26,13 @@ const (
 	mostStillAtChange = 1200 // milliseconds from the last frame of one layer to the first of another
 	mostStillQuiet    = 500  // milliseconds of both on a quiet machine
 
+	// Two who share a link of forTwo bits per second are looked at for sharedFor. The picture of each
+	// may stand still for mostStillShared milliseconds: what the other one sends at once may pause
+	// video, which comes back after a probe, and one more if that met the other's.
+	forTwo          = 1_450_000
+	sharedFor       = 15 * time.Second
+	mostStillShared = 8000
+
 	mostPLIs       = 3       // of a browser whose network changed: each is for a picture it cannot decode
 	mostUnrepaired = 0.01    // of the packets on a steady link
 	slowLink       = 250_000 // bits per second
@@ -62,6 +69,7 @@ func TestLayers(t *testing.T) {
 			t.Run("Selection", func(t *testing.T) { followsSelection(t, w) })
 			if everything() && name == "VP8" {
 				t.Run("Starved", func(t *testing.T) { keepsSound(t, w, b.Link) })
+				t.Run("Shared", func(t *testing.T) { sharesLink(t, w, b.Link) })
 			}
 			wantOneSession(t, w)
 		})
@@ -114,6 +122,22 @@ func keepsSound(t *testing.T, w *harness.Watched, link *harness.Link) {
 	verdict(t, "a link for sound alone", o, heard(o), most("packets of video sent in vain", float64(lost), mostInVain))
 	o = w.After(t, func() { link.Uncap(t) }, w.Shows(2), upWithin, staysFor)
 	wantCame(t, "the top layer after hearing sound alone", o)
+}
+
+// sharesLink lets another page watch beside the first, on a link that carries the middle layer for
+// both. Each is the other's cross traffic, and neither takes the picture from the other for long.
+func sharesLink(t *testing.T, w *harness.Watched, link *harness.Link) {
+	defer link.Uncap(t)
+	wantCame(t, "the middle layer alone", w.After(t, func() { link.Cap(t, forTwo) }, w.Shows(1), downWithin, staysFor))
+	var beside *harness.Watched
+	o := w.After(t, func() { beside = w.Beside(t) }, w.FitsLowest, downWithin, sharedFor)
+	verdict(t, "the first when another joins", o, came(o), still(o, mostStillShared), heard(o))
+	for name, each := range map[string]*harness.Watched{"the first": w, "the second": beside} {
+		o := each.Look(t, sharedFor)
+		verdict(t, name+" of two", o, still(o, mostStillShared), most("keyframes asked for", plis(o), mostPLIs), heard(o))
+	}
+	wantCame(t, "the top layer for the first", w.After(t, func() { link.Uncap(t) }, w.Shows(2), upWithin, staysFor))
+	wantCame(t, "the top layer for the second", beside.After(t, func() {}, w.Shows(2), upWithin, staysFor))
 }
 
 // look looks at a link that does not change, again if the machine did not let the pages work

@@ -45,6 +45,15 @@ func (b *Behind) Watch(t testing.TB, stream string, l Layered) *Watched {
 	return b.watchAt(t, b.Node, stream, l)
 }
 
+// Beside watches the same stream in another page behind the same link.
+func (w *Watched) Beside(t testing.TB) *Watched {
+	t.Helper()
+	b := w.behind
+	page := b.Far.Open(t, b.farPages, View{})
+	session := page.Watch(t, "watch beside", Watching{URL: w.url, Trace: true, Descriptor: w.Descriptor})
+	return &Watched{Session: session, Publisher: w.Publisher, Layered: w.Layered, behind: b, page: page, url: w.url}
+}
+
 // WatchAcross publishes a stream with layers to one node and watches it at another one.
 func WatchAcross(t testing.TB, from, at *Node, stream string, l Layered) *Watched {
 	t.Helper()
