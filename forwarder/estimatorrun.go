@@ -88,8 +88,8 @@ func (e *Estimator) follow(number uint64, p *estimatedPacket, at int64, delay in
 		return
 	}
 	e.run.add(number, int(p.size&packetSize), at, e.delay.beyond(delay), delay-int32(p.backlog)*backlogUnit)
-	if !e.rate.known || e.delay.contended {
-		return
+	if !e.rate.known || e.delay.contended || e.late > 0 {
+		return // where packets overtake each other, what is between two tells no speed
 	}
 	if b := e.run.narrow(e.rate.estimate); b > 0 {
 		r := &e.rate
