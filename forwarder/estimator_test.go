@@ -45,6 +45,30 @@ func TestALongWayIsHeardOf(t *testing.T) {
 	}
 }
 
+// TestFeedbackIsAwaited for a while, where none came yet.
+func TestFeedbackIsAwaited(t *testing.T) {
+	e, p := onPath(link.Config{Delay: []link.Shift{{Delay: time.Second}}})
+	p.run(&constant{bitrate: 100_000}, 900*ms, nil)
+	if !e.Awaits() {
+		t.Error("not before it can have come")
+	}
+	p.run(&constant{bitrate: 100_000, frame: p.now}, 300*ms, nil)
+	if e.Awaits() {
+		t.Error("still when it came")
+	}
+	e, p = onPath(link.Config{Delay: []link.Shift{{Delay: time.Minute}}})
+	e.Probe(p.clock())
+	p.now = 10 * time.Second // nobody published
+	p.run(&constant{bitrate: 100_000, frame: p.now}, time.Second, nil)
+	if !e.Awaits() {
+		t.Error("not where sending has just begun")
+	}
+	p.run(&constant{bitrate: 100_000, frame: p.now}, 5*time.Second, nil)
+	if e.Awaits() {
+		t.Error("for ever")
+	}
+}
+
 // TestStartRamp: what a link carries is found within two seconds, whatever that is,
 // and a narrow one is not flooded for long.
 func TestStartRamp(t *testing.T) {

@@ -194,7 +194,7 @@ func (e *Estimator) judgeLoss(i int) {
 // collapse lowers the estimate to what arrives at once.
 func (e *Estimator) collapse(i int) {
 	m := &e.loss
-	m.since, m.massAt, m.now, m.mass = e.now+massRest, e.now, lossTally{}, massLoss{}
+	m.since, m.massAt, m.lossAt, m.now, m.mass = e.now+massRest, e.now, e.now, lossTally{}, massLoss{}
 	m.massSince = m.since
 	arriving := e.groups.arriving(i, lossTime)
 	e.cut(fullShare*arriving, arriving, LimitLoss)
